@@ -1,0 +1,152 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/program.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveConnection:
+ *
+ * A client's connection to a server that speaks libvirt's framing: reeved, any
+ * daemon built with libreeve, or libvirtd. An I/O thread that the library owns
+ * (one for all connections of the process) reads and writes; calls can be made
+ * from any thread, at the same time, and are pipelined. Nothing waits without
+ * a deadline.
+ */
+typedef struct _ReeveConnection ReeveConnection;
+
+/* When nothing else is said: connecting, and each call, in milliseconds. */
+#define REEVE_CONNECTION_TIMEOUT_MS 30000
+
+typedef enum {
+  REEVE_CONNECTION_DEFAULT = 0,
+  REEVE_CONNECTION_READ_ONLY = 1 << 0,
+  /* Only the socket and authentication: for programs other than `remote`. */
+  REEVE_CONNECTION_NO_OPEN = 1 << 1,
+} ReeveConnectionFlags;
+
+/**
+ * reeve_connection_open:
+ * @uri: (nullable): `DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/[PATH][?PARAM=
+ *   VALUE&…]` as libvirt has it (transports unix, tcp, ssh, ext), or a stream
+ *   name of rpc/stream.h (`unix:PATH`, `tcp:HOST:PORT`); %NULL takes
+ *   $REEVE_URI, then $LIBVIRT_DEFAULT_URI, then reeved's own socket
+ * @timeout_ms: for all of it: resolving, connecting, the first replies; -1 for
+ *   the default
+ *
+ * Connects, authenticates (none, or polkit's empty call), and opens the
+ * `remote` program. Blocks. Thread: any.
+ *
+ * Errors: %REEVE_ERROR_INVALID_ARG (the URI, naming what is wrong with it),
+ * %REEVE_ERROR_NO_CONNECT, %REEVE_ERROR_AUTH_FAILED, %REEVE_ERROR_TIMED_OUT,
+ * and what the server answers.
+ */
+ReeveConnection *reeve_connection_open (const char *uri,
+                                        ReeveConnectionFlags flags,
+                                        int timeout_ms,
+                                        GCancellable *cancellable,
+                                        GError **error);
+void reeve_connection_open_async (const char *uri,
+                                  ReeveConnectionFlags flags,
+                                  int timeout_ms,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+ReeveConnection *
+reeve_connection_open_finish (GAsyncResult *result, GError **error);
+
+ReeveConnection *reeve_connection_ref (ReeveConnection *self);
+/* The last one closes: with connect_close where the server expects it. */
+void reeve_connection_unref (ReeveConnection *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveConnection, reeve_connection_unref)
+
+/* (transfer none): as given, or chosen. */
+const char *reeve_connection_get_uri (ReeveConnection *self);
+
+/* Ends the connection: every call that waits fails with %REEVE_ERROR_CLOSED,
+ * at once. Thread: any. */
+void reeve_connection_close (ReeveConnection *self);
+gboolean reeve_connection_is_closed (ReeveConnection *self);
+
+/**
+ * reeve_connection_call:
+ * @args: (nullable): a value of the procedure's argument type
+ * @ret: (out caller-allocates) (nullable): a zeroed value of its return type;
+ *   clear it with reeve_type_clear(); left zeroed on failure
+ * @timeout_ms: -1 for the default
+ *
+ * Calls and waits. Thread: any but the library's I/O thread (that is: not from
+ * an event callback).
+ *
+ * Errors: the server's; %REEVE_ERROR_TIMED_OUT; %REEVE_ERROR_ABORTED when
+ * cancelled; %REEVE_ERROR_CLOSED when the connection was closed before the
+ * call was sent; %REEVE_ERROR_OUTCOME_UNKNOWN when it was lost after that;
+ * %REEVE_ERROR_RPC for a reply that cannot be decoded.
+ */
+gboolean reeve_connection_call (ReeveConnection *self,
+                                const ReeveProgram *program,
+                                const ReeveProcedure *procedure,
+                                gconstpointer args,
+                                gpointer ret,
+                                int timeout_ms,
+                                GCancellable *cancellable,
+                                GError **error);
+
+/* @args is encoded before this returns. @callback runs in the thread default
+ * context of the caller. */
+void reeve_connection_call_async (ReeveConnection *self,
+                                  const ReeveProgram *program,
+                                  const ReeveProcedure *procedure,
+                                  gconstpointer args,
+                                  int timeout_ms,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+gboolean reeve_connection_call_finish (ReeveConnection *self,
+                                       GAsyncResult *result,
+                                       gpointer ret,
+                                       GError **error);
+
+/**
+ * ReeveEventFunc:
+ * @body: (transfer none): a value of the event's type
+ *
+ * Thread: the library's I/O thread; must not block.
+ */
+typedef void (*ReeveEventFunc) (ReeveConnection *self,
+                                const ReeveProcedure *event,
+                                gconstpointer body,
+                                gpointer data);
+
+/**
+ * reeve_connection_subscribe:
+ * @event: (nullable): one event of @program, or %NULL for all
+ *
+ * Routes events that arrive to @func. What makes the server send them is a
+ * call of its own. Thread: any.
+ *
+ * Returns: an id for reeve_connection_unsubscribe()
+ */
+unsigned reeve_connection_subscribe (ReeveConnection *self,
+                                     const ReeveProgram *program,
+                                     const ReeveProcedure *event,
+                                     ReeveEventFunc func,
+                                     gpointer data,
+                                     GDestroyNotify free_func);
+void reeve_connection_unsubscribe (ReeveConnection *self, unsigned id);
+
+/* @func is called once in the I/O thread when the connection ends, with why;
+ * at once if it has ended. */
+typedef void (*ReeveCloseFunc) (ReeveConnection *self,
+                                const GError *reason,
+                                gpointer data);
+void reeve_connection_set_close_func (ReeveConnection *self,
+                                      ReeveCloseFunc func,
+                                      gpointer data,
+                                      GDestroyNotify free_func);
+
+G_END_DECLS

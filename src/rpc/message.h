@@ -1,0 +1,80 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/type.h"
+
+G_BEGIN_DECLS
+
+/*
+ * Messages in libvirt's framing: a length word (which counts itself), a header
+ * of six words, a payload; all big endian.
+ */
+
+#define REEVE_LENGTH_SIZE 4u
+#define REEVE_HEADER_SIZE 24u
+/* length word and header: where the payload starts */
+#define REEVE_PAYLOAD_OFFSET (REEVE_LENGTH_SIZE + REEVE_HEADER_SIZE)
+/* largest value of the length word */
+#define REEVE_MESSAGE_MAX (33554432u + REEVE_LENGTH_SIZE)
+#define REEVE_MESSAGE_MAX_FDS 32u
+
+typedef enum {
+  REEVE_MESSAGE_CALL = 0,
+  REEVE_MESSAGE_REPLY = 1,
+  REEVE_MESSAGE_EVENT = 2,
+  REEVE_MESSAGE_STREAM = 3,
+  REEVE_MESSAGE_CALL_WITH_FDS = 4,
+  REEVE_MESSAGE_REPLY_WITH_FDS = 5,
+  REEVE_MESSAGE_STREAM_HOLE = 6,
+} ReeveMessageType;
+
+typedef enum {
+  REEVE_STATUS_OK = 0,
+  REEVE_STATUS_ERROR = 1,
+  REEVE_STATUS_CONTINUE = 2,
+} ReeveMessageStatus;
+
+typedef struct {
+  uint32_t program;
+  uint32_t version;
+  int32_t procedure;
+  uint32_t type; /* ReeveMessageType, or what the peer sent */
+  uint32_t serial;
+  uint32_t status; /* ReeveMessageStatus, or what the peer sent */
+} ReeveHeader;
+
+/* Read or write the 24 bytes behind the length word. */
+void reeve_header_decode (ReeveHeader *self, const uint8_t *data);
+void reeve_header_encode (const ReeveHeader *self, uint8_t *data);
+
+/**
+ * reeve_message_encode:
+ * @type: (nullable): the payload's type, or %NULL for an empty payload
+ * @value: (nullable): the payload
+ *
+ * Errors: %REEVE_ERROR_RPC as of reeve_xdr_measure(), and for a message over
+ * %REEVE_MESSAGE_MAX.
+ *
+ * Returns: (transfer full): one whole frame, length word included
+ */
+GBytes *reeve_message_encode (const ReeveHeader *header,
+                              const ReeveType *type,
+                              gconstpointer value,
+                              GError **error);
+
+/**
+ * reeve_message_encode_error:
+ *
+ * A frame whose payload is libvirt's error struct, made of @failure (the
+ * domain and code of which are kept when it is a %REEVE_ERROR, and become
+ * %REEVE_ERROR_INTERNAL otherwise). @header's status is not looked at.
+ */
+GBytes *
+reeve_message_encode_error (const ReeveHeader *header, const GError *failure);
+
+/* (transfer full): the error that is in the payload of a reply with status
+ * error. Never fails: an undecodable payload gives REEVE_ERROR_RPC. */
+GError *reeve_message_decode_error (const uint8_t *payload, size_t size);
+
+G_END_DECLS

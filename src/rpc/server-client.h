@@ -1,0 +1,90 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/program.h"
+
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveServerClient:
+ *
+ * A peer that connected to a #ReeveServer. It owns the connection's socket
+ * (loop thread), what was read and not yet taken (loop thread), the calls in
+ * flight and the bytes that wait to be written (under its lock).
+ */
+typedef struct _ReeveServerClient ReeveServerClient;
+
+typedef enum {
+  REEVE_TRANSPORT_UNIX = 0,
+  REEVE_TRANSPORT_TCP = 1,
+  REEVE_TRANSPORT_TLS = 2,
+} ReeveTransport;
+
+ReeveServerClient *reeve_server_client_ref (ReeveServerClient *self);
+void reeve_server_client_unref (ReeveServerClient *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServerClient, reeve_server_client_unref)
+
+/* Counts up from 1 in each server. Immutable. Thread: any. */
+uint64_t reeve_server_client_get_id (ReeveServerClient *self);
+/* Seconds since the epoch. */
+gint64 reeve_server_client_get_connect_time (ReeveServerClient *self);
+ReeveTransport reeve_server_client_get_transport (ReeveServerClient *self);
+/* Of the socket it came in by, or set later. Thread: any. */
+gboolean reeve_server_client_is_read_only (ReeveServerClient *self);
+void reeve_server_client_set_read_only (ReeveServerClient *self);
+
+/* The peer's credentials; FALSE for a peer that is not on a unix socket. */
+gboolean reeve_server_client_get_unix_peer (ReeveServerClient *self,
+                                            uid_t *uid,
+                                            gid_t *gid,
+                                            pid_t *pid);
+/* (nullable): "HOST:PORT" of a peer that is not on a unix socket. */
+const char *reeve_server_client_get_address (ReeveServerClient *self);
+
+/**
+ * reeve_server_client_set_data:
+ * @key: compared as a pointer
+ * @data: (nullable) (transfer full): what a program keeps for this client
+ * @free_func: frees @data when it is replaced and when the client is gone; it
+ *   runs with no lock held
+ *
+ * Thread: any.
+ */
+void reeve_server_client_set_data (ReeveServerClient *self,
+                                   gconstpointer key,
+                                   gpointer data,
+                                   GDestroyNotify free_func);
+/* (transfer none) (nullable): Thread: any; valid while a call of the client
+ * is held. */
+gpointer
+reeve_server_client_get_data (ReeveServerClient *self, gconstpointer key);
+
+/**
+ * reeve_server_client_send_event:
+ * @procedure: an event of @program
+ * @body: a value of the event's type
+ *
+ * Queues an event. Events of a client leave in order, and behind no more
+ * replies than were queued before. Their queue is bounded; on overflow the
+ * event is dropped and counted, and %FALSE returned. Never blocks.
+ *
+ * Thread: any.
+ */
+gboolean reeve_server_client_send_event (ReeveServerClient *self,
+                                         const ReeveProgram *program,
+                                         const ReeveProcedure *procedure,
+                                         gconstpointer body);
+
+/* The same with a frame that was encoded once for many subscribers.
+ * (transfer none). */
+gboolean
+reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame);
+
+/* Closes the connection, in the loop's thread, soon. Thread: any. */
+void reeve_server_client_close (ReeveServerClient *self);
+gboolean reeve_server_client_is_closed (ReeveServerClient *self);
+
+G_END_DECLS

@@ -1,0 +1,119 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "event/loop.h"
+#include "rpc/call.h"
+#include "rpc/job-pool.h"
+#include "rpc/program.h"
+#include "rpc/server-client.h"
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveServer:
+ *
+ * Programs, the services (listeners) they are reached by, the clients that
+ * came in, and the pool that runs their calls. The loop's thread owns
+ * listeners and sockets.
+ */
+typedef struct _ReeveServer ReeveServer;
+
+/* What a server allows. Zero members mean the default in brackets. */
+typedef struct {
+  unsigned max_clients;          /* at the same time [5000] */
+  unsigned max_client_calls;     /* in flight for each client [64] */
+  size_t max_client_reply_bytes; /* queued; over it we stop reading [8 MiB] */
+  size_t max_client_event_bytes; /* queued; over it events drop [1 MiB] */
+  size_t max_message_bytes;      /* of a call's frame [REEVE_MESSAGE_MAX] */
+  unsigned call_timeout_ms;      /* until a call is answered [30 000] */
+  ReeveJobPoolSize workers;      /* [5, 10, 1, 20, 5] */
+} ReeveServerLimits;
+
+typedef enum {
+  REEVE_SERVICE_DEFAULT = 0,
+  REEVE_SERVICE_READ_ONLY = 1 << 0, /* its clients are read-only */
+} ReeveServiceFlags;
+
+/* @limits is copied; (nullable) for the defaults. Thread: owner. */
+ReeveServer *reeve_server_new (const char *name,
+                               ReeveLoop *loop,
+                               const ReeveServerLimits *limits);
+ReeveServer *reeve_server_ref (ReeveServer *self);
+void reeve_server_unref (ReeveServer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServer, reeve_server_unref)
+
+const char *reeve_server_get_name (ReeveServer *self);
+ReeveLoop *reeve_server_get_loop (ReeveServer *self);
+
+/**
+ * reeve_server_add_program:
+ * @program: a generated, constant table
+ * @handlers: the program's generated struct of handlers; must outlive @self
+ * @user_data: for reeve_call_get_user_data()
+ *
+ * Before the first listen. Thread: owner.
+ */
+void reeve_server_add_program (ReeveServer *self,
+                               const ReeveProgram *program,
+                               gconstpointer handlers,
+                               gpointer user_data);
+
+/* (transfer none) (array zero-terminated=1): in the order they were added. */
+const ReeveProgram *const *reeve_server_get_programs (ReeveServer *self);
+
+/**
+ * reeve_server_listen:
+ * @name: of a passive stream, see rpc/stream.h
+ * @mode: permissions of a unix socket
+ *
+ * Thread: loop, or owner before the loop runs.
+ * Errors: as of reeve_pstream_open().
+ *
+ * Returns: (transfer none) (nullable): the name with the port in use
+ */
+const char *reeve_server_listen (ReeveServer *self,
+                                 const char *name,
+                                 mode_t mode,
+                                 ReeveServiceFlags flags,
+                                 GError **error);
+
+/**
+ * reeve_server_add_fd_client:
+ * @fd: (transfer full): a connected socket, e.g. one end of a socketpair()
+ *
+ * Thread: loop, or owner before the loop runs.
+ */
+void
+reeve_server_add_fd_client (ReeveServer *self, int fd, ReeveServiceFlags flags);
+
+/**
+ * reeve_server_stop:
+ *
+ * Closes the listeners and all clients, and waits for the jobs that run.
+ * Calls that are deferred are cancelled. Thread: loop, or owner after the loop.
+ */
+void reeve_server_stop (ReeveServer *self);
+
+/* Counters, for admin, tests and metrics. */
+typedef struct {
+  unsigned n_clients;
+  guint64 n_accepted; /* since the start */
+  guint64 n_refused;  /* over max_clients */
+  guint64 n_calls;
+  guint64 n_failed;
+  guint64 n_events;
+  guint64 n_events_dropped;
+} ReeveServerStats;
+
+void reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats);
+ReeveJobPool *reeve_server_get_pool (ReeveServer *self);
+
+/* Calls @func for each client. No lock is held meanwhile. Thread: any. */
+typedef void (*ReeveServerClientFunc) (ReeveServerClient *client,
+                                       gpointer data);
+void reeve_server_foreach_client (ReeveServer *self,
+                                  ReeveServerClientFunc func,
+                                  gpointer data);
+
+G_END_DECLS

@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/type.h"
+
+G_BEGIN_DECLS
+
+/* The XDR codec (RFC 4506), on libtirpc's primitives. Thread: any. */
+
+/**
+ * reeve_xdr_measure:
+ *
+ * Errors: %REEVE_ERROR_RPC when the value breaks a limit of @type, has a
+ * %NULL string or a discriminant without an arm; the message names the member.
+ *
+ * Returns: the encoded size in bytes, a multiple of 4; -1 on error
+ */
+gssize
+reeve_xdr_measure (const ReeveType *type, gconstpointer value, GError **error);
+
+/**
+ * reeve_xdr_encode:
+ * @data: (out caller-allocates): room for @size bytes
+ * @size: what reeve_xdr_measure() returned for this very value
+ */
+void reeve_xdr_encode (const ReeveType *type,
+                       gconstpointer value,
+                       uint8_t *data,
+                       size_t size);
+
+/**
+ * reeve_xdr_decode:
+ * @value: (out caller-allocates): a zeroed value of @type; on failure it is
+ *   left zeroed
+ * @used: (out) (optional): how many bytes of @data the value took; more may
+ *   follow it
+ *
+ * No more memory is allocated than the limits of @type and a small multiple
+ * of @size permit. Pad bytes may be anything; an optional's flag that is not 0
+ * is "present"; a string ends at its first NUL; nothing is aborted by bad
+ * input.
+ *
+ * Errors: %REEVE_ERROR_RPC; the message names the member and the offset.
+ */
+gboolean reeve_xdr_decode (const ReeveType *type,
+                           const uint8_t *data,
+                           size_t size,
+                           gpointer value,
+                           size_t *used,
+                           GError **error);
+
+G_END_DECLS
