@@ -1,0 +1,215 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/config.h"
+
+#include "daemon/log.h"
+#include "event/intl.h"
+#include "rpc/error.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef enum {
+  KIND_UNSIGNED,
+  KIND_SIZE,
+  KIND_SECONDS,
+  KIND_NAMES,
+  KIND_LEVEL
+} KeyKind;
+
+typedef struct {
+  const char *group;
+  const char *name;
+  KeyKind kind;
+  size_t offset; /* in ReeveDaemonConfig */
+  uint64_t minimum;
+  uint64_t maximum;
+} Key;
+
+#define LIMIT(name) offsetof (ReeveDaemonConfig, limits.name)
+
+static const Key keys[] = {
+  { "server", "max_clients", KIND_UNSIGNED, LIMIT (max_clients), 1, 1000000 },
+  { "server", "max_client_calls", KIND_UNSIGNED, LIMIT (max_client_calls), 1,
+    65536 },
+  { "server", "max_client_reply_bytes", KIND_SIZE,
+    LIMIT (max_client_reply_bytes), 65536, UINT32_MAX },
+  { "server", "max_client_event_bytes", KIND_SIZE,
+    LIMIT (max_client_event_bytes), 4096, UINT32_MAX },
+  { "server", "max_message_bytes", KIND_SIZE, LIMIT (max_message_bytes), 65536,
+    33554436 },
+  { "server", "call_timeout", KIND_SECONDS, LIMIT (call_timeout_ms), 1, 86400 },
+  { "server", "min_workers", KIND_UNSIGNED, LIMIT (workers.lo_water), 1, 1024 },
+  { "server", "idle_workers", KIND_UNSIGNED, LIMIT (workers.hi_water), 1,
+    1024 },
+  { "server", "max_workers", KIND_UNSIGNED, LIMIT (workers.maximum), 1, 1024 },
+  { "server", "priority_workers", KIND_UNSIGNED, LIMIT (workers.n_priority), 1,
+    64 },
+  { "listen", "addresses", KIND_NAMES, offsetof (ReeveDaemonConfig, listen), 0,
+    0 },
+  { "log", "level", KIND_LEVEL, offsetof (ReeveDaemonConfig, log_level), 0, 0 },
+};
+
+static const Key *
+find_key (const char *group, const char *name)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (g_str_equal (keys[i].group, group) && g_str_equal (keys[i].name, name))
+      return &keys[i];
+
+  return NULL;
+}
+
+static gboolean
+set_number (const Key *key, const char *text, void *field, GError **error)
+{
+  uint64_t value;
+
+  if (!g_ascii_string_to_unsigned (text, 10, key->minimum, key->maximum, &value,
+                                   error))
+    return FALSE;
+
+  if (key->kind == KIND_SIZE)
+    *(size_t *) field = value;
+  else
+    *(unsigned *) field = key->kind == KIND_SECONDS ? value * 1000 : value;
+  return TRUE;
+}
+
+static gboolean
+set_key (ReeveDaemonConfig *self,
+         const Key *key,
+         GKeyFile *file,
+         GError **error)
+{
+  void *field = (char *) self + key->offset;
+  g_autofree char *text = NULL;
+
+  if (key->kind == KIND_NAMES) {
+    g_strfreev (*(char ***) field);
+    *(char ***) field =
+        g_key_file_get_string_list (file, key->group, key->name, NULL, error);
+    return *(char ***) field != NULL;
+  }
+
+  text = g_key_file_get_string (file, key->group, key->name, error);
+  if (text == NULL)
+    return FALSE;
+  g_strstrip (text);
+  if (key->kind == KIND_LEVEL)
+    return reeve_log_parse_level (text, field, error);
+  return set_number (key, text, field, error);
+}
+
+static gboolean
+take_group (ReeveDaemonConfig *self,
+            GKeyFile *file,
+            const char *path,
+            const char *group,
+            GPtrArray *warnings,
+            GError **error)
+{
+  g_auto (GStrv) names = g_key_file_get_keys (file, group, NULL, NULL);
+
+  for (char **name = names; name != NULL && *name != NULL; name++) {
+    const Key *key = find_key (group, *name);
+    g_autoptr (GError) why = NULL;
+
+    if (key == NULL) {
+      g_ptr_array_add (warnings,
+                       g_strdup_printf (_ ("%1$s: [%2$s] %3$s: unknown key"),
+                                        path, group, *name));
+      continue;
+    }
+    if (!set_key (self, key, file, &why)) {
+      g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+                   "%s: [%s] %s: %s", path, group, *name, why->message);
+      return FALSE;
+    }
+  }
+
+  return TRUE;
+}
+
+static gboolean
+take_file (ReeveDaemonConfig *self,
+           const char *path,
+           GPtrArray *warnings,
+           GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GError) why = NULL;
+  g_auto (GStrv) groups = NULL;
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, &why)) {
+    if (g_error_matches (why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+      return TRUE;
+    g_set_error (error, REEVE_ERROR,
+                 why->domain == G_KEY_FILE_ERROR ? REEVE_ERROR_CONFIG_SYNTAX
+                                                 : REEVE_ERROR_SYSTEM,
+                 "%s: %s", path, why->message);
+    return FALSE;
+  }
+
+  groups = g_key_file_get_groups (file, NULL);
+  for (char **group = groups; *group != NULL; group++)
+    if (!take_group (self, file, path, *group, warnings, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+static gboolean
+take_drop_ins (ReeveDaemonConfig *self,
+               const char *path,
+               GPtrArray *warnings,
+               GError **error)
+{
+  g_autofree char *folder = g_strconcat (path, ".d", NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  if (dir == NULL)
+    return TRUE;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_suffix (name, ".conf"))
+      g_ptr_array_add (names, g_build_filename (folder, name, NULL));
+  g_ptr_array_sort (names, compare_names);
+
+  for (unsigned i = 0; i < names->len; i++)
+    if (!take_file (self, names->pdata[i], warnings, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+ReeveDaemonConfig *
+reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
+{
+  g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
+
+  self->log_level = G_LOG_LEVEL_MESSAGE;
+  if (!take_file (self, path, warnings, error) ||
+      !take_drop_ins (self, path, warnings, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
+}
+
+void
+reeve_daemon_config_free (ReeveDaemonConfig *self)
+{
+  if (self == NULL)
+    return;
+
+  g_strfreev (self->listen);
+  g_free (self);
+}

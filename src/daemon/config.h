@@ -1,0 +1,40 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/server.h"
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveDaemonConfig:
+ *
+ * What the configuration file of a daemon says: a key file with the groups
+ * `[server]`, `[listen]` and `[log]`, then the files `*.conf` in the folder
+ * FILE.d, in the order of their names, each of which overrides what came
+ * before. Files that do not exist are empty.
+ */
+typedef struct {
+  ReeveServerLimits limits;
+  char **listen; /* (owned): names of passive streams */
+  GLogLevelFlags log_level;
+} ReeveDaemonConfig;
+
+/**
+ * reeve_daemon_config_load:
+ * @path: of the main file
+ * @warnings: (element-type utf8): takes a sentence for each key that is
+ *   unknown
+ *
+ * Errors: %REEVE_ERROR_CONFIG_SYNTAX with file, group and key;
+ * %REEVE_ERROR_SYSTEM for a file that cannot be read.
+ *
+ * Returns: (transfer full)
+ */
+ReeveDaemonConfig *reeve_daemon_config_load (const char *path,
+                                             GPtrArray *warnings,
+                                             GError **error);
+void reeve_daemon_config_free (ReeveDaemonConfig *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveDaemonConfig, reeve_daemon_config_free)
+
+G_END_DECLS

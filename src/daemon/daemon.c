@@ -1,0 +1,292 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/daemon.h"
+
+#include "daemon/config.h"
+#include "daemon/introspection.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+#include "daemon/pid-file.h"
+#include "event/intl.h"
+#include "rpc/error.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 6 };
+
+/* Everything is owned by the loop's thread; what the getters return does not
+ * change after reeve_daemon_main() made it. */
+struct _ReeveDaemon {
+  const ReeveDaemonInfo *info;
+  ReeveDaemonOptions *options;
+  ReevePlaces *places;
+  ReeveDaemonConfig *config;
+  ReevePidFile *pid_file;
+  ReeveLoop *loop;
+  ReeveServer *server;
+  gpointer *states; /* of the modules that were made */
+  size_t n_made;
+  gboolean is_stopping;
+};
+
+const ReeveDaemonInfo *
+reeve_daemon_get_info (ReeveDaemon *self)
+{
+  return self->info;
+}
+
+const ReevePlaces *
+reeve_daemon_get_places (ReeveDaemon *self)
+{
+  return self->places;
+}
+
+ReeveLoop *
+reeve_daemon_get_loop (ReeveDaemon *self)
+{
+  return self->loop;
+}
+
+ReeveServer *
+reeve_daemon_get_server (ReeveDaemon *self)
+{
+  return self->server;
+}
+
+static char *
+get_config_path (ReeveDaemon *self)
+{
+  g_autofree char *name = g_strconcat (self->info->name, ".conf", NULL);
+
+  if (self->options->config_path != NULL)
+    return g_strdup (self->options->config_path);
+  return g_build_filename (self->places->config_dir, name, NULL);
+}
+
+static gboolean
+load_config (ReeveDaemon *self, GError **error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *path = get_config_path (self);
+
+  if (self->options->config_path != NULL &&
+      !g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+                 _ ("%s: there is no such file"), path);
+    return FALSE;
+  }
+
+  self->config = reeve_daemon_config_load (path, warnings, error);
+  if (self->config == NULL)
+    return FALSE;
+
+  reeve_log_set_level (self->options->verbose ? G_LOG_LEVEL_DEBUG
+                                              : self->config->log_level);
+  for (unsigned i = 0; i < warnings->len; i++)
+    g_warning ("%s", (char *) warnings->pdata[i]);
+  return TRUE;
+}
+
+static gboolean
+listen_at (ReeveDaemon *self,
+           const char *name,
+           mode_t mode,
+           ReeveServiceFlags flags,
+           GError **error)
+{
+  const char *actual =
+      reeve_server_listen (self->server, name, mode, flags, error);
+
+  if (actual == NULL)
+    return FALSE;
+
+  g_message (_ ("Listening at %s"), actual);
+  return TRUE;
+}
+
+static gboolean
+listen_at_socket (ReeveDaemon *self,
+                  const char *suffix,
+                  mode_t mode,
+                  ReeveServiceFlags flags,
+                  GError **error)
+{
+  g_autofree char *name = g_strdup_printf (
+      "punix:%s/%s%s.sock", self->places->run_dir, self->info->name, suffix);
+
+  return listen_at (self, name, mode, flags, error);
+}
+
+static gboolean
+listen_at_all (ReeveDaemon *self, char **names, GError **error)
+{
+  for (char **name = names; name != NULL && *name != NULL; name++)
+    if (!listen_at (self, *name, 0600, REEVE_SERVICE_DEFAULT, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+static gboolean
+listen_everywhere (ReeveDaemon *self, GError **error)
+{
+  gboolean is_shared = self->places->mode == REEVE_MODE_SYSTEM;
+
+  return listen_at_socket (self, "", is_shared ? 0660 : 0600,
+                           REEVE_SERVICE_DEFAULT, error) &&
+         listen_at_socket (self, "-ro", is_shared ? 0666 : 0600,
+                           REEVE_SERVICE_READ_ONLY, error) &&
+         listen_at_all (self, self->config->listen, error) &&
+         listen_at_all (self, self->options->listen, error);
+}
+
+static gboolean
+init_modules (ReeveDaemon *self, GError **error)
+{
+  self->states = g_new0 (gpointer, self->info->n_modules);
+  for (size_t i = 0; i < self->info->n_modules; i++) {
+    const ReeveDaemonModule *module = self->info->modules[i];
+
+    if (!module->init (self, &self->states[i], error)) {
+      g_prefix_error (error, "%s: ", module->name);
+      return FALSE;
+    }
+    self->n_made++;
+  }
+
+  return TRUE;
+}
+
+static gboolean
+start_modules (ReeveDaemon *self, GError **error)
+{
+  for (size_t i = 0; i < self->info->n_modules; i++) {
+    const ReeveDaemonModule *module = self->info->modules[i];
+
+    if (module->start != NULL &&
+        !module->start (self, self->states[i], error)) {
+      g_prefix_error (error, "%s: ", module->name);
+      return FALSE;
+    }
+  }
+
+  return TRUE;
+}
+
+static void
+take_signal (ReeveLoop *loop, int watch, int signum, gpointer data)
+{
+  ReeveDaemon *self = data;
+
+  if (self->is_stopping)
+    _exit (EXIT_FAILED);
+
+  g_message (_ ("Stopping on signal %d"), signum);
+  self->is_stopping = TRUE;
+  reeve_loop_quit (loop);
+}
+
+static gboolean
+prepare (ReeveDaemon *self, GError **error)
+{
+  static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+  g_autofree char *pid_path =
+      g_strdup_printf ("%s/%s.pid", self->places->run_dir, self->info->name);
+
+  if (!reeve_places_make (self->places, error))
+    return FALSE;
+  self->pid_file = reeve_pid_file_new (pid_path, error);
+  if (self->pid_file == NULL)
+    return FALSE;
+
+  self->loop = reeve_loop_new (NULL);
+  if (self->loop == NULL)
+    return reeve_error_from_errno (error, errno,
+                                   _ ("Cannot make the event loop"));
+  for (size_t i = 0; i < G_N_ELEMENTS (signals); i++)
+    reeve_loop_add_signal (self->loop, signals[i], take_signal, self, NULL);
+
+  self->server =
+      reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  reeve_introspection_register (self);
+  return init_modules (self, error) && listen_everywhere (self, error) &&
+         start_modules (self, error);
+}
+
+static void
+stop (ReeveDaemon *self)
+{
+  if (self->server != NULL)
+    reeve_server_stop (self->server);
+  while (self->n_made > 0) {
+    const ReeveDaemonModule *module = self->info->modules[--self->n_made];
+
+    if (module->stop != NULL)
+      module->stop (self, self->states[self->n_made]);
+  }
+}
+
+static void
+clear (ReeveDaemon *self)
+{
+  reeve_server_unref (self->server);
+  reeve_loop_unref (self->loop);
+  reeve_pid_file_free (self->pid_file);
+  reeve_daemon_config_free (self->config);
+  reeve_places_free (self->places);
+  reeve_daemon_options_free (self->options);
+  g_free (self->states);
+}
+
+static int
+fail (ReeveDaemon *self, const GError *error, int status)
+{
+  g_critical ("%s", error->message);
+  stop (self);
+  clear (self);
+  return status;
+}
+
+int
+reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
+{
+  ReeveDaemon self = { .info = info };
+  g_autoptr (GError) error = NULL;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, REEVE_LOCALEDIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  signal (SIGPIPE, SIG_IGN);
+
+  self.options = reeve_daemon_options_parse (info->summary, argc, argv, &error);
+  if (self.options == NULL) {
+    fprintf (stderr, "%s: %s\n", info->name, error->message);
+    return EXIT_USAGE;
+  }
+  if (self.options->show_version) {
+    printf ("%s %s\n", info->name, info->version);
+    clear (&self);
+    return EXIT_OK;
+  }
+
+  reeve_log_init (G_LOG_LEVEL_MESSAGE);
+  self.places = reeve_places_new (self.options->mode, info->directory,
+                                  self.options->root);
+  if (!load_config (&self, &error))
+    return fail (&self, error, EXIT_CONFIG);
+  if (self.options->check_config) {
+    clear (&self);
+    return EXIT_OK;
+  }
+  if (!prepare (&self, &error))
+    return fail (&self, error, EXIT_FAILED);
+
+  g_message (_ ("%1$s %2$s is ready"), info->name, info->version);
+  reeve_loop_run (self.loop);
+  stop (&self);
+  clear (&self);
+  return EXIT_OK;
+}

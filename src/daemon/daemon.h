@@ -1,0 +1,68 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "daemon/places.h"
+#include "event/loop.h"
+#include "rpc/server.h"
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveDaemon:
+ *
+ * A daemon's life around its modules: options, configuration, log, pid file,
+ * loop, server, sockets, orderly stop.
+ */
+typedef struct _ReeveDaemon ReeveDaemon;
+
+/**
+ * ReeveDaemonModule:
+ * @name: for messages
+ * @init: makes the module's state and adds its programs; before any socket
+ *   listens, so it may block
+ * @start: (nullable): called when the sockets listen
+ * @stop: (nullable): called when no client is left; frees the state
+ *
+ * A part of a daemon. Modules are stopped in the reverse order. Everything is
+ * called in the loop's thread.
+ */
+typedef struct {
+  const char *name;
+  gboolean (*init) (ReeveDaemon *daemon, gpointer *state, GError **error);
+  gboolean (*start) (ReeveDaemon *daemon, gpointer state, GError **error);
+  void (*stop) (ReeveDaemon *daemon, gpointer state);
+} ReeveDaemonModule;
+
+/**
+ * ReeveDaemonInfo:
+ * @name: names the sockets, the pid file and the configuration file
+ * @directory: names the daemon's directories below /etc, /var/lib, /run, …
+ * @modules: (array length=n_modules)
+ */
+typedef struct {
+  const char *name;
+  const char *directory;
+  const char *summary;
+  const char *version;
+  const ReeveDaemonModule *const *modules;
+  size_t n_modules;
+} ReeveDaemonInfo;
+
+/**
+ * reeve_daemon_main:
+ *
+ * The whole life of the process: runs until SIGTERM, SIGINT or SIGHUP; a
+ * second signal ends it at once.
+ *
+ * Returns: an exit status: 0; 1 failed; 2 bad arguments; 6 bad configuration
+ */
+int reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv);
+
+/* (transfer none): Thread: any. */
+const ReeveDaemonInfo *reeve_daemon_get_info (ReeveDaemon *self);
+const ReevePlaces *reeve_daemon_get_places (ReeveDaemon *self);
+ReeveLoop *reeve_daemon_get_loop (ReeveDaemon *self);
+ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
+
+G_END_DECLS

@@ -1,0 +1,100 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/options.h"
+
+#include "event/intl.h"
+#include "rpc/error.h"
+
+#include <unistd.h>
+
+static gboolean
+choose_mode (ReeveDaemonOptions *self,
+             gboolean is_system,
+             gboolean is_session,
+             GError **error)
+{
+  if (is_system + is_session + (self->root != NULL) > 1) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                         _ ("--system, --session and --root exclude each "
+                            "other"));
+    return FALSE;
+  }
+
+  if (self->root != NULL)
+    self->mode = REEVE_MODE_PRIVATE;
+  else if (is_system || (!is_session && geteuid () == 0))
+    self->mode = REEVE_MODE_SYSTEM;
+  else
+    self->mode = REEVE_MODE_SESSION;
+  return TRUE;
+}
+
+static gboolean
+refuse_words (int argc, char **argv, GError **error)
+{
+  if (argc <= 1)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               _ ("Unexpected argument “%s”"), argv[1]);
+  return FALSE;
+}
+
+ReeveDaemonOptions *
+reeve_daemon_options_parse (const char *summary,
+                            int argc,
+                            char **argv,
+                            GError **error)
+{
+  g_autoptr (ReeveDaemonOptions) self = g_new0 (ReeveDaemonOptions, 1);
+  gboolean is_system = FALSE, is_session = FALSE;
+  const GOptionEntry entries[] = {
+    { "system", 0, 0, G_OPTION_ARG_NONE, &is_system,
+      N_ ("Serve the host (the default for root)"), NULL },
+    { "session", 0, 0, G_OPTION_ARG_NONE, &is_session,
+      N_ ("Serve this user (the default for anybody else)"), NULL },
+    { "root", 0, 0, G_OPTION_ARG_FILENAME, &self->root,
+      N_ ("Be a private instance with everything below DIR"), N_ ("DIR") },
+    { "config", 'f', 0, G_OPTION_ARG_FILENAME, &self->config_path,
+      N_ ("Read this configuration file"), N_ ("FILE") },
+    { "listen", 'l', 0, G_OPTION_ARG_STRING_ARRAY, &self->listen,
+      N_ ("Listen here, too: punix:PATH, ptcp:HOST:PORT (repeatable)"),
+      N_ ("NAME") },
+    { "check-config", 0, 0, G_OPTION_ARG_NONE, &self->check_config,
+      N_ ("Say what is wrong with the configuration, and exit"), NULL },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &self->verbose,
+      N_ ("Log everything"), NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &self->show_version,
+      N_ ("Print the version, and exit"), NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) why = NULL;
+
+  g_option_context_set_summary (context, summary);
+  g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
+  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  if (!g_option_context_parse (context, &argc, &argv, &why)) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                         why->message);
+    return NULL;
+  }
+
+  if (!refuse_words (argc, argv, error) ||
+      !choose_mode (self, is_system, is_session, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
+}
+
+void
+reeve_daemon_options_free (ReeveDaemonOptions *self)
+{
+  if (self == NULL)
+    return;
+
+  g_free (self->root);
+  g_free (self->config_path);
+  g_strfreev (self->listen);
+  g_free (self);
+}

@@ -1,0 +1,109 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/pid-file.h"
+
+#include "event/fd.h"
+#include "event/intl.h"
+#include "rpc/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct _ReevePidFile {
+  char *path;
+  int fd;
+};
+
+/* Whether @path still names the file behind @fd: a daemon that ends removes
+ * its file, and we may have opened that one just before. */
+static gboolean
+is_current (const char *path, int fd)
+{
+  struct stat by_path, by_fd;
+
+  return stat (path, &by_path) == 0 && fstat (fd, &by_fd) == 0 &&
+         by_path.st_dev == by_fd.st_dev && by_path.st_ino == by_fd.st_ino;
+}
+
+static gboolean
+set_held_error (const char *path, int fd, GError **error)
+{
+  char text[32] = "";
+
+  if (pread (fd, text, sizeof text - 1, 0) < 0)
+    text[0] = '\0';
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+               _ ("%1$s is locked: process %2$s is running there"), path,
+               g_strstrip (text));
+  return FALSE;
+}
+
+/* An open file description's lock: unlike a POSIX lock it does not go away
+ * when some other code of the process opens and closes the file. */
+static gboolean
+lock (const char *path, int fd, GError **error)
+{
+  struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+  if (fcntl (fd, F_OFD_SETLK, &whole) == 0)
+    return TRUE;
+  if (errno == EAGAIN || errno == EACCES)
+    return set_held_error (path, fd, error);
+
+  return reeve_error_from_errno (error, errno, _ ("Cannot lock %s"), path);
+}
+
+static int
+open_locked (const char *path, GError **error)
+{
+  for (;;) {
+    REEVE_AUTOFD int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0) {
+      reeve_error_from_errno (error, errno, _ ("Cannot open %s"), path);
+      return -1;
+    }
+    if (!lock (path, fd, error))
+      return -1;
+    if (is_current (path, fd))
+      return g_steal_fd (&fd);
+  }
+}
+
+ReevePidFile *
+reeve_pid_file_new (const char *path, GError **error)
+{
+  REEVE_AUTOFD int fd = open_locked (path, error);
+  char text[32];
+  int length;
+  ReevePidFile *self;
+
+  if (fd < 0)
+    return NULL;
+
+  length = snprintf (text, sizeof text, "%ld\n", (long) getpid ());
+  if (ftruncate (fd, 0) < 0 || pwrite (fd, text, length, 0) != length) {
+    reeve_error_from_errno (error, errno, _ ("Cannot write %s"), path);
+    return NULL;
+  }
+
+  self = g_new0 (ReevePidFile, 1);
+  self->path = g_strdup (path);
+  self->fd = g_steal_fd (&fd);
+  return self;
+}
+
+void
+reeve_pid_file_free (ReevePidFile *self)
+{
+  if (self == NULL)
+    return;
+
+  unlink (self->path);
+  reeve_fd_clear (&self->fd);
+  g_free (self->path);
+  g_free (self);
+}

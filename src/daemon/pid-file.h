@@ -1,0 +1,26 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * ReevePidFile:
+ *
+ * A file that holds our process id and is locked for as long as we live, so
+ * that one daemon at the most runs for one pid file. The lock goes away with
+ * the process, however it ends; a file that is left behind does not matter.
+ */
+typedef struct _ReevePidFile ReevePidFile;
+
+/* Errors: REEVE_ERROR_LIMIT when another process (named) holds it,
+ * REEVE_ERROR_SYSTEM. */
+ReevePidFile *reeve_pid_file_new (const char *path, GError **error);
+
+/* Removes the file and gives up the lock. */
+void reeve_pid_file_free (ReevePidFile *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePidFile, reeve_pid_file_free)
+
+G_END_DECLS
