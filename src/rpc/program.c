@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/program.h"
 
+#include "event/intl.h"
+#include "rpc/error.h"
+
 const ReeveProcedure *
 reeve_program_find (const ReeveProgram *self, int32_t number)
 {
@@ -31,4 +34,12 @@ reeve_program_find_by_name (const ReeveProgram *self, const char *name)
       return &self->procedures[i];
 
   return NULL;
+}
+
+gboolean
+reeve_procedure_refuse (const char *name, GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+               _ ("The procedure %s is not supported"), name);
+  return FALSE;
 }

@@ -82,4 +82,7 @@ reeve_program_find (const ReeveProgram *self, int32_t number);
 const ReeveProcedure *
 reeve_program_find_by_name (const ReeveProgram *self, const char *name);
 
+/* For generated stubs: fails with REEVE_ERROR_NO_SUPPORT. */
+gboolean reeve_procedure_refuse (const char *name, GError **error);
+
 G_END_DECLS

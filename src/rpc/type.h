@@ -124,6 +124,11 @@ void reeve_type_clear (const ReeveType *type, gpointer value);
 gboolean
 reeve_type_equal (const ReeveType *type, gconstpointer a, gconstpointer b);
 
+/* (transfer none) (nullable): the arm that the discriminant of @value, a
+ * union, selects. Thread: any. */
+const ReeveMember *
+reeve_type_find_arm (const ReeveType *type, gconstpointer value);
+
 /* (transfer full): a zeroed value of @type on the heap; free it with
  * reeve_type_free(). */
 gpointer reeve_type_new (const ReeveType *type);

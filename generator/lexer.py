@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: The Reeve authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Text of a .x file -> tokens."""
+
+import re
+from dataclasses import dataclass
+
+from model import Refused
+
+TOKEN = re.compile(
+    r"""
+      (?P<space>\s+)
+    | (?P<doc>/\*\*(?!/).*?\*/)
+    | (?P<comment>/\*.*?\*/|//[^\n]*)
+    | (?P<passthrough>^[%\#][^\n]*)
+    | (?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9]+))
+    | (?P<name>[A-Za-z][A-Za-z0-9_]*)
+    | (?P<sign>[{}()\[\]<>;:,=*])
+    """,
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass
+class Token:
+    kind: str
+    text: str
+    where: str
+    doc: str = ""
+
+
+def clean_doc(text: str) -> str:
+    """A doc comment without its stars."""
+    lines = text[3:-2].split("\n")
+    return "\n".join(re.sub(r"^\s*\*? ?", "", line).rstrip() for line in lines).strip()
+
+
+def tokenize(path: str, text: str) -> list[Token]:
+    """The tokens; a doc comment is kept with the token behind it."""
+    tokens = []
+    doc = ""
+    position = 0
+    line = 1
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if match is None:
+            raise Refused(f"{path}:{line}", f"unexpected character {text[position]!r}")
+        kind = match.lastgroup
+        if kind == "doc":
+            doc = clean_doc(match.group())
+        elif kind in ("number", "name", "sign"):
+            tokens.append(Token(kind, match.group(), f"{path}:{line}", doc))
+            doc = ""
+        line += match.group().count("\n")
+        position = match.end()
+    tokens.append(Token("end", "end of file", f"{path}:{line}", doc))
+    return tokens
