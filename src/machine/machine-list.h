@@ -149,19 +149,26 @@ ReeveMachine *reeve_machine_list_define (ReeveMachineList *self,
 /**
  * reeve_machine_list_create:
  * @config: (transfer none): the definition of a transient machine
+ * @flags, @owner, @deadline_us, @done, @data: as of reeve_machine_start()
  *
- * Makes a transient machine (nothing is stored), or takes an inactive one of
- * the same uuid and name, to be started with @config. It is for the caller to
- * start it at once; a machine whose start fails or was not asked for within a
- * moment is gone again.
+ * Makes a transient machine (nothing is stored) and starts it. An inactive
+ * persistent machine of the same uuid and name runs with @config this once.
+ * @done gets the end of the start; a transient machine whose start failed is
+ * gone again.
  *
- * Thread: any. Errors: %REEVE_ERROR_OPERATION_FAILED when name or uuid are
- * taken, %REEVE_ERROR_OPERATION_INVALID when the machine is active.
+ * Thread: any. Errors, for which @done is not called:
+ * %REEVE_ERROR_OPERATION_FAILED when name or uuid are taken by another
+ * machine, %REEVE_ERROR_OPERATION_INVALID when the machine is active.
  *
  * Returns: (transfer full): the machine
  */
 ReeveMachine *reeve_machine_list_create (ReeveMachineList *self,
                                          ReeveConfig *config,
+                                         ReeveMachineStartFlags flags,
+                                         gconstpointer owner,
+                                         gint64 deadline_us,
+                                         ReeveMachineDone done,
+                                         gpointer data,
                                          GError **error);
 
 /**

@@ -438,6 +438,21 @@ read_once (ReeveQmp *self, char *buffer)
   return FALSE;
 }
 
+void
+reeve_qmp_drain (ReeveQmp *self)
+{
+  g_autoptr (ReeveQmp) hold = reeve_qmp_ref (self);
+  g_autofree char *buffer = g_malloc (READ_SIZE);
+
+  while (!self->is_closed) {
+    ssize_t n_read = recv (self->fd, buffer, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n_read < 0 && errno == EAGAIN)
+      return;
+    (void) read_once (self, buffer);
+  }
+}
+
 static ssize_t
 send_item (ReeveQmp *self, OutItem *item)
 {

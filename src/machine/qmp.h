@@ -70,6 +70,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveQmp, reeve_qmp_unref)
 /* Fails what is pending and closes the socket. QEMU runs on. */
 void reeve_qmp_close (ReeveQmp *self);
 
+/* Reads, now, what a QEMU that ended had still said. */
+void reeve_qmp_drain (ReeveQmp *self);
+
 gboolean reeve_qmp_is_ready (ReeveQmp *self);
 gboolean reeve_qmp_is_closed (ReeveQmp *self);
 
