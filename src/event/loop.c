@@ -985,6 +985,7 @@ reeve_loop_unref (ReeveLoop *self) REEVE_UNCHECKED
   g_source_destroy (self->source);
   g_source_unref (self->source);
   run_invocations (self, &self->invocations);
+  free_removed (self);
   while ((watch = get_any_watch (self)) > 0) {
     reeve_loop_remove (self, watch);
     free_removed (self);

@@ -668,6 +668,20 @@ test_free_frees_what_is_left (Fixture *self, gconstpointer data)
   self->loop = NULL;
 }
 
+/* Removed, but with no turn of the loop since. */
+static void
+test_free_frees_what_was_removed (Fixture *self, gconstpointer data)
+{
+  int watch = reeve_loop_add_handle (self->loop, self->fds[0],
+                                     REEVE_EVENT_READABLE, count_handle, self,
+                                     count_free);
+
+  reeve_loop_remove (self->loop, watch);
+  reeve_loop_unref (self->loop);
+  g_assert_cmpint (self->n_freed, ==, 1);
+  self->loop = NULL;
+}
+
 /* What plain GLib sources do in the same place, ours do. */
 static gboolean
 count_glib_handle (int fd, GIOCondition condition, gpointer data)
@@ -752,6 +766,7 @@ main (int argc, char **argv)
   ADD ("child/unknown", test_child_unknown);
   ADD ("quit/before-run", test_quit_before_run);
   ADD ("free/frees-what-is-left", test_free_frees_what_is_left);
+  ADD ("free/frees-what-was-removed", test_free_frees_what_was_removed);
 
   return g_test_run ();
 }
