@@ -11,12 +11,12 @@ G_BEGIN_DECLS
  *
  * Worker threads that run jobs. The numbers are those of a QNX thread pool:
  * `lo_water` threads always wait; when fewer wait, `increment` more are made,
- * up to `maximum`; a thread that would wait as more than `hi_water` do ends.
- * Priority workers are a second, fixed set that takes priority jobs alone, so
- * that those are served while every ordinary worker is busy.
+ * up to `maximum`; a thread that would wait while `hi_water` do ends. Priority
+ * workers are a second, fixed set that takes priority jobs alone, so that
+ * those are served while every ordinary worker is busy.
  *
- * A batch is queued under one lock and wakes at most one worker; a worker that
- * takes a job wakes the next one only if work is left.
+ * A push takes the lock once and wakes at most one worker; a worker that takes
+ * work wakes the next one only if work is left.
  */
 typedef struct _ReeveJobPool ReeveJobPool;
 
@@ -28,31 +28,44 @@ typedef struct {
   unsigned n_priority;
 } ReeveJobPoolSize;
 
-/* A job: embed it, the pool does not own it. */
+/**
+ * ReeveJob:
+ * @is_priority: never blocks, and may be run by a priority worker
+ * @group: compared as a pointer, see #ReeveJobFunc
+ *
+ * To embed; the pool does not own it.
+ */
 typedef struct _ReeveJob ReeveJob;
 struct _ReeveJob {
-  GList link; /* of the pool, while queued; link.data is the job */
+  GList link; /* of the pool, while it is queued; link.data is the job */
   gboolean is_priority;
+  gconstpointer group;
 };
+
+/* The most jobs that a worker takes at once. */
+#define REEVE_JOB_BATCH 16
 
 /**
  * ReeveJobFunc:
+ * @jobs: (array length=n_jobs): one job; or several priority jobs of one group
  *
- * Runs one job, on a worker thread, with no lock held.
+ * Runs jobs, on a worker thread, with no lock held. As a priority job never
+ * blocks, what the first of several wants to write may wait for the last.
  */
-typedef void (*ReeveJobFunc) (ReeveJob *job, gpointer user_data);
+typedef void (*ReeveJobFunc) (ReeveJob *const *jobs,
+                              unsigned n_jobs,
+                              gpointer user_data);
 
 typedef struct {
-  unsigned n_threads;
-  unsigned n_waiting;
-  unsigned n_priority;
+  unsigned n_threads;  /* ordinary ones */
+  unsigned n_waiting;  /* of them */
+  unsigned n_priority; /* priority ones */
   unsigned n_queued;
   unsigned max_queued; /* since the pool was made */
   guint64 n_done;
-  gint64 oldest_us; /* when the longest running job began; 0: none */
 } ReeveJobPoolStats;
 
-/* Starts lo_water and the priority threads. Thread: owner. */
+/* Starts lo_water threads and the priority ones. Thread: owner. */
 ReeveJobPool *reeve_job_pool_new (const ReeveJobPoolSize *size,
                                   ReeveJobFunc func,
                                   gpointer user_data);
@@ -62,7 +75,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobPool, reeve_job_pool_free)
 
 /**
  * reeve_job_pool_push:
- * @jobs: (transfer none): a batch, in order; left empty
+ * @jobs: (transfer none): #ReeveJob.link of a batch, in order; left empty
  *
  * Thread: any.
  */

@@ -48,6 +48,21 @@ typedef struct {
 void reeve_header_decode (ReeveHeader *self, const uint8_t *data);
 void reeve_header_encode (const ReeveHeader *self, uint8_t *data);
 
+/* The length word in front of the header. */
+uint32_t reeve_length_decode (const uint8_t *data);
+
+/* The size of a whole frame, or -1; errors as of reeve_message_encode(). */
+gssize reeve_message_measure (const ReeveType *type,
+                              gconstpointer value,
+                              GError **error);
+
+/* Writes a whole frame of the size that reeve_message_measure() gave. */
+void reeve_message_write (const ReeveHeader *header,
+                          const ReeveType *type,
+                          gconstpointer value,
+                          uint8_t *data,
+                          size_t size);
+
 /**
  * reeve_message_encode:
  * @type: (nullable): the payload's type, or %NULL for an empty payload

@@ -1,0 +1,175 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/server-private.h"
+#include "rpc/wire-xdr.h"
+
+#include <string.h>
+
+/* From a call to its reply: decode, handler, encode. */
+
+/* Results up to this size are made on the stack. */
+#define SMALL_RET 512
+/* Replies that are kept together are sent when they grow beyond this. */
+#define FLUSH_SIZE 65536
+
+void
+reeve_reply_batch_clear (ReeveReplyBatch *self)
+{
+  g_free (self->bytes);
+  *self = (ReeveReplyBatch){ 0 };
+}
+
+static uint8_t *
+make_room (ReeveReplyBatch *self, size_t size)
+{
+  if (self->capacity - self->size < size) {
+    self->capacity = MAX (self->size + size, MAX (1024, 2 * self->capacity));
+    self->bytes = g_realloc (self->bytes, self->capacity);
+  }
+
+  self->size += size;
+  return self->bytes + self->size - size;
+}
+
+static void
+add_error (ReeveReplyBatch *self, const ReeveHeader *reply, GError *error)
+{
+  GBytes *frame = reeve_message_encode_error (reply, error);
+  gsize size;
+  const void *data = g_bytes_get_data (frame, &size);
+
+  memcpy (make_room (self, size), data, size);
+  g_bytes_unref (frame);
+}
+
+/* Keeps the reply. FALSE: it cannot be encoded. */
+static gboolean
+add_reply (ReeveReplyBatch *self,
+           const ReeveHeader *reply,
+           const ReeveType *type,
+           gconstpointer ret,
+           GError **error)
+{
+  gssize size = reeve_message_measure (type, ret, error);
+
+  if (size < 0)
+    return FALSE;
+
+  reeve_message_write (reply, type, ret, make_room (self, (size_t) size),
+                       (size_t) size);
+  return TRUE;
+}
+
+static gboolean
+decode_args (ReeveCall *call, GError **error)
+{
+  const ReeveType *type = call->procedure->args;
+  size_t skip = call->header.type == REEVE_MESSAGE_CALL_WITH_FDS ? 4 : 0;
+
+  if (type->kind == REEVE_KIND_VOID)
+    return TRUE;
+
+  call->args = reeve_type_new (type);
+  return reeve_xdr_decode (type, call->payload + skip,
+                           call->payload_size - skip, call->args, NULL, error);
+}
+
+/* FALSE: with @error set. A deferred call leaves no reply. */
+static gboolean
+run_handler (ReeveReplyBatch *self,
+             ReeveCall *call,
+             const ReeveHeader *reply,
+             void *ret,
+             GError **error)
+{
+  const ReeveType *type = call->procedure->ret;
+  gboolean is_done;
+
+  if (!decode_args (call, error))
+    return FALSE;
+
+  is_done = call->procedure->stub (call->program->handlers, call, call->args,
+                                   ret, error);
+  if (is_done && !call->is_deferred)
+    is_done = add_reply (self, reply, type, ret, error);
+  reeve_type_clear (type, ret);
+  return is_done;
+}
+
+static void
+count (ReeveCall *call, gint64 now_us, gboolean has_failed)
+{
+  ReeveProcedureCounters *counters =
+      &call->program
+           ->counters[call->procedure - call->program->program->procedures];
+  guint64 took_us = (guint64) MAX (now_us - call->start_us, 0);
+  unsigned bucket =
+      took_us == 0 ? 0 : 64 - (unsigned) __builtin_clzll (took_us);
+
+  bucket = MIN (bucket, REEVE_LATENCY_BUCKETS - 1);
+  atomic_fetch_add_explicit (&counters->n_calls, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit (&counters->latency[bucket], 1,
+                             memory_order_relaxed);
+  if (has_failed)
+    atomic_fetch_add_explicit (&counters->n_failed, 1, memory_order_relaxed);
+}
+
+void
+reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
+{
+  ReeveHeader reply = reeve_call_make_reply (call);
+  char small[SMALL_RET] __attribute__ ((aligned (16)));
+  size_t ret_size = call->procedure->ret->size;
+  void *ret = ret_size <= SMALL_RET ? small : g_malloc (ret_size);
+  g_autoptr (GError) error = NULL;
+  gboolean has_failed;
+
+  self->client = call->client;
+  memset (ret, 0, ret_size);
+  has_failed = !run_handler (self, call, &reply, ret, &error);
+  if (ret != small)
+    g_free (ret);
+  /* A handler that deferred and failed all the same has answered already. */
+  if (has_failed && !call->is_deferred)
+    add_error (self, &reply, error);
+
+  count (call, g_get_monotonic_time (), has_failed);
+  if (call->is_deferred) {
+    reeve_call_unref (call);
+    return;
+  }
+  self->calls[self->n_calls] = call;
+  self->ends[self->n_calls] = self->size;
+  self->n_calls++;
+  if (self->n_calls == REEVE_JOB_BATCH || self->size > FLUSH_SIZE)
+    reeve_reply_batch_flush (self);
+}
+
+void
+reeve_reply_batch_flush (ReeveReplyBatch *self)
+{
+  if (self->n_calls == 0)
+    return;
+
+  reeve_server_client_answer (self->client, self->calls, self->ends,
+                              self->n_calls, self->bytes);
+  for (unsigned i = 0; i < self->n_calls; i++)
+    reeve_call_unref (self->calls[i]);
+  self->n_calls = 0;
+  self->size = 0;
+  if (self->capacity > 2 * FLUSH_SIZE) {
+    g_clear_pointer (&self->bytes, g_free);
+    self->capacity = 0;
+  }
+}
+
+void
+reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
+{
+  ReeveReplyBatch batch = { 0 };
+
+  for (unsigned i = 0; i < n_jobs; i++)
+    reeve_reply_batch_run (&batch, (ReeveCall *) jobs[i]);
+  reeve_reply_batch_flush (&batch);
+  reeve_reply_batch_clear (&batch);
+}

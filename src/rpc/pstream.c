@@ -1,0 +1,252 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/fd.h"
+#include "event/intl.h"
+#include "rpc/error.h"
+#include "rpc/socket-name.h"
+#include "rpc/stream.h"
+
+#include <fcntl.h>
+#include <gio/gunixsocketaddress.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define BACKLOG 1024
+
+struct _ReevePStream {
+  int fd;           /* (owned) */
+  char *name;       /* (owned) */
+  char *path;       /* (owned) (nullable): of a socket that we bound */
+  struct stat file; /* of path */
+  gboolean is_unix;
+};
+
+void
+reeve_pstream_free (ReevePStream *self)
+{
+  struct stat file;
+
+  if (self == NULL)
+    return;
+
+  /* Somebody may have put another socket there. */
+  if (self->path != NULL && stat (self->path, &file) == 0 &&
+      file.st_dev == self->file.st_dev && file.st_ino == self->file.st_ino)
+    unlink (self->path);
+  reeve_fd_clear (&self->fd);
+  g_free (self->path);
+  g_free (self->name);
+  g_free (self);
+}
+
+/* Whether somebody listens there: a socket that is left behind refuses. */
+static gboolean
+is_live (const struct sockaddr_un *address, socklen_t size)
+{
+  REEVE_AUTOFD int fd =
+      socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  return fd >= 0 &&
+         (connect (fd, (const struct sockaddr *) address, size) == 0 ||
+          errno == EAGAIN);
+}
+
+static gboolean
+make_way (const char *name,
+          const struct sockaddr_un *address,
+          socklen_t size,
+          GError **error)
+{
+  struct stat file;
+
+  if (lstat (address->sun_path, &file) < 0)
+    return TRUE;
+  if (!S_ISSOCK (file.st_mode)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("%s: there is a file that is not a socket"), name);
+    return FALSE;
+  }
+  if (is_live (address, size)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("%s: another process listens there"), name);
+    return FALSE;
+  }
+
+  unlink (address->sun_path);
+  return TRUE;
+}
+
+static int
+bind_unix (const char *name,
+           const struct sockaddr_un *address,
+           socklen_t size,
+           mode_t mode,
+           GError **error)
+{
+  REEVE_AUTOFD int fd =
+      socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd < 0) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return -1;
+  }
+  if (!make_way (name, address, size, error))
+    return -1;
+  /* Nobody can connect before listen(), so the mode is right in time. */
+  if (bind (fd, (const struct sockaddr *) address, size) < 0 ||
+      chmod (address->sun_path, mode) < 0 || listen (fd, BACKLOG) < 0) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return -1;
+  }
+
+  return g_steal_fd (&fd);
+}
+
+static int
+bind_inet (const char *name,
+           const struct sockaddr *address,
+           socklen_t size,
+           GError **error)
+{
+  REEVE_AUTOFD int fd = socket (address->sa_family,
+                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int one = 1;
+  int zero = 0;
+
+  if (fd < 0) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return -1;
+  }
+
+  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  /* "Any" means IPv4, too. */
+  if (address->sa_family == AF_INET6)
+    setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+  if (bind (fd, address, size) < 0 || listen (fd, BACKLOG) < 0) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return -1;
+  }
+
+  return g_steal_fd (&fd);
+}
+
+/* The name with the port that the kernel chose. */
+static char *
+get_actual_name (const char *name, int fd)
+{
+  struct sockaddr_storage storage;
+  socklen_t size = sizeof storage;
+  g_autoptr (GSocketAddress) address = NULL;
+  const char *colon;
+
+  if (getsockname (fd, (struct sockaddr *) &storage, &size) < 0)
+    return g_strdup (name);
+
+  address = g_socket_address_new_from_native (&storage, size);
+  if (!G_IS_INET_SOCKET_ADDRESS (address))
+    return g_strdup (name);
+
+  colon = strrchr (name, ':');
+  return g_strdup_printf (
+      "%.*s:%u", (int) (colon - name), name,
+      g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
+}
+
+static ReevePStream *
+open_fd (const char *name, const char *text, GError **error)
+{
+  ReevePStream *self;
+  int is_listening = 0, family = 0;
+  socklen_t size = sizeof (int);
+  guint64 fd;
+
+  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT, &fd, NULL) ||
+      getsockopt ((int) fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) <
+          0 ||
+      !is_listening) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("%s: there is no socket that listens"), name);
+    return NULL;
+  }
+
+  getsockopt ((int) fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  fcntl ((int) fd, F_SETFL, fcntl ((int) fd, F_GETFL) | O_NONBLOCK);
+  fcntl ((int) fd, F_SETFD, FD_CLOEXEC);
+  self = g_new0 (ReevePStream, 1);
+  self->fd = (int) fd;
+  self->name = g_strdup (name);
+  self->is_unix = family == AF_UNIX;
+  return self;
+}
+
+ReevePStream *
+reeve_pstream_open (const char *name, mode_t mode, GError **error)
+{
+  g_autoptr (GSocketConnectable) where = NULL;
+  struct sockaddr_storage address = { 0 };
+  const char *rest = reeve_socket_name_skip (name, "pfd");
+  ReevePStream *self;
+  gboolean is_unix;
+  socklen_t size;
+  int fd;
+
+  if (rest != NULL)
+    return open_fd (name, rest, error);
+
+  where = reeve_socket_name_parse (name, TRUE, error);
+  if (where == NULL)
+    return NULL;
+
+  is_unix = G_IS_UNIX_SOCKET_ADDRESS (where);
+  size =
+      (socklen_t) g_socket_address_get_native_size (G_SOCKET_ADDRESS (where));
+  if (!g_socket_address_to_native (G_SOCKET_ADDRESS (where), &address,
+                                   sizeof address, error))
+    return NULL;
+
+  fd = is_unix ? bind_unix (name, (struct sockaddr_un *) &address, size, mode,
+                            error)
+               : bind_inet (name, (struct sockaddr *) &address, size, error);
+  if (fd < 0)
+    return NULL;
+
+  self = g_new0 (ReevePStream, 1);
+  self->fd = fd;
+  self->is_unix = is_unix;
+  self->name = get_actual_name (name, fd);
+  if (is_unix) {
+    self->path = g_strdup (((struct sockaddr_un *) &address)->sun_path);
+    if (stat (self->path, &self->file) < 0)
+      g_clear_pointer (&self->path, g_free);
+  }
+  return self;
+}
+
+int
+reeve_pstream_get_fd (ReevePStream *self)
+{
+  return self->fd;
+}
+
+const char *
+reeve_pstream_get_name (ReevePStream *self)
+{
+  return self->name;
+}
+
+gboolean
+reeve_pstream_is_unix (ReevePStream *self)
+{
+  return self->is_unix;
+}
+
+ReeveStream *
+reeve_pstream_accept (ReevePStream *self)
+{
+  int fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+  return fd < 0 ? NULL : reeve_stream_new_for_fd (fd);
+}

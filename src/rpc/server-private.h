@@ -1,0 +1,141 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What server.c, server-client.c, call.c and dispatch.c know of each other. */
+
+#include "event/thread.h"
+#include "rpc/call.h"
+#include "rpc/message.h"
+#include "rpc/server.h"
+#include "rpc/stream.h"
+
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/* A procedure's counters. Bucket i of the histogram counts the calls that
+ * took less than 2^i microseconds; the last one takes the rest. */
+#define REEVE_LATENCY_BUCKETS 24
+
+typedef struct {
+  atomic_ullong n_calls;
+  atomic_ullong n_failed;
+  atomic_ullong latency[REEVE_LATENCY_BUCKETS];
+} ReeveProcedureCounters;
+
+/* A program that a server has; immutable but for the counters. */
+typedef struct {
+  const ReeveProgram *program;
+  gconstpointer handlers;
+  gpointer user_data;
+  const ReeveProcedure **by_number; /* (owned): index - lowest number */
+  ReeveProcedureCounters *counters; /* (owned): in the program's order */
+  int32_t lowest;
+  uint32_t n_numbers;
+} ReeveServerProgram;
+
+/* ------------------------------------------------------------- call.c --- */
+
+struct _ReeveCall {
+  ReeveJob job;
+  atomic_int refs;
+  ReeveServerClient *client;       /* (owned) */
+  ReeveServerProgram *program;     /* immutable */
+  const ReeveProcedure *procedure; /* immutable */
+  ReeveHeader header;              /* of the call */
+  gint64 start_us;
+  gint64 deadline_us; /* immutable */
+  void *args;         /* (owned) (nullable): of the thread that runs it */
+
+  /* Under the client's lock. */
+  GList link; /* in the client's calls, until it is answered */
+  gboolean is_answered;
+  GCancellable *cancellable; /* (owned) (nullable) */
+
+  gboolean is_deferred;  /* of the thread that runs it */
+  gboolean closes;       /* the client, when it is answered */
+  uint32_t payload_size; /* immutable */
+  uint8_t payload[] __attribute__ ((aligned (8)));
+};
+
+ReeveCall *reeve_call_new (ReeveServerClient *client,
+                           ReeveServerProgram *program,
+                           const ReeveProcedure *procedure,
+                           const ReeveHeader *header,
+                           const uint8_t *payload,
+                           size_t payload_size);
+ReeveCall *reeve_call_ref (ReeveCall *self);
+void reeve_call_unref (ReeveCall *self);
+
+/* The header of the reply to it. */
+ReeveHeader reeve_call_make_reply (const ReeveCall *self);
+
+/* --------------------------------------------------------- dispatch.c --- */
+
+/* Replies of calls of one client that leave together. */
+typedef struct {
+  ReeveServerClient *client;
+  ReeveCall *calls[REEVE_JOB_BATCH]; /* (owned) */
+  size_t ends[REEVE_JOB_BATCH];      /* of each one's reply in bytes */
+  unsigned n_calls;
+  uint8_t *bytes; /* (owned) */
+  size_t size;
+  size_t capacity;
+} ReeveReplyBatch;
+
+void reeve_reply_batch_clear (ReeveReplyBatch *self);
+/* Runs @call (transfer full) and keeps its reply; sends what is kept when the
+ * batch is full. */
+void reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call);
+/* Sends what is kept. */
+void reeve_reply_batch_flush (ReeveReplyBatch *self);
+
+/* The pool's function. */
+void
+reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data);
+
+/* ---------------------------------------------------- server-client.c --- */
+
+ReeveServerClient *reeve_server_client_new (ReeveServer *server,
+                                            ReeveStream *stream,
+                                            uint64_t id,
+                                            ReeveServiceFlags flags);
+ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
+
+/* Answers calls (those that were not answered by now) with the replies that
+ * stand behind each other in @bytes, each up to its end. */
+void reeve_server_client_answer (ReeveServerClient *self,
+                                 ReeveCall *const *calls,
+                                 const size_t *ends,
+                                 unsigned n_calls,
+                                 const uint8_t *bytes);
+
+/* Answers, with REEVE_ERROR_TIMED_OUT, the calls whose deadline has passed.
+ * Returns whether calls are left in flight. Thread: loop. */
+gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
+
+/* (transfer full): of a call in flight. */
+GCancellable *
+reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call);
+
+/* Thread: loop. */
+void reeve_server_client_close_now (ReeveServerClient *self);
+
+/* ----------------------------------------------------------- server.c --- */
+
+/* (nullable): what a header asks for, with @error set; a procedure that
+ * cannot be called is an error, too. */
+const ReeveProcedure *reeve_server_find (ReeveServer *self,
+                                         const ReeveHeader *header,
+                                         ReeveServerProgram **program,
+                                         GError **error);
+const ReeveServerLimits *reeve_server_get_limits (ReeveServer *self);
+void reeve_server_push (ReeveServer *self, GQueue *jobs);
+void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
+void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
+/* Of the loop's thread: room for one read, and for the replies it leads to. */
+uint8_t *reeve_server_get_scratch (ReeveServer *self, size_t *size);
+ReeveReplyBatch *reeve_server_get_batch (ReeveServer *self);
+
+G_END_DECLS

@@ -1,0 +1,462 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/server.h"
+
+#include "event/intl.h"
+#include "rpc/error.h"
+#include "rpc/server-private.h"
+#include "rpc/service.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What one read takes at most, for all clients that have nothing kept. */
+#define SCRATCH_SIZE 65536
+/* How often the deadlines of calls are looked at, while there are calls. */
+#define SWEEP_MS 250
+
+static const ReeveServerLimits default_limits = {
+  .max_clients = 5000,
+  .max_client_calls = 64,
+  .max_client_reply_bytes = 8 * 1024 * 1024,
+  .max_client_event_bytes = 1024 * 1024,
+  .max_message_bytes = REEVE_MESSAGE_MAX,
+  .call_timeout_ms = 30000,
+  .workers = { .lo_water = 2,
+               .hi_water = 10,
+               .increment = 1,
+               .maximum = 20,
+               .n_priority = 2 },
+};
+
+struct _ReeveServer {
+  gatomicrefcount refs;
+  char *name;               /* immutable */
+  ReeveLoop *loop;          /* (owned) */
+  ReeveServerLimits limits; /* immutable */
+  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
+
+  /* Immutable once there are listeners. */
+  GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
+  GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
+
+  /* Of the loop's thread. */
+  GPtrArray *services; /* (element-type ReeveService) (owned) */
+  int sweep;
+  gboolean is_sweeping;
+  uint64_t last_client_id;
+  uint8_t *scratch; /* (owned) */
+  ReeveReplyBatch batch;
+  gboolean is_full; /* and that was logged */
+
+  atomic_ullong n_accepted;
+  atomic_ullong n_refused;
+  atomic_ullong n_events;
+  atomic_ullong n_events_dropped;
+
+  ReeveMutex lock;
+  GHashTable *clients REEVE_GUARDED; /* (element-type ReeveServerClient)
+                                        (owned), a set */
+};
+
+/* -------------------------------------------------------------- limits --- */
+
+#define TAKE_DEFAULT(limits, member)                                           \
+  if ((limits)->member == 0)                                                   \
+  (limits)->member = default_limits.member
+
+static void
+fill_limits (ReeveServerLimits *limits)
+{
+  ReeveJobPoolSize *workers = &limits->workers;
+
+  TAKE_DEFAULT (limits, max_clients);
+  TAKE_DEFAULT (limits, max_client_calls);
+  TAKE_DEFAULT (limits, max_client_reply_bytes);
+  TAKE_DEFAULT (limits, max_client_event_bytes);
+  TAKE_DEFAULT (limits, max_message_bytes);
+  TAKE_DEFAULT (limits, call_timeout_ms);
+  TAKE_DEFAULT (limits, workers.lo_water);
+  TAKE_DEFAULT (limits, workers.hi_water);
+  TAKE_DEFAULT (limits, workers.increment);
+  TAKE_DEFAULT (limits, workers.maximum);
+  TAKE_DEFAULT (limits, workers.n_priority);
+  workers->hi_water = MAX (workers->hi_water, workers->lo_water);
+  workers->maximum = MAX (workers->maximum, workers->hi_water);
+}
+
+/* ------------------------------------------------------------ programs --- */
+
+static void
+program_free (gpointer data)
+{
+  ReeveServerProgram *self = data;
+
+  g_free (self->by_number);
+  g_free (self->counters);
+  g_free (self);
+}
+
+void
+reeve_server_add_program (ReeveServer *self,
+                          const ReeveProgram *program,
+                          gconstpointer handlers,
+                          gpointer user_data)
+{
+  ReeveServerProgram *entry = g_new0 (ReeveServerProgram, 1);
+  const ReeveProcedure *last = &program->procedures[program->n_procedures - 1];
+
+  entry->program = program;
+  entry->handlers = handlers;
+  entry->user_data = user_data;
+  entry->counters = g_new0 (ReeveProcedureCounters, program->n_procedures);
+  entry->lowest = program->procedures[0].number;
+  entry->n_numbers = (uint32_t) (last->number - entry->lowest + 1);
+  entry->by_number = g_new0 (const ReeveProcedure *, entry->n_numbers);
+  for (size_t i = 0; i < program->n_procedures; i++)
+    entry->by_number[program->procedures[i].number - entry->lowest] =
+        &program->procedures[i];
+
+  g_ptr_array_add (self->programs, entry);
+  g_ptr_array_set_size (self->tables, (int) self->tables->len - 1);
+  g_ptr_array_add (self->tables, (gpointer) program);
+  g_ptr_array_add (self->tables, NULL);
+}
+
+const ReeveProgram *const *
+reeve_server_get_programs (ReeveServer *self)
+{
+  return (const ReeveProgram *const *) self->tables->pdata;
+}
+
+static ReeveServerProgram *
+find_program (ReeveServer *self, uint32_t number, uint32_t version)
+{
+  for (unsigned i = 0; i < self->programs->len; i++) {
+    ReeveServerProgram *entry = self->programs->pdata[i];
+
+    if (entry->program->number == number && entry->program->version == version)
+      return entry;
+  }
+
+  return NULL;
+}
+
+const ReeveProcedure *
+reeve_server_find (ReeveServer *self,
+                   const ReeveHeader *header,
+                   ReeveServerProgram **program,
+                   GError **error)
+{
+  ReeveServerProgram *entry =
+      find_program (self, header->program, header->version);
+  const ReeveProcedure *procedure = NULL;
+  uint32_t index;
+
+  if (entry == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                 _ ("Cannot find program %1$u version %2$u"), header->program,
+                 header->version);
+    return NULL;
+  }
+
+  index = (uint32_t) header->procedure - (uint32_t) entry->lowest;
+  if (index < entry->n_numbers)
+    procedure = entry->by_number[index];
+  if (procedure == NULL || procedure->dispatch == REEVE_DISPATCH_EVENT) {
+    /* libvirt's clients look for these very words. */
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC, "unknown procedure: %d",
+                 header->procedure);
+    return NULL;
+  }
+
+  *program = entry;
+  return procedure;
+}
+
+/* ------------------------------------------------------------- clients --- */
+
+static unsigned
+count_clients (ReeveServer *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_hash_table_size (self->clients);
+}
+
+static void
+remember (ReeveServer *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_add (self->clients, client);
+}
+
+static void
+refuse_client (ReeveServer *self, ReeveStream *stream)
+{
+  if (!self->is_full)
+    g_warning (_ ("%1$s: there are %2$u clients already; more are refused"),
+               self->name, self->limits.max_clients);
+  self->is_full = TRUE;
+  atomic_fetch_add (&self->n_refused, 1);
+  reeve_stream_free (stream);
+}
+
+static void
+add_client (ReeveServer *self, ReeveStream *stream, ReeveServiceFlags flags)
+{
+  if (count_clients (self) >= self->limits.max_clients) {
+    refuse_client (self, stream);
+    return;
+  }
+
+  self->is_full = FALSE;
+  atomic_fetch_add (&self->n_accepted, 1);
+  remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
+                                           flags));
+}
+
+static void
+take_stream (ReeveService *service, ReeveStream *stream, gpointer data)
+{
+  add_client (data, stream, reeve_service_get_flags (service));
+}
+
+static gboolean
+steal_client (ReeveServer *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_hash_table_steal (self->clients, client);
+}
+
+void
+reeve_server_forget (ReeveServer *self, ReeveServerClient *client)
+{
+  if (steal_client (self, client))
+    reeve_server_client_unref (client);
+}
+
+/* (element-type ReeveServerClient) (transfer full) */
+static GPtrArray *
+get_clients (ReeveServer *self)
+{
+  GPtrArray *clients = g_ptr_array_new_with_free_func (
+      (GDestroyNotify) reeve_server_client_unref);
+  GHashTableIter iter;
+  gpointer client;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_iter_init (&iter, self->clients);
+  while (g_hash_table_iter_next (&iter, &client, NULL))
+    g_ptr_array_add (clients, reeve_server_client_ref (client));
+  return clients;
+}
+
+void
+reeve_server_foreach_client (ReeveServer *self,
+                             ReeveServerClientFunc func,
+                             gpointer data)
+{
+  g_autoptr (GPtrArray) clients = get_clients (self);
+
+  for (unsigned i = 0; i < clients->len; i++)
+    func (clients->pdata[i], data);
+}
+
+/* ----------------------------------------------------------- deadlines --- */
+
+static void
+sweep (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveServer *self = data;
+  g_autoptr (GPtrArray) clients = get_clients (self);
+  gint64 now_us = g_get_monotonic_time ();
+  gboolean is_left = FALSE;
+
+  for (unsigned i = 0; i < clients->len; i++)
+    if (reeve_server_client_expire (clients->pdata[i], now_us))
+      is_left = TRUE;
+
+  if (!is_left) {
+    self->is_sweeping = FALSE;
+    reeve_loop_update_timeout (loop, watch, -1);
+  }
+}
+
+void
+reeve_server_push (ReeveServer *self, GQueue *jobs)
+{
+  if (!self->is_sweeping) {
+    self->is_sweeping = TRUE;
+    reeve_loop_update_timeout (self->loop, self->sweep, SWEEP_MS);
+  }
+  reeve_job_pool_push (self->pool, jobs);
+}
+
+/* ---------------------------------------------------------- the server --- */
+
+ReeveServer *
+reeve_server_new (const char *name,
+                  ReeveLoop *loop,
+                  const ReeveServerLimits *limits) REEVE_UNCHECKED
+{
+  ReeveServer *self = g_new0 (ReeveServer, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  self->name = g_strdup (name);
+  self->loop = reeve_loop_ref (loop);
+  if (limits != NULL)
+    self->limits = *limits;
+  fill_limits (&self->limits);
+  self->programs = g_ptr_array_new_with_free_func (program_free);
+  self->tables = g_ptr_array_new ();
+  g_ptr_array_add (self->tables, NULL);
+  self->services =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_service_free);
+  self->scratch = g_malloc (SCRATCH_SIZE);
+  reeve_mutex_init (&self->lock);
+  self->clients = g_hash_table_new (NULL, NULL);
+  self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
+  self->pool =
+      reeve_job_pool_new (&self->limits.workers, reeve_dispatch_jobs, self);
+  return self;
+}
+
+ReeveServer *
+reeve_server_ref (ReeveServer *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+    return;
+
+  g_assert (g_hash_table_size (self->clients) == 0);
+  reeve_job_pool_free (self->pool);
+  reeve_loop_remove (self->loop, self->sweep);
+  g_ptr_array_unref (self->services);
+  g_ptr_array_unref (self->programs);
+  g_ptr_array_unref (self->tables);
+  g_hash_table_unref (self->clients);
+  reeve_reply_batch_clear (&self->batch);
+  g_free (self->scratch);
+  reeve_mutex_clear (&self->lock);
+  reeve_loop_unref (self->loop);
+  g_free (self->name);
+  g_free (self);
+}
+
+const char *
+reeve_server_get_name (ReeveServer *self)
+{
+  return self->name;
+}
+
+ReeveLoop *
+reeve_server_get_loop (ReeveServer *self)
+{
+  return self->loop;
+}
+
+const ReeveServerLimits *
+reeve_server_get_limits (ReeveServer *self)
+{
+  return &self->limits;
+}
+
+uint8_t *
+reeve_server_get_scratch (ReeveServer *self, size_t *size)
+{
+  *size = SCRATCH_SIZE;
+  return self->scratch;
+}
+
+ReeveReplyBatch *
+reeve_server_get_batch (ReeveServer *self)
+{
+  return &self->batch;
+}
+
+const char *
+reeve_server_listen (ReeveServer *self,
+                     const char *name,
+                     mode_t mode,
+                     ReeveServiceFlags flags,
+                     GError **error)
+{
+  ReevePStream *pstream = reeve_pstream_open (name, mode, error);
+  ReeveService *service;
+
+  if (pstream == NULL)
+    return NULL;
+
+  service = reeve_service_new (self->loop, pstream, flags, take_stream, self);
+  if (service == NULL) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return NULL;
+  }
+
+  g_ptr_array_add (self->services, service);
+  return reeve_service_get_name (service);
+}
+
+void
+reeve_server_add_fd_client (ReeveServer *self, int fd, ReeveServiceFlags flags)
+{
+  add_client (self, reeve_stream_new_for_fd (fd), flags);
+}
+
+void
+reeve_server_stop (ReeveServer *self)
+{
+  g_autoptr (GPtrArray) clients = NULL;
+
+  g_ptr_array_set_size (self->services, 0);
+  clients = get_clients (self);
+  for (unsigned i = 0; i < clients->len; i++)
+    reeve_server_client_close_now (clients->pdata[i]);
+  /* What runs sees that its client is gone. */
+  g_clear_pointer (&self->pool, reeve_job_pool_free);
+}
+
+void
+reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
+{
+  atomic_fetch_add_explicit (is_dropped ? &self->n_events_dropped
+                                        : &self->n_events,
+                             1, memory_order_relaxed);
+}
+
+void
+reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
+{
+  *stats = (ReeveServerStats){
+    .n_clients = count_clients (self),
+    .n_accepted = atomic_load (&self->n_accepted),
+    .n_refused = atomic_load (&self->n_refused),
+    .n_events = atomic_load (&self->n_events),
+    .n_events_dropped = atomic_load (&self->n_events_dropped),
+  };
+
+  for (unsigned i = 0; i < self->programs->len; i++) {
+    ReeveServerProgram *entry = self->programs->pdata[i];
+
+    for (size_t j = 0; j < entry->program->n_procedures; j++) {
+      stats->n_calls += atomic_load (&entry->counters[j].n_calls);
+      stats->n_failed += atomic_load (&entry->counters[j].n_failed);
+    }
+  }
+}
+
+ReeveJobPool *
+reeve_server_get_pool (ReeveServer *self)
+{
+  return self->pool;
+}

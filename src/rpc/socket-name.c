@@ -1,0 +1,141 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/socket-name.h"
+
+#include "event/intl.h"
+#include "rpc/error.h"
+
+#include <gio/gunixsocketaddress.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* With the NUL that ends it. */
+#define PATH_SIZE sizeof (((struct sockaddr_un *) NULL)->sun_path)
+
+const char *
+reeve_socket_name_skip (const char *name, const char *scheme)
+{
+  size_t length = strlen (scheme);
+
+  if (!g_str_has_prefix (name, scheme) || name[length] != ':')
+    return NULL;
+
+  return name + length + 1;
+}
+
+static gboolean
+refuse (const char *name, const char *why, GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG, "%s: %s", name,
+               why);
+  return FALSE;
+}
+
+static GSocketConnectable *
+parse_path (const char *name, const char *path, GError **error)
+{
+  if (path[0] == '\0') {
+    refuse (name, _ ("the path is missing"), error);
+    return NULL;
+  }
+  if (strlen (path) >= PATH_SIZE) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("%1$s: the path has %2$zu bytes, and a socket's may have "
+                    "%3$zu"),
+                 name, strlen (path), PATH_SIZE - 1);
+    return NULL;
+  }
+
+  return G_SOCKET_CONNECTABLE (g_unix_socket_address_new (path));
+}
+
+/* Splits HOST:PORT at its last colon. */
+static gboolean
+split_host (const char *name,
+            const char *text,
+            char **host,
+            uint16_t *port,
+            GError **error)
+{
+  const char *colon = strrchr (text, ':');
+  const char *digits = colon == NULL ? text : colon + 1;
+  guint64 number;
+
+  if (!g_ascii_string_to_unsigned (digits, 10, 0, UINT16_MAX, &number, NULL))
+    return refuse (name, _ ("a port is a number from 0 to 65535"), error);
+  *port = (uint16_t) number;
+
+  *host = colon == NULL ? g_strdup ("") : g_strndup (text, colon - text);
+  if ((*host)[0] == '[') {
+    size_t length = strlen (*host);
+
+    if ((*host)[length - 1] != ']')
+      return refuse (name, _ ("the bracket of the address is not closed"),
+                     error);
+    memmove (*host, *host + 1, length);
+    (*host)[length - 2] = '\0';
+  } else if (strchr (*host, ':') != NULL) {
+    return refuse (name, _ ("an IPv6 address stands in brackets"), error);
+  }
+  return TRUE;
+}
+
+/* The address to bind: any, a numeric one, or the first that a name has. */
+static GSocketConnectable *
+get_address (const char *name, const char *host, uint16_t port, GError **error)
+{
+  g_autoptr (GInetAddress) address = NULL;
+
+  if (host[0] == '\0')
+    address = g_inet_address_new_any (G_SOCKET_FAMILY_IPV6);
+  else
+    address = g_inet_address_new_from_string (host);
+
+  if (address == NULL) {
+    g_autoptr (GResolver) resolver = g_resolver_get_default ();
+    g_autoptr (GError) why = NULL;
+    GList *found = g_resolver_lookup_by_name (resolver, host, NULL, &why);
+
+    if (found == NULL) {
+      refuse (name, why->message, error);
+      return NULL;
+    }
+    address = g_object_ref (found->data);
+    g_resolver_free_addresses (found);
+  }
+
+  return G_SOCKET_CONNECTABLE (g_inet_socket_address_new (address, port));
+}
+
+GSocketConnectable *
+reeve_socket_name_parse (const char *name, gboolean is_passive, GError **error)
+{
+  g_autofree char *host = NULL;
+  const char *rest;
+  uint16_t port;
+
+  rest = reeve_socket_name_skip (name, is_passive ? "punix" : "unix");
+  if (rest != NULL)
+    return parse_path (name, rest, error);
+
+  rest = reeve_socket_name_skip (name, is_passive ? "ptcp" : "tcp");
+  if (rest == NULL) {
+    refuse (name,
+            is_passive ? _ ("a listener is punix:PATH, ptcp:HOST:PORT or pfd:N")
+                       : _ ("a stream is unix:PATH, tcp:HOST:PORT, fd:N or "
+                            "exec:COMMAND"),
+            error);
+    return NULL;
+  }
+
+  if (!split_host (name, rest, &host, &port, error))
+    return NULL;
+  if (is_passive)
+    return get_address (name, host, port, error);
+  if (host[0] == '\0' || port == 0) {
+    refuse (name, _ ("the host or the port is missing"), error);
+    return NULL;
+  }
+  return g_network_address_new (host, port);
+}

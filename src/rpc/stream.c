@@ -1,0 +1,315 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/stream.h"
+
+#include "event/fd.h"
+#include "event/intl.h"
+#include "rpc/error.h"
+#include "rpc/message.h"
+#include "rpc/socket-name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+
+extern char **environ;
+
+struct _ReeveStream {
+  int fd;           /* (owned) */
+  gboolean is_unix; /* may carry file descriptors */
+};
+
+ReeveStream *
+reeve_stream_new_for_fd (int fd)
+{
+  ReeveStream *self = g_new0 (ReeveStream, 1);
+  struct sockaddr_storage address;
+  socklen_t size = sizeof address;
+  int one = 1;
+
+  self->fd = fd;
+  fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
+  fcntl (fd, F_SETFD, FD_CLOEXEC);
+  if (getsockname (fd, (struct sockaddr *) &address, &size) == 0) {
+    self->is_unix = address.ss_family == AF_UNIX;
+    if (!self->is_unix)
+      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  return self;
+}
+
+void
+reeve_stream_free (ReeveStream *self)
+{
+  if (self == NULL)
+    return;
+
+  reeve_fd_clear (&self->fd);
+  g_free (self);
+}
+
+int
+reeve_stream_get_fd (ReeveStream *self)
+{
+  return self->fd;
+}
+
+/* ------------------------------------------------------------- connect --- */
+
+typedef struct {
+  GCancellable *outer; /* (nullable) */
+  GCancellable *inner; /* (owned) */
+  gint64 deadline_us;
+  GMainContext *context; /* (owned) */
+  GSource *timer;        /* (owned) */
+  gulong handler;
+  gboolean is_late;
+} Patience;
+
+static gboolean
+run_out (gpointer data)
+{
+  Patience *self = data;
+
+  self->is_late = TRUE;
+  g_cancellable_cancel (self->inner);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+take_connection (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static void
+cancel_inner (GCancellable *outer, gpointer data)
+{
+  g_cancellable_cancel (data);
+}
+
+/* Runs GIO's asynchronous connect in a context of its own, so that one
+ * deadline covers resolving and every address. */
+static GSocketConnection *
+connect_in_time (GSocketConnectable *where, Patience *patience, GError **error)
+{
+  g_autoptr (GSocketClient) client = g_socket_client_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_socket_client_set_enable_proxy (client, FALSE);
+  g_socket_client_connect_async (client, where, patience->inner,
+                                 take_connection, &result);
+  while (result == NULL)
+    g_main_context_iteration (patience->context, TRUE);
+  return g_socket_client_connect_finish (client, result, error);
+}
+
+static void
+start_patience (Patience *self)
+{
+  gint64 left_us = self->deadline_us - g_get_monotonic_time ();
+
+  self->inner = g_cancellable_new ();
+  self->context = g_main_context_new ();
+  g_main_context_push_thread_default (self->context);
+  self->timer =
+      g_timeout_source_new ((guint) CLAMP (left_us / 1000, 0, G_MAXINT));
+  g_source_set_callback (self->timer, run_out, self, NULL);
+  g_source_attach (self->timer, self->context);
+  if (self->outer != NULL)
+    self->handler = g_cancellable_connect (
+        self->outer, G_CALLBACK (cancel_inner), self->inner, NULL);
+}
+
+static void
+end_patience (Patience *self)
+{
+  g_cancellable_disconnect (self->outer, self->handler);
+  g_source_destroy (self->timer);
+  g_source_unref (self->timer);
+  /* What GIO still has to say of the attempts it gave up. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (self->context);
+  g_main_context_unref (self->context);
+  g_object_unref (self->inner);
+}
+
+static void
+set_connect_error (const char *name,
+                   const Patience *patience,
+                   const GError *why,
+                   GError **error)
+{
+  if (patience->is_late)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
+                 _ ("Cannot connect to %s in time"), name);
+  else if (g_error_matches (why, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_ABORTED,
+                 _ ("Connecting to %s was cancelled"), name);
+  else
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_CONNECT,
+                 _ ("Cannot connect to %1$s: %2$s"), name, why->message);
+}
+
+static ReeveStream *
+open_socket (const char *name,
+             GSocketConnectable *where,
+             gint64 deadline_us,
+             GCancellable *cancellable,
+             GError **error)
+{
+  Patience patience = { .outer = cancellable, .deadline_us = deadline_us };
+  g_autoptr (GSocketConnection) connection = NULL;
+  g_autoptr (GError) why = NULL;
+  int fd;
+
+  start_patience (&patience);
+  connection = connect_in_time (where, &patience, &why);
+  end_patience (&patience);
+  if (connection == NULL) {
+    set_connect_error (name, &patience, why, error);
+    return NULL;
+  }
+
+  fd = fcntl (g_socket_get_fd (g_socket_connection_get_socket (connection)),
+              F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) {
+    reeve_error_from_errno (error, errno, _ ("Cannot connect to %s"), name);
+    return NULL;
+  }
+  return reeve_stream_new_for_fd (fd);
+}
+
+/* A shell command whose standard input and output are the peer. It ends when
+ * it sees the end of its input. */
+static ReeveStream *
+open_command (const char *name, const char *command, GError **error)
+{
+  posix_spawn_file_actions_t actions;
+  char *arguments[] = { (char *) "sh", (char *) "-c", (char *) command, NULL };
+  int ends[2];
+  pid_t pid;
+  int failure;
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+    reeve_error_from_errno (error, errno, _ ("Cannot connect to %s"), name);
+    return NULL;
+  }
+
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_adddup2 (&actions, ends[1], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2 (&actions, ends[1], STDOUT_FILENO);
+  failure = posix_spawn (&pid, "/bin/sh", &actions, NULL, arguments, environ);
+  posix_spawn_file_actions_destroy (&actions);
+  close (ends[1]);
+  if (failure != 0) {
+    close (ends[0]);
+    reeve_error_from_errno (error, failure, _ ("Cannot start %s"), name);
+    return NULL;
+  }
+
+  return reeve_stream_new_for_fd (ends[0]);
+}
+
+static gboolean
+parse_fd (const char *name, const char *text, int *fd, GError **error)
+{
+  gint64 number;
+
+  if (!g_ascii_string_to_signed (text, 10, 0, G_MAXINT, &number, NULL)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("%s: a file descriptor is a number"), name);
+    return FALSE;
+  }
+  *fd = (int) number;
+  if (fcntl (*fd, F_GETFD) < 0)
+    return reeve_error_from_errno (error, errno, "%s", name);
+  return TRUE;
+}
+
+ReeveStream *
+reeve_stream_open (const char *name,
+                   gint64 deadline_us,
+                   GCancellable *cancellable,
+                   GError **error)
+{
+  g_autoptr (GSocketConnectable) where = NULL;
+  const char *rest;
+  int fd;
+
+  rest = reeve_socket_name_skip (name, "exec");
+  if (rest != NULL)
+    return open_command (name, rest, error);
+  rest = reeve_socket_name_skip (name, "fd");
+  if (rest != NULL)
+    return parse_fd (name, rest, &fd, error) ? reeve_stream_new_for_fd (fd)
+                                             : NULL;
+
+  where = reeve_socket_name_parse (name, FALSE, error);
+  if (where == NULL)
+    return NULL;
+  return open_socket (name, where, deadline_us, cancellable, error);
+}
+
+/* ---------------------------------------------------------------- data --- */
+
+static void
+take_fds (struct msghdr *message, GArray *fds)
+{
+  struct cmsghdr *control;
+
+  for (control = CMSG_FIRSTHDR (message); control != NULL;
+       control = CMSG_NXTHDR (message, control)) {
+    size_t n_fds = (control->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+      continue;
+    for (size_t i = 0; i < n_fds; i++) {
+      int fd;
+
+      memcpy (&fd, CMSG_DATA (control) + i * sizeof fd, sizeof fd);
+      if (fds != NULL)
+        g_array_append_val (fds, fd);
+      else
+        close (fd);
+    }
+  }
+}
+
+gssize
+reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
+{
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE (sizeof (int) * REEVE_MESSAGE_MAX_FDS)];
+  } control;
+  struct iovec vector = { .iov_base = data, .iov_len = size };
+  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+  gssize n_read;
+
+  if (!self->is_unix)
+    return recv (self->fd, data, size, MSG_DONTWAIT);
+
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control;
+  n_read = recvmsg (self->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n_read >= 0 && message.msg_controllen > 0)
+    take_fds (&message, fds);
+  return n_read;
+}
+
+gssize
+reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
+{
+  struct msghdr message = {
+    .msg_iov = (struct iovec *) iov,
+    .msg_iovlen = (size_t) n_iov,
+  };
+
+  return sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
