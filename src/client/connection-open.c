@@ -1,0 +1,201 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/connection-private.h"
+#include "client/uri.h"
+#include "event/intl.h"
+#include "protocol/remote.h"
+#include "rpc/error.h"
+
+#include <pthread.h>
+
+/* From a URI to a connection that can be used. */
+
+enum { AUTH_NONE = 0, AUTH_SASL = 1, AUTH_POLKIT = 2 };
+enum { OPEN_READ_ONLY = 1 << 0 };
+
+typedef struct {
+  ReeveConnection *connection;
+  gint64 deadline_us;
+  GCancellable *cancellable; /* (nullable) */
+} Opening;
+
+static gboolean
+call (Opening *self,
+      int32_t procedure,
+      gconstpointer args,
+      gpointer ret,
+      GError **error)
+{
+  gint64 left_us = self->deadline_us - g_get_monotonic_time ();
+
+  return reeve_connection_call (self->connection, &remote_program,
+                                reeve_program_find (&remote_program, procedure),
+                                args, ret, (int) MAX (left_us / 1000, 1),
+                                self->cancellable, error);
+}
+
+static gboolean
+authenticate_by (Opening *self, int32_t kind, GError **error)
+{
+  remote_auth_polkit_ret ret = { 0 };
+
+  switch (kind) {
+  case AUTH_NONE:
+    return TRUE;
+  case AUTH_POLKIT:
+    return call (self, REMOTE_PROC_AUTH_POLKIT, NULL, &ret, error);
+  default:
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
+                 _ ("The server wants the authentication %d, which is not "
+                    "supported"),
+                 kind);
+    return FALSE;
+  }
+}
+
+static gboolean
+authenticate (Opening *self, GError **error)
+{
+  remote_auth_list_ret ret = { 0 };
+  g_autoptr (GError) why = NULL;
+  int32_t kind;
+
+  if (!call (self, REMOTE_PROC_AUTH_LIST, NULL, &ret, &why)) {
+    /* A server without the call wants no authentication. */
+    if (g_error_matches (why, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT) ||
+        g_error_matches (why, REEVE_ERROR, REEVE_ERROR_RPC))
+      return TRUE;
+    g_propagate_error (error, g_steal_pointer (&why));
+    return FALSE;
+  }
+
+  kind = ret.types.n_items > 0 ? ret.types.items[0] : AUTH_NONE;
+  remote_auth_list_ret_clear (&ret);
+  return authenticate_by (self, kind, error);
+}
+
+static gboolean
+open_remote (Opening *self,
+             const ReeveUri *uri,
+             gboolean is_read_only,
+             GError **error)
+{
+  remote_connect_open_args args = {
+    .name = uri->name,
+    .flags = is_read_only ? OPEN_READ_ONLY : 0,
+  };
+  g_autoptr (GError) why = NULL;
+
+  if (call (self, REMOTE_PROC_CONNECT_OPEN, &args, NULL, &why)) {
+    reeve_connection_set_opened (self->connection);
+    return TRUE;
+  }
+
+  if (uri->is_plain && g_error_matches (why, REEVE_ERROR, REEVE_ERROR_RPC))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+ReeveConnection *
+reeve_connection_open (const char *uri,
+                       ReeveConnectionFlags flags,
+                       int timeout_ms,
+                       GCancellable *cancellable,
+                       GError **error)
+{
+  gboolean is_read_only = (flags & REEVE_CONNECTION_READ_ONLY) != 0;
+  g_autofree char *text =
+      uri != NULL ? g_strdup (uri) : reeve_uri_get_default (is_read_only);
+  g_autoptr (ReeveUri) parsed = reeve_uri_parse (text, is_read_only, error);
+  g_autoptr (ReeveConnection) connection = NULL;
+  Opening opening = { .cancellable = cancellable };
+  ReeveStream *stream;
+
+  if (parsed == NULL)
+    return NULL;
+  if (timeout_ms < 0)
+    timeout_ms = REEVE_CONNECTION_TIMEOUT_MS;
+  opening.deadline_us = g_get_monotonic_time () + (gint64) timeout_ms * 1000;
+
+  stream = reeve_stream_open (parsed->stream, opening.deadline_us, cancellable,
+                              error);
+  if (stream == NULL)
+    return NULL;
+  connection = reeve_connection_new (text, stream);
+  opening.connection = connection;
+
+  if ((flags & REEVE_CONNECTION_NO_OPEN) == 0 &&
+      (!authenticate (&opening, error) ||
+       !open_remote (&opening, parsed, is_read_only, error)))
+    return NULL;
+  return g_steal_pointer (&connection);
+}
+
+/* --------------------------------------------------------- asynchronous -- */
+
+typedef struct {
+  GTask *task; /* (owned) */
+  char *uri;   /* (owned) (nullable) */
+  ReeveConnectionFlags flags;
+  int timeout_ms;
+} AsyncOpening;
+
+/* Opening blocks, so it has a thread of its own. */
+static void *
+run_opening (void *data)
+{
+  AsyncOpening *self = data;
+  GError *error = NULL;
+  ReeveConnection *connection =
+      reeve_connection_open (self->uri, self->flags, self->timeout_ms,
+                             g_task_get_cancellable (self->task), &error);
+
+  if (connection == NULL)
+    g_task_return_error (self->task, error);
+  else
+    g_task_return_pointer (self->task, connection,
+                           (GDestroyNotify) reeve_connection_unref);
+  g_object_unref (self->task);
+  g_free (self->uri);
+  g_free (self);
+  return NULL;
+}
+
+void
+reeve_connection_open_async (const char *uri,
+                             ReeveConnectionFlags flags,
+                             int timeout_ms,
+                             GCancellable *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data)
+{
+  AsyncOpening *self = g_new0 (AsyncOpening, 1);
+  pthread_t thread;
+  int failure;
+
+  self->task = g_task_new (NULL, cancellable, callback, user_data);
+  self->uri = g_strdup (uri);
+  self->flags = flags;
+  self->timeout_ms = timeout_ms;
+  failure = pthread_create (&thread, NULL, run_opening, self);
+  if (failure == 0) {
+    pthread_detach (thread);
+    return;
+  }
+
+  g_task_return_new_error (self->task, REEVE_ERROR, REEVE_ERROR_SYSTEM,
+                           _ ("Cannot start a thread: %s"),
+                           g_strerror (failure));
+  g_object_unref (self->task);
+  g_free (self->uri);
+  g_free (self);
+}
+
+ReeveConnection *
+reeve_connection_open_finish (GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, NULL), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}

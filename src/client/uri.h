@@ -1,0 +1,44 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveUri:
+ * @stream: (owned): the name of the stream to open, see rpc/stream.h
+ * @name: (owned): what `connect_open` of the program `remote` is given; ""
+ *   lets the server choose
+ * @is_plain: it was the name of a stream, where any daemon may listen, also one
+ *   without the program `remote`
+ *
+ * Where to connect to, and what to ask for there.
+ */
+typedef struct {
+  char *stream;
+  char *name;
+  gboolean is_plain;
+} ReeveUri;
+
+/**
+ * reeve_uri_parse:
+ * @uri: `DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/[PATH][?PARAM=VALUE&…]`
+ *   with the transports unix, tcp, ssh and ext; or a stream's name
+ * @is_read_only: take the read-only socket where the URI names none
+ *
+ * Errors: %REEVE_ERROR_INVALID_ARG, naming what is wrong.
+ *
+ * Returns: (transfer full)
+ */
+ReeveUri *
+reeve_uri_parse (const char *uri, gboolean is_read_only, GError **error);
+void reeve_uri_free (ReeveUri *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveUri, reeve_uri_free)
+
+/* (transfer full): $REEVE_URI, else $LIBVIRT_DEFAULT_URI, else the socket of
+ * the daemon of this user, or of the host for root. */
+char *reeve_uri_get_default (gboolean is_read_only);
+
+G_END_DECLS
