@@ -1,0 +1,215 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shell/call.h"
+
+#include "client/description.h"
+#include "event/intl.h"
+#include "protocol/qemu.h"
+#include "protocol/reeve.h"
+#include "protocol/remote.h"
+#include "rpc/error.h"
+#include "rpc/wire-json.h"
+#include "shell/command.h"
+#include "shell/output.h"
+
+#include <string.h>
+
+/* Calls of any procedure, by its name and with JSON. */
+
+/* What is known without asking: servers that do not describe themselves. */
+static const ReeveProgram *const known_programs[] = {
+  &remote_program,
+  &qemu_program,
+  &reeve_program,
+};
+
+GStrv
+reeve_call_list_procedures (void)
+{
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (size_t i = 0; i < G_N_ELEMENTS (known_programs); i++) {
+    const ReeveProgram *program = known_programs[i];
+
+    for (size_t j = 0; j < program->n_procedures; j++)
+      if (program->procedures[j].dispatch != REEVE_DISPATCH_EVENT)
+        g_ptr_array_add (names, g_strdup_printf ("%s.%s", program->name,
+                                                 program->procedures[j].name));
+  }
+  g_ptr_array_add (names, NULL);
+  return (GStrv) g_ptr_array_free (names, FALSE);
+}
+
+static const ReeveProgram *
+find_known_program (const char *name)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (known_programs); i++)
+    if (g_str_equal (known_programs[i]->name, name))
+      return known_programs[i];
+
+  return NULL;
+}
+
+/* The server's own description, kept in *@description; for a server that has
+ * none, ours. */
+static const ReeveProgram *
+find_program (ReeveShell *shell,
+              const char *name,
+              ReeveDescription **description,
+              GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  const ReeveProgram *known = find_known_program (name);
+
+  *description = reeve_description_fetch (shell->connection, name,
+                                          shell->timeout_ms, &why);
+  if (*description != NULL)
+    return reeve_description_get_program (*description);
+  if (known != NULL && g_error_matches (why, REEVE_ERROR, REEVE_ERROR_RPC))
+    return known;
+
+  g_propagate_error (error, g_steal_pointer (&why));
+  return NULL;
+}
+
+static gboolean
+call (ReeveShell *shell,
+      const ReeveProgram *program,
+      const ReeveProcedure *procedure,
+      JsonNode *params,
+      GError **error)
+{
+  void *args = reeve_type_new (procedure->args);
+  void *ret = reeve_type_new (procedure->ret);
+  gboolean is_done =
+      reeve_json_decode (procedure->args, params, args, error) &&
+      reeve_connection_call (shell->connection, program, procedure, args, ret,
+                             shell->timeout_ms, NULL, error);
+
+  if (is_done) {
+    g_autoptr (JsonNode) node = reeve_json_encode (procedure->ret, ret);
+
+    reeve_output_json (shell, node);
+  }
+  reeve_type_free (procedure->args, args);
+  reeve_type_free (procedure->ret, ret);
+  return is_done;
+}
+
+static JsonNode *
+parse_params (const ReeveArguments *arguments, GError **error)
+{
+  const char *text = reeve_arguments_get (arguments, "params");
+  g_autoptr (GError) why = NULL;
+  JsonNode *node = json_from_string (text != NULL ? text : "{}", &why);
+
+  if (node == NULL)
+    g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+                 _ ("call: the parameters are not JSON: %s"),
+                 why != NULL ? why->message : "");
+  return node;
+}
+
+static gboolean
+run_call (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
+{
+  const char *name = reeve_arguments_get (arguments, "procedure");
+  g_auto (GStrv) parts = g_strsplit (name, ".", 2);
+  g_autoptr (ReeveDescription) description = NULL;
+  g_autoptr (JsonNode) params = NULL;
+  const ReeveProgram *program;
+  const ReeveProcedure *procedure;
+
+  if (g_strv_length (parts) != 2) {
+    g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+                 _ ("call: “%s” is not PROGRAM.PROCEDURE"), name);
+    return FALSE;
+  }
+
+  params = parse_params (arguments, error);
+  if (params == NULL || reeve_shell_connect (shell, error) == NULL)
+    return FALSE;
+  program = find_program (shell, parts[0], &description, error);
+  if (program == NULL)
+    return FALSE;
+
+  procedure = reeve_program_find_by_name (program, parts[1]);
+  if (procedure == NULL || procedure->dispatch == REEVE_DISPATCH_EVENT) {
+    g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+                 _ ("call: the program %1$s has no procedure “%2$s”"), parts[0],
+                 parts[1]);
+    return FALSE;
+  }
+  return call (shell, program, procedure, params, error);
+}
+
+static void
+add_procedures (JsonArray *rows, const ReeveProgram *program)
+{
+  for (size_t i = 0; i < program->n_procedures; i++) {
+    const ReeveProcedure *procedure = &program->procedures[i];
+    JsonObject *row;
+
+    if (procedure->dispatch == REEVE_DISPATCH_EVENT)
+      continue;
+    row = json_object_new ();
+    json_object_set_int_member (row, "number", procedure->number);
+    json_object_set_string_member (row, "procedure", procedure->name);
+    json_object_set_string_member (row, "access", procedure->access);
+    json_object_set_string_member (row, "summary", procedure->summary);
+    json_array_add_object_element (rows, row);
+  }
+}
+
+static gboolean
+run_procedures (ReeveShell *shell,
+                const ReeveArguments *arguments,
+                GError **error)
+{
+  static const ReeveField columns[] = {
+    { "number", N_ ("Number") },
+    { "procedure", N_ ("Procedure") },
+    { "access", N_ ("Access") },
+    { "summary", N_ ("Summary") },
+  };
+  g_autoptr (ReeveDescription) description = NULL;
+  const ReeveProgram *program;
+  JsonArray *rows;
+
+  if (reeve_shell_connect (shell, error) == NULL)
+    return FALSE;
+  program = find_program (shell, reeve_arguments_get (arguments, "program"),
+                          &description, error);
+  if (program == NULL)
+    return FALSE;
+
+  rows = json_array_new ();
+  add_procedures (rows, program);
+  reeve_output_table (shell, columns, G_N_ELEMENTS (columns), rows);
+  return TRUE;
+}
+
+static const ReeveOption call_options[] = {
+  { "procedure", REEVE_OPTION_STRING, TRUE,
+    .completion = REEVE_COMPLETE_PROCEDURES,
+    .help = N_ ("PROGRAM.PROCEDURE, e.g. remote.connect_get_hostname") },
+  { "params", REEVE_OPTION_STRING, .help = N_ ("the arguments, as JSON") },
+};
+
+static const ReeveOption procedures_options[] = {
+  { "program", REEVE_OPTION_STRING, TRUE,
+    .help = N_ ("a program: remote, qemu, reeve") },
+};
+
+static const ReeveCommand commands[] = {
+  { "call", N_ ("call a procedure of the daemon"), call_options,
+    G_N_ELEMENTS (call_options), run_call },
+  { "procedures", N_ ("list the procedures of a program"), procedures_options,
+    G_N_ELEMENTS (procedures_options), run_procedures },
+};
+
+const ReeveCommandGroup reeve_call_commands = {
+  N_ ("Procedures"),
+  commands,
+  G_N_ELEMENTS (commands),
+};

@@ -1,0 +1,171 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shell/shell.h"
+
+#include "event/intl.h"
+#include "protocol/remote.h"
+#include "rpc/error.h"
+#include "shell/command.h"
+#include "shell/output.h"
+
+G_DEFINE_QUARK (reeve - shell - error - quark, reeve_shell_error)
+
+void
+reeve_shell_clear (ReeveShell *self)
+{
+  reeve_connection_unref (self->connection);
+  g_free (self->uri);
+  *self = (ReeveShell){ 0 };
+}
+
+ReeveConnection *
+reeve_shell_connect (ReeveShell *self, GError **error)
+{
+  ReeveConnectionFlags flags = self->is_read_only ? REEVE_CONNECTION_READ_ONLY
+                                                  : REEVE_CONNECTION_DEFAULT;
+
+  if (self->connection != NULL && reeve_connection_is_closed (self->connection))
+    g_clear_pointer (&self->connection, reeve_connection_unref);
+  if (self->connection == NULL)
+    self->connection =
+        reeve_connection_open (self->uri, flags, self->timeout_ms, NULL, error);
+
+  return self->connection;
+}
+
+gboolean
+reeve_shell_call (ReeveShell *self,
+                  int32_t procedure,
+                  gconstpointer args,
+                  gpointer ret,
+                  GError **error)
+{
+  ReeveConnection *connection = reeve_shell_connect (self, error);
+
+  if (connection == NULL)
+    return FALSE;
+
+  return reeve_connection_call (connection, &remote_program,
+                                reeve_program_find (&remote_program, procedure),
+                                args, ret, self->timeout_ms, NULL, error);
+}
+
+static ReeveExitStatus
+get_exit_status (ReeveShell *self, const GError *error)
+{
+  if (error->domain == REEVE_SHELL_ERROR)
+    return REEVE_EXIT_USAGE;
+  if (error->domain != REEVE_ERROR)
+    return REEVE_EXIT_FAILED;
+
+  switch (error->code) {
+  case REEVE_ERROR_NO_DOMAIN:
+  case REEVE_ERROR_NO_METADATA:
+    return REEVE_EXIT_NOT_FOUND;
+  case REEVE_ERROR_OPERATION_DENIED:
+  case REEVE_ERROR_ACCESS_DENIED:
+  case REEVE_ERROR_AUTH_FAILED:
+    return REEVE_EXIT_DENIED;
+  case REEVE_ERROR_TIMED_OUT:
+    return REEVE_EXIT_TIMED_OUT;
+  case REEVE_ERROR_OUTCOME_UNKNOWN:
+    return REEVE_EXIT_OUTCOME_UNKNOWN;
+  case REEVE_ERROR_NO_CONNECT:
+    return REEVE_EXIT_NO_CONNECTION;
+  default:
+    return self->connection == NULL ? REEVE_EXIT_NO_CONNECTION
+                                    : REEVE_EXIT_FAILED;
+  }
+}
+
+static gboolean
+run (ReeveShell *self, const char *const *words, GError **error)
+{
+  const ReeveCommand *command = reeve_command_find (words[0]);
+  g_autoptr (ReeveArguments) arguments = NULL;
+
+  if (command == NULL) {
+    g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+                 _ ("there is no command “%s”; see “help”"), words[0]);
+    return FALSE;
+  }
+
+  arguments = reeve_arguments_parse (command, words + 1, error);
+  return arguments != NULL && command->run (self, arguments, error);
+}
+
+ReeveExitStatus
+reeve_shell_run (ReeveShell *self, const char *const *words)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (run (self, words, &error))
+    return REEVE_EXIT_OK;
+
+  reeve_output_error (self, error);
+  return get_exit_status (self, error);
+}
+
+/* Splits @line at `;` that stand alone or end a word outside quotes. */
+static GPtrArray *
+split_commands (const char *line, GError **error)
+{
+  g_autoptr (GPtrArray) commands =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
+  g_autoptr (GString) spaced = g_string_new (NULL);
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  g_auto (GStrv) all = NULL;
+  char quote = '\0';
+
+  for (const char *p = line; *p != '\0'; p++) {
+    if (quote == '\0' && (*p == '\'' || *p == '"'))
+      quote = *p;
+    else if (*p == quote)
+      quote = '\0';
+    if (quote == '\0' && *p == ';')
+      g_string_append (spaced, " ; ");
+    else
+      g_string_append_c (spaced, *p);
+  }
+
+  if (!g_shell_parse_argv (spaced->str, NULL, &all, error))
+    return NULL;
+  for (char **word = all;; word++) {
+    if (*word != NULL && !g_str_equal (*word, ";")) {
+      g_ptr_array_add (words, *word);
+      continue;
+    }
+    if (words->len > 0) {
+      g_ptr_array_add (words, NULL);
+      g_ptr_array_add (commands, g_strdupv ((char **) words->pdata));
+      g_ptr_array_set_size (words, 0);
+    }
+    if (*word == NULL)
+      break;
+  }
+
+  return g_steal_pointer (&commands);
+}
+
+ReeveExitStatus
+reeve_shell_run_line (ReeveShell *self, const char *line)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) commands = split_commands (line, &error);
+  ReeveExitStatus status = REEVE_EXIT_OK;
+
+  if (commands == NULL) {
+    if (g_error_matches (error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
+      return REEVE_EXIT_OK;
+    reeve_output_error (self, error);
+    return REEVE_EXIT_USAGE;
+  }
+
+  for (unsigned i = 0; i < commands->len; i++) {
+    status = reeve_shell_run (self, commands->pdata[i]);
+    if (status != REEVE_EXIT_OK || self->is_finished)
+      break;
+  }
+
+  return status;
+}
