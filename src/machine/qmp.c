@@ -441,7 +441,7 @@ read_once (ReeveQmp *self, char *buffer)
 void
 reeve_qmp_drain (ReeveQmp *self)
 {
-  g_autoptr (ReeveQmp) hold = reeve_qmp_ref (self);
+  g_autoptr (ReeveQmp) hold G_GNUC_UNUSED = reeve_qmp_ref (self);
   g_autofree char *buffer = g_malloc (READ_SIZE);
 
   while (!self->is_closed) {
