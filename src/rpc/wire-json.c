@@ -4,20 +4,20 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/uuid.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* The integers up to which every JSON reader is exact. */
 #define EXACT_MAX (INT64_C (1) << 53)
-#define UUID_SIZE 16
 
 static gboolean
 is_uuid (const ReeveType *type)
 {
-  return type->kind == REEVE_KIND_OPAQUE_FIXED && type->limit == UUID_SIZE &&
-         type->name != NULL && g_str_has_suffix (type->name, "uuid");
+  return type->kind == REEVE_KIND_OPAQUE_FIXED &&
+         type->limit == REEVE_UUID_SIZE && type->name != NULL &&
+         g_str_has_suffix (type->name, "uuid");
 }
 
 /* -------------------------------------------------------------- encode --- */
@@ -73,13 +73,8 @@ encode_bytes (const ReeveType *type, const uint8_t *data, size_t size)
   g_autofree char *text = NULL;
 
   if (is_uuid (type)) {
-    GString *uuid = g_string_new (NULL);
-
-    for (int i = 0; i < UUID_SIZE; i++)
-      g_string_append_printf (uuid, "%s%02x",
-                              i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-                              data[i]);
-    text = g_string_free (uuid, FALSE);
+    text = g_malloc (REEVE_UUID_TEXT_SIZE);
+    reeve_uuid_format (data, text);
   } else {
     text = g_base64_encode (data, size);
   }
@@ -362,29 +357,6 @@ decode_text (const ReeveType *type,
 }
 
 static gboolean
-decode_uuid (const char *text, uint8_t *value)
-{
-  int n_bytes = 0;
-
-  while (*text != '\0') {
-    int high, low;
-
-    if (*text == '-') {
-      text++;
-      continue;
-    }
-    high = g_ascii_xdigit_value (text[0]);
-    low = high < 0 ? -1 : g_ascii_xdigit_value (text[1]);
-    if (low < 0 || n_bytes == UUID_SIZE)
-      return FALSE;
-    value[n_bytes++] = (uint8_t) (high << 4 | low);
-    text += 2;
-  }
-
-  return n_bytes == UUID_SIZE;
-}
-
-static gboolean
 decode_opaque (const ReeveType *type,
                JsonNode *node,
                void *value,
@@ -397,7 +369,7 @@ decode_opaque (const ReeveType *type,
   if (!is_value (node, G_TYPE_STRING))
     return refuse (error, is_uuid (type) ? _ ("a uuid") : _ ("base64 text"));
   if (is_uuid (type))
-    return decode_uuid (json_node_get_string (node), value) ||
+    return reeve_uuid_parse (json_node_get_string (node), value) ||
            refuse (error, _ ("a uuid"));
 
   data = g_base64_decode (json_node_get_string (node), &size);

@@ -4,41 +4,7 @@
 
 #include "event/intl.h"
 
-#include <stdio.h>
 #include <string.h>
-
-void
-reeve_uuid_format (const uint8_t *uuid, char *text)
-{
-  for (int i = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10)
-      *text++ = '-';
-    text += sprintf (text, "%02x", uuid[i]);
-  }
-}
-
-gboolean
-reeve_uuid_parse (const char *text, uint8_t *uuid)
-{
-  int n_bytes = 0;
-
-  while (*text != '\0') {
-    int high, low;
-
-    if (*text == '-') {
-      text++;
-      continue;
-    }
-    high = g_ascii_xdigit_value (text[0]);
-    low = high < 0 ? -1 : g_ascii_xdigit_value (text[1]);
-    if (low < 0 || n_bytes == 16)
-      return FALSE;
-    uuid[n_bytes++] = high << 4 | low;
-    text += 2;
-  }
-
-  return n_bytes == 16;
-}
 
 static gboolean
 resolve_id (ReeveShell *shell,

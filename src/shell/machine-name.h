@@ -3,6 +3,7 @@
 #pragma once
 
 #include "protocol/remote.h"
+#include "rpc/uuid.h"
 #include "shell/command.h"
 
 G_BEGIN_DECLS
@@ -32,10 +33,6 @@ gboolean reeve_machine_name_get (ReeveShell *shell,
                                  const ReeveArguments *arguments,
                                  remote_domain *domain,
                                  GError **error);
-
-/* @text must have room for 37 bytes. */
-void reeve_uuid_format (const uint8_t *uuid, char *text);
-gboolean reeve_uuid_parse (const char *text, uint8_t *uuid);
 
 /**
  * reeve_machine_name_list:
