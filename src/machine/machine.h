@@ -2,14 +2,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "machine/config.h"
+
 #include <json-glib/json-glib.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 G_BEGIN_DECLS
-
-/* machine/config.h */
-typedef struct _ReeveConfig ReeveConfig;
 
 /**
  * ReeveMachine:

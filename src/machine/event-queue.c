@@ -1,0 +1,261 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "machine/event-queue.h"
+
+#include "event/thread.h"
+
+typedef struct {
+  gatomicrefcount refs;
+  unsigned id;
+  uint64_t from_sequence; /* gets greater ones */
+  ReeveEventQueueFunc func;
+  gpointer data;
+  GDestroyNotify free_func;
+  gint is_gone; /* atomic */
+} Subscriber;
+
+struct _ReeveEventQueue {
+  gatomicrefcount refs;
+  ReeveLoop *loop; /* immutable (owned) */
+
+  ReeveMutex lock;
+  GQueue events REEVE_GUARDED;          /* (element-type ReeveMachineEvent) */
+  GPtrArray *subscribers REEVE_GUARDED; /* (element-type Subscriber) (owned) */
+  uint64_t sequence REEVE_GUARDED;
+  unsigned last_id REEVE_GUARDED;
+  gboolean is_closed REEVE_GUARDED;
+
+  gboolean is_delivering; /* loop's */
+};
+
+static Subscriber *
+subscriber_ref (Subscriber *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+/* Only ever in the loop's thread: there the free function has to run. */
+static void
+subscriber_unref (Subscriber *self)
+{
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+
+  if (self->free_func != NULL)
+    self->free_func (self->data);
+  g_free (self);
+}
+
+REEVE_UNCHECKED ReeveEventQueue *
+reeve_event_queue_new (ReeveLoop *loop)
+{
+  ReeveEventQueue *self = g_new0 (ReeveEventQueue, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  self->loop = reeve_loop_ref (loop);
+  reeve_mutex_init (&self->lock);
+  g_queue_init (&self->events);
+  self->subscribers = g_ptr_array_new ();
+  return self;
+}
+
+ReeveEventQueue *
+reeve_event_queue_ref (ReeveEventQueue *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+REEVE_UNCHECKED void
+reeve_event_queue_unref (ReeveEventQueue *self)
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+    return;
+
+  reeve_event_queue_close (self);
+  g_ptr_array_unref (self->subscribers);
+  reeve_mutex_clear (&self->lock);
+  reeve_loop_unref (self->loop);
+  g_free (self);
+}
+
+/* Takes out the next event, and those who are to get it. */
+static ReeveMachineEvent *
+pop (ReeveEventQueue *self, GPtrArray *subscribers)
+{
+  ReeveMachineEvent *event;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  event = g_queue_pop_head (&self->events);
+  for (guint i = 0; event != NULL && i < self->subscribers->len; i++) {
+    Subscriber *subscriber = g_ptr_array_index (self->subscribers, i);
+
+    if (subscriber->from_sequence < event->sequence)
+      g_ptr_array_add (subscribers, subscriber_ref (subscriber));
+  }
+  return event;
+}
+
+static gboolean
+deliver_one (ReeveEventQueue *self)
+{
+  g_autoptr (GPtrArray) subscribers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) subscriber_unref);
+  g_autoptr (ReeveMachineEvent) event = pop (self, subscribers);
+
+  if (event == NULL)
+    return FALSE;
+
+  for (guint i = 0; i < subscribers->len; i++) {
+    Subscriber *subscriber = g_ptr_array_index (subscribers, i);
+
+    if (!g_atomic_int_get (&subscriber->is_gone))
+      subscriber->func (event, subscriber->data);
+  }
+  return TRUE;
+}
+
+static void
+deliver (ReeveEventQueue *self)
+{
+  /* A subscriber whose doing makes an event gets it after this one. */
+  if (self->is_delivering)
+    return;
+
+  self->is_delivering = TRUE;
+  while (deliver_one (self))
+    ;
+  self->is_delivering = FALSE;
+}
+
+static void
+on_pushed (ReeveLoop *loop, gpointer data)
+{
+  ReeveEventQueue *self = data;
+
+  deliver (self);
+  reeve_event_queue_unref (self);
+}
+
+static uint64_t
+append (ReeveEventQueue *self, ReeveMachineEvent *event)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  event->sequence = ++self->sequence;
+  if (self->is_closed)
+    reeve_machine_event_unref (event);
+  else
+    g_queue_push_tail (&self->events, event);
+  return self->sequence;
+}
+
+uint64_t
+reeve_event_queue_push (ReeveEventQueue *self, ReeveMachineEvent *event)
+{
+  uint64_t sequence = append (self, event);
+
+  if (reeve_loop_is_current (self->loop))
+    deliver (self);
+  else
+    reeve_loop_invoke (self->loop, on_pushed, reeve_event_queue_ref (self));
+  return sequence;
+}
+
+uint64_t
+reeve_event_queue_get_sequence (ReeveEventQueue *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->sequence;
+}
+
+unsigned
+reeve_event_queue_subscribe (ReeveEventQueue *self,
+                             ReeveEventQueueFunc func,
+                             gpointer data,
+                             GDestroyNotify free_func,
+                             uint64_t *sequence)
+{
+  Subscriber *subscriber = g_new0 (Subscriber, 1);
+
+  g_atomic_ref_count_init (&subscriber->refs);
+  subscriber->func = func;
+  subscriber->data = data;
+  subscriber->free_func = free_func;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (++self->last_id == 0)
+    self->last_id = 1;
+  subscriber->id = self->last_id;
+  subscriber->from_sequence = self->sequence;
+  if (sequence != NULL)
+    *sequence = self->sequence;
+  g_ptr_array_add (self->subscribers, subscriber);
+  return subscriber->id;
+}
+
+static Subscriber *
+take_out (ReeveEventQueue *self, unsigned id)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (guint i = 0; i < self->subscribers->len; i++) {
+    Subscriber *subscriber = g_ptr_array_index (self->subscribers, i);
+
+    if (subscriber->id == id) {
+      g_ptr_array_remove_index (self->subscribers, i);
+      return subscriber;
+    }
+  }
+  return NULL;
+}
+
+static void
+on_unsubscribed (ReeveLoop *loop, gpointer data)
+{
+  subscriber_unref (data);
+}
+
+void
+reeve_event_queue_unsubscribe (ReeveEventQueue *self, unsigned id)
+{
+  Subscriber *subscriber = take_out (self, id);
+
+  if (subscriber == NULL)
+    return;
+
+  g_atomic_int_set (&subscriber->is_gone, TRUE);
+  reeve_loop_invoke (self->loop, on_unsubscribed, subscriber);
+}
+
+static GPtrArray *
+take_all_out (ReeveEventQueue *self)
+{
+  GPtrArray *subscribers;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_closed = TRUE;
+  g_queue_clear_full (&self->events,
+                      (GDestroyNotify) reeve_machine_event_unref);
+  subscribers = self->subscribers;
+  self->subscribers = g_ptr_array_new ();
+  return subscribers;
+}
+
+void
+reeve_event_queue_close (ReeveEventQueue *self)
+{
+  g_autoptr (GPtrArray) subscribers = take_all_out (self);
+
+  for (guint i = 0; i < subscribers->len; i++) {
+    Subscriber *subscriber = g_ptr_array_index (subscribers, i);
+
+    g_atomic_int_set (&subscriber->is_gone, TRUE);
+    subscriber_unref (subscriber);
+  }
+}

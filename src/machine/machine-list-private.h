@@ -1,0 +1,63 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "event/thread.h"
+#include "machine/event-queue.h"
+#include "machine/machine-list.h"
+#include "machine/worker.h"
+
+G_BEGIN_DECLS
+
+/*
+ * The inside of a list, for machine-*.c. Order of locks: define_lock, then the
+ * list's lock, then one machine's lock, then the event queue's.
+ */
+struct _ReeveMachineList {
+  gatomicrefcount refs;
+  ReeveLoop *loop;         /* immutable (owned) */
+  ReeveEventQueue *events; /* immutable (owned) */
+  char *config_dir;        /* immutable */
+  char *run_dir;           /* immutable */
+  char *log_dir;           /* immutable */
+
+  /* Held across disk I/O by those who change stored definitions; never taken
+   * by the loop's thread once clients are served. */
+  ReeveMutex define_lock;
+
+  ReeveMutex lock;
+  GHashTable *by_uuid REEVE_GUARDED; /* (owned): uuid -> (owned) machine */
+  GHashTable *by_name REEVE_GUARDED; /* (owned): name -> machine */
+  GHashTable *by_id REEVE_GUARDED;   /* (owned): id -> machine */
+  int last_id REEVE_GUARDED;
+
+  /* loop's */
+  ReeveWorker *worker;
+  gboolean is_closed;
+};
+
+ReeveLoop *reeve_machine_list_get_loop (ReeveMachineList *self);
+gboolean reeve_machine_list_is_closed (ReeveMachineList *self);
+
+/* Gives @machine an id and marks it active, unless it was removed or is active
+ * already; @id 0 takes the next free one. Thread: loop. */
+gboolean reeve_machine_list_activate (ReeveMachineList *self,
+                                      ReeveMachine *machine,
+                                      int id,
+                                      GError **error);
+
+/* Takes the id away again. A machine with no stored definition is gone from
+ * the list then. Thread: loop. */
+void
+reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine);
+
+/* Forgets what a start that does not come was to run; a machine that was made
+ * for that is gone from the list. Thread: loop. */
+void
+reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine);
+
+/* Adds a machine that was not there. Returns FALSE when name or uuid are
+ * taken. Thread: any. */
+gboolean reeve_machine_list_add (ReeveMachineList *self, ReeveMachine *machine);
+
+G_END_DECLS

@@ -1,0 +1,216 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/fd.h"
+#include "event/intl.h"
+#include "machine/config.h"
+#include "machine/machine-list-private.h"
+#include "machine/machine-private.h"
+#include "machine/store.h"
+#include "rpc/error.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/*
+ * What a daemon does before it serves: read the definitions, and find what an
+ * earlier one left running.
+ */
+
+#define AUTOSTART_TIMEOUT_US (60 * G_USEC_PER_SEC)
+#define LOOK_INTERVAL_US 5000
+#define MAX_LOOKS 200
+
+static gboolean
+make_dir (const char *path, GError **error)
+{
+  if (g_mkdir_with_parents (path, 0700) < 0)
+    return reeve_error_from_errno (error, errno,
+                                   _ ("cannot make the directory %s"), path);
+  return TRUE;
+}
+
+/* Removes what a machine left that is not running; says why it ended. */
+static void
+clear_dead (ReeveMachineList *self, ReeveRunDir *dir, const uint8_t uuid[16])
+{
+  g_auto (ReeveStatus) status = { 0 };
+  g_autoptr (ReeveMachine) machine =
+      reeve_machine_list_lookup_uuid (self, uuid, NULL);
+
+  if (machine != NULL && reeve_status_read (&status, dir->status_path, NULL))
+    reeve_machine_found_dead (machine, &status);
+  reeve_run_dir_remove (dir);
+}
+
+/* The machine may have been defined, or undefined, or be a transient one. */
+static ReeveMachine *
+find_or_make (ReeveMachineList *self, const ReeveStatus *status, GError **error)
+{
+  ReeveMachine *machine =
+      reeve_machine_list_lookup_uuid (self, status->uuid, NULL);
+
+  if (machine != NULL)
+    return machine;
+
+  machine = reeve_machine_new (self, status->uuid, status->name);
+  if (reeve_machine_list_add (self, machine))
+    return machine;
+
+  reeve_machine_unref (machine);
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_FAILED,
+               _ ("another machine is named '%s'"), status->name);
+  return NULL;
+}
+
+static gboolean
+take_up_living (ReeveMachineList *self,
+                ReeveRunDir *dir,
+                const uint8_t uuid[16],
+                GError **error)
+{
+  g_auto (ReeveStatus) status = { 0 };
+  g_autoptr (ReeveConfig) config = NULL;
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  if (!reeve_status_read (&status, dir->status_path, error))
+    return FALSE;
+  if (memcmp (status.uuid, uuid, sizeof status.uuid) != 0) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+                 _ ("%s is the status of another machine"), dir->status_path);
+    return FALSE;
+  }
+  config = reeve_config_new_from_xml (status.definition, error);
+  if (config == NULL)
+    return FALSE;
+
+  machine = find_or_make (self, &status, error);
+  return machine != NULL &&
+         reeve_machine_take_up (machine, &status, config, error);
+}
+
+/* Returns whether it is worth to look again: QEMU's process may be about to
+ * become QEMU, or about to be gone. */
+static gboolean
+try_dir (ReeveMachineList *self,
+         ReeveRunDir *dir,
+         const uint8_t uuid[16],
+         GError **error)
+{
+  gboolean is_taken;
+  REEVE_AUTOFD int lock_fd = reeve_run_dir_lock (dir, FALSE, &is_taken, error);
+
+  if (lock_fd >= 0) {
+    clear_dead (self, dir, uuid);
+    return FALSE;
+  }
+  if (!is_taken)
+    return FALSE;
+
+  g_clear_error (error);
+  return !take_up_living (self, dir, uuid, error);
+}
+
+static void
+take_dir (ReeveMachineList *self, const char *name)
+{
+  ReeveRunDir dir;
+  uint8_t uuid[16];
+  g_autoptr (GError) error = NULL;
+
+  if (!reeve_uuid_parse (name, uuid))
+    return;
+
+  reeve_run_dir_init (&dir, self->run_dir, uuid);
+  for (int i = 0; i < MAX_LOOKS && try_dir (self, &dir, uuid, &error); i++) {
+    if (i + 1 < MAX_LOOKS)
+      g_clear_error (&error);
+    g_usleep (LOOK_INTERVAL_US);
+  }
+  if (error != NULL)
+    g_warning ("cannot take up the machine in %s: %s", dir.path,
+               error->message);
+  reeve_run_dir_clear (&dir);
+}
+
+static gboolean
+take_up_all (ReeveMachineList *self, GError **error)
+{
+  g_autoptr (GDir) entries = g_dir_open (self->run_dir, 0, error);
+  const char *name;
+
+  if (entries == NULL)
+    return FALSE;
+  while ((name = g_dir_read_name (entries)) != NULL)
+    take_dir (self, name);
+  return TRUE;
+}
+
+static void
+add_defined (ReeveConfig *config, gboolean is_autostart, gpointer data)
+{
+  ReeveMachineList *self = data;
+  g_autoptr (ReeveMachine) machine = reeve_machine_new (
+      self, reeve_config_get_uuid (config), reeve_config_get_name (config));
+
+  reeve_machine_set_config (machine, config);
+  reeve_machine_set_is_autostart (machine, is_autostart);
+  if (!reeve_machine_list_add (self, machine))
+    g_warning ("the machine '%s' is defined twice",
+               reeve_config_get_name (config));
+}
+
+gboolean
+reeve_machine_list_load (ReeveMachineList *self, GError **error)
+{
+  return make_dir (self->config_dir, error) &&
+         make_dir (self->run_dir, error) && make_dir (self->log_dir, error) &&
+         reeve_store_load (self->config_dir, add_defined, self, error) &&
+         take_up_all (self, error);
+}
+
+/* Whether it is the first time since the host booted. */
+static gboolean
+mark_boot (ReeveMachineList *self)
+{
+  g_autofree char *path = g_build_filename (self->run_dir, "autostarted", NULL);
+  g_autofree char *boot_id = NULL;
+  g_autofree char *marked = NULL;
+
+  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &boot_id, NULL,
+                            NULL))
+    return TRUE;
+  if (g_file_get_contents (path, &marked, NULL, NULL) &&
+      g_str_equal (marked, boot_id))
+    return FALSE;
+  (void) g_file_set_contents (path, boot_id, -1, NULL);
+  return TRUE;
+}
+
+static void
+on_autostarted (ReeveMachine *machine, const GError *error, gpointer data)
+{
+  g_autofree char *name = reeve_machine_dup_name (machine);
+
+  if (error != NULL)
+    g_warning ("cannot start the machine '%s' by itself: %s", name,
+               error->message);
+  else
+    g_message ("started the machine '%s' by itself", name);
+}
+
+void
+reeve_machine_list_autostart (ReeveMachineList *self)
+{
+  g_autoptr (GPtrArray) machines = NULL;
+  gint64 deadline_us = g_get_monotonic_time () + AUTOSTART_TIMEOUT_US;
+
+  if (!mark_boot (self))
+    return;
+
+  machines = reeve_machine_list_get_machines (
+      self, REEVE_MACHINES_INACTIVE | REEVE_MACHINES_AUTOSTART, NULL);
+  for (guint i = 0; i < machines->len; i++)
+    reeve_machine_start (g_ptr_array_index (machines, i),
+                         REEVE_MACHINE_START_NONE, NULL, deadline_us,
+                         on_autostarted, NULL);
+}

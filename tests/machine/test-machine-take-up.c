@@ -1,0 +1,434 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "machine-fixture.h"
+
+#include "machine/process-stat.h"
+#include "machine/process.h"
+#include "rpc/error.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A daemon that ends, in every way, while machines run: a child of the test
+ * plays it. */
+
+typedef void (*TestFunc) (Fixture *fixture);
+
+/* How many QEMUs of this test's machine there are. */
+static unsigned
+count_processes (Fixture *fixture)
+{
+  g_autoptr (GDir) proc = g_dir_open ("/proc", 0, NULL);
+  const char *name;
+  unsigned n = 0;
+
+  while ((name = g_dir_read_name (proc)) != NULL) {
+    pid_t pid = atoi (name);
+    ReeveProcessStat stat;
+
+    n += pid > 0 && reeve_process_has_argument (pid, fixture->uuid) &&
+         reeve_process_stat_read (pid, &stat) && stat.state != 'Z';
+  }
+  return n;
+}
+
+typedef struct {
+  Guest guest;
+  const char *more;
+  ReeveMachineStartFlags flags;
+  gint64 kill_after_us; /* from the asking for the start; -1: once it runs */
+  gboolean is_transient;
+} Holder;
+
+static ReeveMachine *
+hold_machine (Fixture *fixture, const Holder *holder, Ended *ended)
+{
+  g_autofree char *xml = NULL;
+  g_autoptr (ReeveConfig) config = NULL;
+  ReeveMachine *machine;
+
+  if (!holder->is_transient) {
+    machine = fixture_define (fixture, holder->guest, holder->more);
+    reeve_machine_start (machine, holder->flags, fixture, G_MAXINT64, on_ended,
+                         ended);
+    return machine;
+  }
+
+  xml = fixture_make_xml (fixture, "web", holder->guest, holder->more);
+  config = reeve_config_new_from_xml (xml, NULL);
+  return reeve_machine_list_create (fixture->list, config, holder->flags,
+                                    fixture, G_MAXINT64, on_ended, ended, NULL);
+}
+
+/* The life of a daemon that is killed. */
+static void
+play_daemon (Fixture *fixture, const Holder *holder)
+{
+  Ended ended = { 0 };
+  gint64 end_us = g_get_monotonic_time () + holder->kill_after_us;
+
+  fixture_open_list (fixture);
+  hold_machine (fixture, holder, &ended);
+  while (holder->kill_after_us < 0 ? ended.n_calls == 0
+                                   : g_get_monotonic_time () < end_us)
+    g_main_context_iteration (reeve_loop_get_context (fixture->loop), FALSE);
+  raise (SIGKILL);
+}
+
+static void
+run_daemon (Fixture *fixture, const Holder *holder)
+{
+  pid_t pid;
+
+  fixture_close_list (fixture);
+  pid = fork ();
+  if (pid == 0)
+    play_daemon (fixture, holder);
+  waitpid (pid, NULL, 0);
+}
+
+static ReeveMachine *
+find_machine (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  ReeveMachine *machine =
+      reeve_machine_list_lookup_name (fixture->list, "web", &error);
+
+  g_assert_no_error (error);
+  return machine;
+}
+
+static void
+turn_until_state (Fixture *fixture, ReeveMachine *machine, const char *state)
+{
+  for (;;) {
+    g_autofree char *now = fixture_get_state (machine);
+
+    if (g_str_equal (now, state))
+      return;
+    fixture_turn (fixture);
+  }
+}
+
+static void
+test_after_a_kill (Fixture *fixture)
+{
+  Holder holder = { .guest = GUEST_IDLE, .more = "", .kill_after_us = -1 };
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  run_daemon (fixture, &holder);
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  assert_state (machine, "1/1");
+  g_assert_cmpint (fixture_get_id (machine), ==, 1);
+  g_assert_cmpint (fixture_run (fixture, machine, reeve_machine_suspend), ==,
+                   0);
+  assert_state (machine, "3/1");
+  g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+  assert_state (machine, "5/2");
+  g_assert_cmpuint (count_processes (fixture), ==, 0);
+
+  /* numbers go on from where they were */
+  fixture_start (fixture, machine, 0);
+  g_assert_cmpint (fixture_get_id (machine), ==, 2);
+}
+
+static void
+test_after_an_orderly_end (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = fixture_define (fixture, GUEST_IDLE, "");
+  pid_t pid;
+
+  fixture_start (fixture, machine, 0);
+  g_assert_cmpint (fixture_run (fixture, machine, reeve_machine_suspend), ==,
+                   0);
+  pid = fixture_get_pid (machine);
+  g_clear_pointer (&machine, reeve_machine_unref);
+
+  fixture_restart (fixture);
+  machine = find_machine (fixture);
+  assert_state (machine, "3/1");
+  g_assert_cmpint (fixture_get_pid (machine), ==, pid);
+  g_assert_cmpint (fixture_run (fixture, machine, reeve_machine_resume), ==, 0);
+}
+
+/* Killed at any moment of a start: one QEMU at most, and the one is known. */
+static void
+test_killed_while_starting (Fixture *fixture)
+{
+  for (gint64 after_us = 0; after_us < 45000; after_us += 1500) {
+    Holder holder = {
+      .guest = GUEST_IDLE,
+      .more = "",
+      .kill_after_us = after_us,
+    };
+    g_autoptr (ReeveMachine) machine = NULL;
+    unsigned n_processes;
+
+    run_daemon (fixture, &holder);
+    fixture_open_list (fixture);
+    machine = find_machine (fixture);
+    n_processes = count_processes (fixture);
+    g_assert_cmpuint (n_processes, <=, 1);
+    g_assert_cmpint (fixture_get_id (machine) > 0, ==, n_processes == 1);
+    if (n_processes == 1) {
+      turn_until_state (fixture, machine, "1/1");
+      g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+    }
+    g_assert_cmpuint (count_processes (fixture), ==, 0);
+    fixture_start (fixture, machine, 0);
+    g_assert_cmpuint (count_processes (fixture), ==, 1);
+    g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+  }
+}
+
+static void
+test_killed_while_starting_paused (Fixture *fixture)
+{
+  for (gint64 after_us = 4000; after_us < 40000; after_us += 6000) {
+    Holder holder = {
+      .guest = GUEST_IDLE,
+      .more = "",
+      .flags = REEVE_MACHINE_START_PAUSED,
+      .kill_after_us = after_us,
+    };
+    g_autoptr (ReeveMachine) machine = NULL;
+
+    run_daemon (fixture, &holder);
+    fixture_open_list (fixture);
+    machine = find_machine (fixture);
+    if (fixture_get_id (machine) > 0) {
+      turn_until_state (fixture, machine, "3/1");
+      g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+    }
+  }
+}
+
+static void
+test_a_transient_one (Fixture *fixture)
+{
+  Holder holder = {
+    .guest = GUEST_IDLE,
+    .more = "",
+    .kill_after_us = -1,
+    .is_transient = TRUE,
+  };
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  run_daemon (fixture, &holder);
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  g_assert_cmpuint (
+      reeve_machine_list_count (fixture->list, REEVE_MACHINES_TRANSIENT), ==,
+      1);
+  g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+  g_assert_cmpuint (reeve_machine_list_count (fixture->list, 0), ==, 0);
+}
+
+static void
+test_autodestroy_ends_it (Fixture *fixture)
+{
+  Holder holder = {
+    .guest = GUEST_IDLE,
+    .more = "",
+    .flags = REEVE_MACHINE_START_AUTODESTROY,
+    .kill_after_us = -1,
+  };
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  run_daemon (fixture, &holder);
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  turn_until_state (fixture, machine, "5/2");
+  g_assert_cmpuint (count_processes (fixture), ==, 0);
+}
+
+/* The guest powers off while nobody listens. */
+static void
+test_powered_off_meanwhile (Fixture *fixture)
+{
+  Holder holder = {
+    .guest = GUEST_POWER_OFF,
+    .more = "",
+    .flags = REEVE_MACHINE_START_PAUSED,
+    .kill_after_us = -1,
+  };
+  g_autoptr (ReeveMachine) machine = NULL;
+  Ended ended = { 0 };
+
+  run_daemon (fixture, &holder);
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  /* let it run, and be gone before it is down */
+  reeve_machine_execute (machine, "cont", NULL, G_MAXINT64, NULL, NULL);
+  reeve_machine_monitor_command (machine, "{\"execute\":\"query-status\"}",
+                                 FALSE, G_MAXINT64, on_text, &ended);
+  fixture_wait (fixture, &ended.n_calls);
+  ended_clear (&ended);
+  g_clear_pointer (&machine, reeve_machine_unref);
+  fixture_close_list (fixture);
+  g_usleep (300000);
+
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  turn_until_state (fixture, machine, "5/1");
+}
+
+static void
+test_died_meanwhile (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = fixture_define (fixture, GUEST_IDLE, "");
+  g_autofree char *run =
+      g_build_filename (fixture->run_dir, fixture->uuid, NULL);
+  pid_t pid;
+
+  fixture_start (fixture, machine, 0);
+  pid = fixture_get_pid (machine);
+  g_clear_pointer (&machine, reeve_machine_unref);
+  fixture_close_list (fixture);
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  assert_state (machine, "5/3");
+  g_assert_false (g_file_test (run, G_FILE_TEST_EXISTS));
+}
+
+/* A QEMU that answers nothing is listed as it was, and can be destroyed. */
+static void
+test_stopped_meanwhile (Fixture *fixture)
+{
+  Holder holder = { .guest = GUEST_IDLE, .more = "", .kill_after_us = -1 };
+  g_autoptr (ReeveMachine) machine = NULL;
+  Ended ended = { 0 };
+
+  run_daemon (fixture, &holder);
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  kill (fixture_get_pid (machine), SIGSTOP);
+  g_clear_pointer (&machine, reeve_machine_unref);
+
+  fixture_restart (fixture);
+  machine = find_machine (fixture);
+  assert_state (machine, "1/1");
+  reeve_machine_suspend (machine, g_get_monotonic_time () + 20000, on_ended,
+                         &ended);
+  fixture_wait (fixture, &ended.n_calls);
+  g_assert_cmpint (ended.code, ==, REEVE_ERROR_TIMED_OUT);
+  ended_clear (&ended);
+  g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+}
+
+/* What the status says of the pid is not believed. */
+static void
+test_a_reused_pid (Fixture *fixture)
+{
+  Holder holder = { .guest = GUEST_IDLE, .more = "", .kill_after_us = -1 };
+  g_autofree char *run =
+      g_build_filename (fixture->run_dir, fixture->uuid, NULL);
+  g_autofree char *pid_path = g_build_filename (run, "pid", NULL);
+  g_autofree char *status_path = g_build_filename (run, "status", NULL);
+  g_autofree char *own_pid = g_strdup_printf ("%d\n", (int) getpid ());
+  g_autofree char *status = NULL;
+  g_autoptr (GString) text = NULL;
+  g_autofree char *was = NULL;
+  g_autofree char *now = NULL;
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  run_daemon (fixture, &holder);
+  g_assert_true (g_file_get_contents (pid_path, &was, NULL, NULL));
+  g_assert_true (g_file_set_contents (pid_path, own_pid, -1, NULL));
+  g_assert_true (g_file_get_contents (status_path, &status, NULL, NULL));
+  text = g_string_new (status);
+  now = g_strdup_printf ("\"pid\":%d", (int) getpid ());
+  g_strstrip (was);
+  {
+    g_autofree char *old = g_strconcat ("\"pid\":", was, NULL);
+
+    g_string_replace (text, old, now, 0);
+  }
+  g_assert_true (g_file_set_contents (status_path, text->str, -1, NULL));
+
+  /* found all the same: the monitor's socket names it */
+  fixture_open_list (fixture);
+  machine = find_machine (fixture);
+  g_assert_cmpint (fixture_get_pid (machine), ==, atoi (was));
+}
+
+static void
+test_autostart_once_for_each_boot (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = fixture_define (fixture, GUEST_IDLE, "");
+  g_autoptr (GError) error = NULL;
+
+  reeve_machine_list_set_autostart (fixture->list, machine, TRUE, &error);
+  g_assert_no_error (error);
+  g_clear_pointer (&machine, reeve_machine_unref);
+
+  fixture_restart (fixture);
+  machine = find_machine (fixture);
+  reeve_machine_list_autostart (fixture->list);
+  fixture_wait_for_event (fixture, "2/0");
+  /* comes after the start */
+  (void) fixture_run (fixture, machine, reeve_machine_suspend);
+  g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+  g_clear_pointer (&machine, reeve_machine_unref);
+
+  fixture_restart (fixture);
+  machine = find_machine (fixture);
+  reeve_machine_list_autostart (fixture->list);
+  while (
+      g_main_context_iteration (reeve_loop_get_context (fixture->loop), FALSE))
+    ;
+  assert_state (machine, "5/0");
+}
+
+typedef struct {
+  const char *name;
+  TestFunc func;
+} TestRow;
+
+static const TestRow rows[] = {
+  { "after-a-kill", test_after_a_kill },
+  { "after-an-orderly-end", test_after_an_orderly_end },
+  { "killed-while-starting", test_killed_while_starting },
+  { "killed-while-starting-paused", test_killed_while_starting_paused },
+  { "a-transient-one", test_a_transient_one },
+  { "autodestroy-ends-it", test_autodestroy_ends_it },
+  { "powered-off-meanwhile", test_powered_off_meanwhile },
+  { "died-meanwhile", test_died_meanwhile },
+  { "stopped-meanwhile", test_stopped_meanwhile },
+  { "a-reused-pid", test_a_reused_pid },
+  { "autostart-once-for-each-boot", test_autostart_once_for_each_boot },
+};
+
+static void
+run_row (gconstpointer data)
+{
+  const TestRow *row = data;
+  Fixture fixture;
+
+  if (!fixture_has_qemu ())
+    return;
+  fixture_set_up (&fixture);
+  row->func (&fixture);
+  fixture_tear_down (&fixture);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  alarm (240); /* a hang is a failure */
+  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *path =
+        g_strconcat ("/machine/machine-take-up/", rows[i].name, NULL);
+
+    g_test_add_data_func (path, &rows[i], run_row);
+  }
+  return g_test_run ();
+}
