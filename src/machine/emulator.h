@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+/* A machine type, e.g. "pc-i440fx-7.2" with the alias "pc". */
+typedef struct {
+  char *name;
+  char *alias; /* (nullable) */
+} ReeveMachineType;
+
+/**
+ * ReeveEmulator:
+ * @version: major * 1000000 + minor * 1000 + micro
+ * @cpus: the names of its CPU models
+ * @kvm_refusal: (nullable): why KVM is not used; %NULL when it is
+ *
+ * A QEMU binary, as it says of itself. Immutable once it is there.
+ */
+typedef struct {
+  char *path;
+  uint64_t version;
+  GPtrArray *types; /* (element-type ReeveMachineType) */
+  GPtrArray *cpus;  /* (element-type utf8) */
+  char *kvm_refusal;
+} ReeveEmulator;
+
+/**
+ * reeve_emulator_get:
+ * @path: of the binary
+ *
+ * Asks the binary when it is first named, and again when the file changes;
+ * a failure is remembered as long. Starts processes and waits for them: call
+ * it from a worker.
+ *
+ * Errors: %REEVE_ERROR_CONFIG_UNSUPPORTED, with the path and the reason.
+ *
+ * Thread: any. Returns: (transfer none): lives as long as the process
+ */
+const ReeveEmulator *reeve_emulator_get (const char *path, GError **error);
+
+/* The one that is used when a definition names none. */
+#define REEVE_EMULATOR_DEFAULT "/usr/bin/qemu-system-x86_64"
+const ReeveEmulator *reeve_emulator_get_default (GError **error);
+
+/* The real name of a type: of an alias, of itself; (nullable) if the emulator
+ * has none of that name. */
+const char *
+reeve_emulator_resolve_type (const ReeveEmulator *self, const char *name);
+
+G_END_DECLS

@@ -1,0 +1,61 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "machine/module.h"
+
+#include "machine/machine-list.h"
+#include "machine/remote.h"
+
+typedef struct {
+  ReeveMachineList *machines; /* (owned) */
+  ReeveRemote *remote;        /* (owned) */
+} Module;
+
+static gboolean
+init (ReeveDaemon *daemon, gpointer *state, GError **error)
+{
+  const ReevePlaces *places = reeve_daemon_get_places (daemon);
+  g_autofree char *config_dir =
+      g_build_filename (places->state_dir, "machines", NULL);
+  g_autofree char *run_dir =
+      g_build_filename (places->run_dir, "machines", NULL);
+  g_autofree char *log_dir =
+      g_build_filename (places->log_dir, "machines", NULL);
+  const ReeveMachinePaths paths = { config_dir, run_dir, log_dir };
+  Module *self = g_new0 (Module, 1);
+
+  *state = self;
+  self->machines =
+      reeve_machine_list_new (reeve_daemon_get_loop (daemon), &paths);
+  self->remote = reeve_remote_new (
+      self->machines, places->mode == REEVE_MODE_SESSION ? "qemu:///session"
+                                                         : "qemu:///system");
+  reeve_remote_register (self->remote, reeve_daemon_get_server (daemon));
+  return reeve_machine_list_load (self->machines, error);
+}
+
+static gboolean
+start (ReeveDaemon *daemon, gpointer state, GError **error)
+{
+  Module *self = state;
+
+  reeve_machine_list_autostart (self->machines);
+  return TRUE;
+}
+
+static void
+stop (ReeveDaemon *daemon, gpointer state)
+{
+  Module *self = state;
+
+  reeve_machine_list_close (self->machines);
+  reeve_remote_free (self->remote);
+  reeve_machine_list_unref (self->machines);
+  g_free (self);
+}
+
+const ReeveDaemonModule reeve_machine_module = {
+  .name = "machine",
+  .init = init,
+  .start = start,
+  .stop = stop,
+};

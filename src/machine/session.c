@@ -1,0 +1,341 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
+#include "event/thread.h"
+#include "machine/remote-private.h"
+#include "rpc/error.h"
+
+#include <string.h>
+
+/* What is kept for a client: whether it opened, and what it wants to know. */
+
+#define SUBSCRIPTIONS_MAX 1024
+
+typedef struct {
+  ReeveSubscriptionKind kind;
+  int32_t id;
+  int32_t event_id;
+  gboolean has_uuid;
+  uint8_t uuid[16];
+  char *name;    /* (owned) (nullable) */
+  GRegex *regex; /* (owned) (nullable) */
+  gboolean ignores_case;
+} Subscription;
+
+struct _ReeveSession {
+  gatomicrefcount refs;
+  ReeveMachineList *machines; /* (owned) */
+
+  ReeveMutex lock;
+  gboolean is_open REEVE_GUARDED;
+  /* (not owned): NULL once it is closed, which the loop's thread does. */
+  ReeveServerClient *client REEVE_GUARDED;
+  unsigned list_subscription REEVE_GUARDED; /* 0: none */
+  int32_t last_id REEVE_GUARDED;
+  GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
+};
+
+static const char session_key;
+
+static void
+subscription_free (gpointer data)
+{
+  Subscription *self = data;
+
+  g_free (self->name);
+  g_clear_pointer (&self->regex, g_regex_unref);
+  g_free (self);
+}
+
+static void
+session_unref (gpointer data) REEVE_UNCHECKED
+{
+  ReeveSession *self = data;
+
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+
+  g_ptr_array_unref (self->subscriptions);
+  reeve_machine_list_unref (self->machines);
+  reeve_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static unsigned
+detach (ReeveSession *self, ReeveServerClient **client)
+{
+  unsigned subscription;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  subscription = self->list_subscription;
+  self->list_subscription = 0;
+  *client = g_steal_pointer (&self->client);
+  return subscription;
+}
+
+/* The client is gone. In the loop's thread. */
+static void
+session_close (gpointer data)
+{
+  ReeveSession *self = data;
+  ReeveServerClient *client;
+  unsigned subscription = detach (self, &client);
+
+  if (subscription != 0)
+    reeve_machine_list_unsubscribe (self->machines, subscription);
+  reeve_machine_list_destroy_owned (self->machines, client);
+  session_unref (self);
+}
+
+/* Two calls of a new client may both come here at the same time. */
+static ReeveMutex making = { PTHREAD_MUTEX_INITIALIZER };
+
+ReeveSession *
+reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
+{
+  ReeveServerClient *client = reeve_call_get_client (call);
+  ReeveSession *self = reeve_server_client_get_data (client, &session_key);
+
+  if (self != NULL)
+    return self;
+
+  REEVE_LOCK_SCOPE (&making);
+
+  self = reeve_server_client_get_data (client, &session_key);
+  if (self != NULL)
+    return self;
+  self = g_new0 (ReeveSession, 1);
+  g_atomic_ref_count_init (&self->refs);
+  reeve_mutex_init (&self->lock);
+  self->machines = reeve_machine_list_ref (reeve_remote_get_machines (call));
+  self->client = client;
+  self->subscriptions = g_ptr_array_new_with_free_func (subscription_free);
+  reeve_server_client_set_data (client, &session_key, self, session_close);
+  return self;
+}
+
+gboolean
+reeve_session_is_open (ReeveSession *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->is_open;
+}
+
+void
+reeve_session_set_open (ReeveSession *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_open = TRUE;
+}
+
+/* -------------------------------------------------------------- events --- */
+
+static gboolean
+name_matches (const Subscription *self, const char *name)
+{
+  if (self->regex != NULL)
+    return g_regex_match (self->regex, name, 0, NULL);
+  if (self->name == NULL)
+    return TRUE;
+  return self->ignores_case ? g_ascii_strcasecmp (self->name, name) == 0
+                            : g_str_equal (self->name, name);
+}
+
+static gboolean
+matches (const Subscription *self, const ReeveMachineEvent *event)
+{
+  enum { IO_ERROR_WITHOUT_REASON = 4 };
+
+  if (self->has_uuid &&
+      memcmp (self->uuid, event->uuid, sizeof self->uuid) != 0)
+    return FALSE;
+  if (self->kind == REEVE_SUBSCRIPTION_MONITOR)
+    return event->type == REEVE_MACHINE_EVENT_MONITOR &&
+           name_matches (self, event->reason);
+  if (self->event_id == IO_ERROR_WITHOUT_REASON)
+    return event->type == REEVE_MACHINE_EVENT_IO_ERROR;
+  return (int32_t) event->type == self->event_id;
+}
+
+typedef struct {
+  ReeveSubscriptionKind kind;
+  int32_t id;
+  int32_t event_id;
+} Match;
+
+/* (element-type Match): sending needs no lock of ours. */
+static GArray *
+find_matches (ReeveSession *self,
+              const ReeveMachineEvent *event,
+              ReeveServerClient **client)
+{
+  GArray *found = g_array_new (FALSE, FALSE, sizeof (Match));
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  *client = self->client;
+  for (unsigned i = 0; i < self->subscriptions->len; i++) {
+    const Subscription *subscription = self->subscriptions->pdata[i];
+    const Match match = { subscription->kind, subscription->id,
+                          subscription->event_id };
+
+    if (matches (subscription, event))
+      g_array_append_val (found, match);
+  }
+
+  return found;
+}
+
+/* In the loop's thread, as is what closes the client. */
+static void
+take_event (ReeveMachineEvent *event, gpointer data)
+{
+  ReeveServerClient *client;
+  g_autoptr (GArray) found = find_matches (data, event, &client);
+
+  for (unsigned i = 0; client != NULL && i < found->len; i++) {
+    const Match *match = &g_array_index (found, Match, i);
+
+    reeve_event_send (client, match->kind, match->event_id, match->id, event);
+  }
+}
+
+static gboolean
+is_same (const Subscription *a, const Subscription *b)
+{
+  return a->kind == b->kind && a->event_id == b->event_id &&
+         a->has_uuid == b->has_uuid &&
+         memcmp (a->uuid, b->uuid, sizeof a->uuid) == 0;
+}
+
+static gboolean
+add_locked (ReeveSession *self, Subscription *subscription, GError **error)
+    REEVE_REQUIRES (self->lock)
+{
+  for (unsigned i = 0; i < self->subscriptions->len; i++) {
+    if (subscription->kind != REEVE_SUBSCRIPTION_MONITOR &&
+        is_same (self->subscriptions->pdata[i], subscription)) {
+      g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                           _ ("event callback already tracked"));
+      return FALSE;
+    }
+  }
+  if (self->subscriptions->len >= SUBSCRIPTIONS_MAX) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("A client has at most %d event callbacks"),
+                 SUBSCRIPTIONS_MAX);
+    return FALSE;
+  }
+
+  subscription->id = ++self->last_id;
+  g_ptr_array_add (self->subscriptions, subscription);
+  return TRUE;
+}
+
+static gboolean
+add (ReeveSession *self,
+     Subscription *subscription,
+     int32_t *id,
+     gboolean *is_first,
+     GError **error)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!add_locked (self, subscription, error))
+    return FALSE;
+  *id = subscription->id;
+  *is_first = self->list_subscription == 0 && self->client != NULL;
+  return TRUE;
+}
+
+/* Returns a subscription that is one too many, or 0. */
+static unsigned
+set_list_subscription (ReeveSession *self, unsigned subscription)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->list_subscription != 0 || self->client == NULL)
+    return subscription;
+  self->list_subscription = subscription;
+  return 0;
+}
+
+static void
+listen_to_list (ReeveSession *self)
+{
+  unsigned subscription;
+
+  g_atomic_ref_count_inc (&self->refs);
+  subscription = reeve_machine_list_subscribe (self->machines, take_event, self,
+                                               session_unref, NULL);
+  subscription = set_list_subscription (self, subscription);
+  if (subscription != 0)
+    reeve_machine_list_unsubscribe (self->machines, subscription);
+}
+
+gboolean
+reeve_session_subscribe (ReeveSession *self,
+                         ReeveSubscriptionKind kind,
+                         int32_t event_id,
+                         const uint8_t *uuid,
+                         const char *name,
+                         gboolean is_regex,
+                         gboolean ignores_case,
+                         int32_t *id,
+                         GError **error)
+{
+  Subscription *subscription = g_new0 (Subscription, 1);
+  gboolean is_first = FALSE;
+
+  subscription->kind = kind;
+  subscription->event_id = event_id;
+  subscription->has_uuid = uuid != NULL;
+  if (uuid != NULL)
+    memcpy (subscription->uuid, uuid, sizeof subscription->uuid);
+  subscription->name = g_strdup (name);
+  subscription->ignores_case = ignores_case;
+  if (is_regex && name != NULL) {
+    subscription->regex =
+        g_regex_new (name, ignores_case ? G_REGEX_CASELESS : G_REGEX_DEFAULT,
+                     G_REGEX_MATCH_DEFAULT, error);
+    if (subscription->regex == NULL) {
+      subscription_free (subscription);
+      return FALSE;
+    }
+  }
+
+  if (!add (self, subscription, id, &is_first, error)) {
+    subscription_free (subscription);
+    return FALSE;
+  }
+  if (is_first)
+    listen_to_list (self);
+  return TRUE;
+}
+
+gboolean
+reeve_session_unsubscribe (ReeveSession *self,
+                           ReeveSubscriptionKind kind,
+                           int32_t id,
+                           GError **error)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (unsigned i = 0; i < self->subscriptions->len; i++) {
+    const Subscription *subscription = self->subscriptions->pdata[i];
+
+    if (subscription->kind != kind ||
+        id != (kind == REEVE_SUBSCRIPTION_LEGACY ? subscription->event_id
+                                                 : subscription->id))
+      continue;
+    g_ptr_array_remove_index (self->subscriptions, i);
+    return TRUE;
+  }
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               _ ("event callback %d not registered"), id);
+  return FALSE;
+}
