@@ -6,18 +6,22 @@
 #include "machine/config.h"
 #include "machine/host.h"
 #include "rpc/error.h"
+#include "rpc/uuid.h"
 
 #define DEFAULT_TYPE "pc"
 
+/* @indent: in blanks; @attributes: each with a blank before it */
 static void
-add_escaped (GString *text, const char *format, const char *value)
+add_element (GString *text,
+             int indent,
+             const char *name,
+             const char *attributes,
+             const char *value)
 {
   g_autofree char *escaped = g_markup_escape_text (value, -1);
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  g_string_append_printf (text, format, escaped);
-#pragma GCC diagnostic pop
+  g_string_append_printf (text, "%*s<%s%s>%s</%s>\n", indent, "", name,
+                          attributes, escaped, name);
 }
 
 /* -------------------------------------------------------- capabilities --- */
@@ -26,6 +30,8 @@ static void
 add_host (GString *text)
 {
   g_autofree char *machine_id = NULL;
+  char uuid_text[REEVE_UUID_TEXT_SIZE];
+  uint8_t uuid[16];
   ReeveHostMemory memory;
   ReeveHostCpu cpu;
 
@@ -33,8 +39,10 @@ add_host (GString *text)
   reeve_host_read_memory (&memory);
   g_string_append (text, "  <host>\n");
   if (g_file_get_contents ("/etc/machine-id", &machine_id, NULL, NULL) &&
-      g_strstrip (machine_id)[0] != '\0')
-    add_escaped (text, "    <uuid>%s</uuid>\n", machine_id);
+      reeve_uuid_parse (g_strstrip (machine_id), uuid)) {
+    reeve_uuid_format (uuid, uuid_text);
+    g_string_append_printf (text, "    <uuid>%s</uuid>\n", uuid_text);
+  }
   g_string_append (text, "    <cpu>\n      <arch>x86_64</arch>\n");
   g_string_append_printf (text,
                           "      <topology sockets='%u' dies='1' cores='%u'"
@@ -72,7 +80,7 @@ add_guest (GString *text, const ReeveEmulator *emulator)
   g_string_append (text, "  <guest>\n    <os_type>hvm</os_type>\n"
                          "    <arch name='x86_64'>\n"
                          "      <wordsize>64</wordsize>\n");
-  add_escaped (text, "      <emulator>%s</emulator>\n", emulator->path);
+  add_element (text, 6, "emulator", "", emulator->path);
   for (unsigned i = 0; i < emulator->types->len; i++) {
     const ReeveMachineType *type = emulator->types->pdata[i];
 
@@ -81,7 +89,7 @@ add_guest (GString *text, const ReeveEmulator *emulator)
     add_type (text, type->name, NULL);
   }
   g_string_append (text, "      <domain type='qemu'/>\n");
-  if (emulator->kvm_refusal == NULL)
+  if (reeve_emulator_get_kvm_refusal (emulator) == NULL)
     g_string_append (text, "      <domain type='kvm'/>\n");
   g_string_append (text, "    </arch>\n    <features>\n"
                          "      <acpi default='on' toggle='yes'/>\n"
@@ -131,7 +139,7 @@ add_cpu_modes (GString *text, const ReeveEmulator *emulator, gboolean is_kvm)
       "    <mode name='custom' supported='yes'>\n",
       is_kvm ? "yes" : "no");
   for (unsigned i = 0; i < emulator->cpus->len; i++)
-    add_escaped (text, "      <model usable='unknown'>%s</model>\n",
+    add_element (text, 6, "model", " usable='unknown'",
                  emulator->cpus->pdata[i]);
   g_string_append (text, "    </mode>\n  </cpu>\n");
 }
@@ -167,11 +175,12 @@ check_choice (const ReeveEmulator *emulator,
     return FALSE;
   }
   if (virt_type != NULL && g_str_equal (virt_type, "kvm")) {
-    if (emulator->kvm_refusal == NULL)
-      return TRUE;
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
-                 _ ("KVM cannot be used: %s"), emulator->kvm_refusal);
-    return FALSE;
+    const char *refusal = reeve_emulator_get_kvm_refusal (emulator);
+
+    if (refusal != NULL)
+      g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                   _ ("KVM cannot be used: %s"), refusal);
+    return refusal == NULL;
   }
   if (virt_type != NULL && !g_str_equal (virt_type, "qemu")) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
@@ -205,10 +214,11 @@ reeve_domain_capabilities_format (const char *path,
     return NULL;
   }
 
-  is_kvm = virt_type != NULL ? g_str_equal (virt_type, "kvm")
-                             : emulator->kvm_refusal == NULL;
+  is_kvm = virt_type != NULL
+               ? g_str_equal (virt_type, "kvm")
+               : reeve_emulator_get_kvm_refusal (emulator) == NULL;
   text = g_string_new ("<domainCapabilities>\n");
-  add_escaped (text, "  <path>%s</path>\n", emulator->path);
+  add_element (text, 2, "path", "", emulator->path);
   g_string_append_printf (text,
                           "  <domain>%s</domain>\n  <machine>%s</machine>\n"
                           "  <arch>x86_64</arch>\n  <vcpu max='%u'/>\n"

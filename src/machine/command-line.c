@@ -450,28 +450,6 @@ ensure_serial_bus (Builder *self)
 }
 
 static gboolean
-has_serial (Builder *self)
-{
-  GPtrArray *chardevs = reeve_config_get_chardevs (self->config);
-
-  for (guint i = 0; i < chardevs->len; i++) {
-    ReeveConfigChardev *chardev = g_ptr_array_index (chardevs, i);
-
-    if (g_str_equal (chardev->kind, "serial"))
-      return TRUE;
-  }
-  return FALSE;
-}
-
-/* A console of type serial is the first serial port under another name. */
-static gboolean
-is_mirror (Builder *self, const ReeveConfigChardev *chardev)
-{
-  return g_str_equal (chardev->kind, "console") &&
-         g_strcmp0 (chardev->target_type, "virtio") != 0 && has_serial (self);
-}
-
-static gboolean
 add_chardev (Builder *self, const ReeveConfigChardev *chardev, GError **error)
 {
   gboolean is_virtio = g_str_equal (chardev->kind, "channel") ||
@@ -480,7 +458,8 @@ add_chardev (Builder *self, const ReeveConfigChardev *chardev, GError **error)
   g_autofree char *id = g_strconcat ("char", chardev->alias, NULL);
   JsonObject *device;
 
-  if (is_mirror (self, chardev) || g_str_equal (chardev->type, "spicevmc"))
+  if (reeve_config_get_mirrored (self->config, chardev) != NULL ||
+      g_str_equal (chardev->type, "spicevmc"))
     return TRUE;
   if (g_str_equal (chardev->kind, "parallel"))
     return refuse (error, _ ("the device"), chardev->kind);

@@ -292,8 +292,10 @@ parse_graphics (ReeveConfig *self, xmlNode *node, GError **error)
     graphics->socket = reeve_xml_dup_child_attribute (node, "listen", "socket");
   graphics->port = -1;
   if (port == NULL || g_str_equal (port, "-1") ||
-      g_strcmp0 (automatic, "yes") == 0)
+      g_strcmp0 (automatic, "yes") == 0) {
+    reeve_xml_set_attribute (node, "autoport", "yes");
     return TRUE;
+  }
   if (!reeve_xml_get_number (port, 5900, 65535, &number))
     return fail (error, node, _ ("its port is not one from 5900 on"));
   graphics->port = (int) number;

@@ -83,6 +83,17 @@ reeve_config_with_description (ReeveConfig *self,
                     error);
 }
 
+ReeveConfig *
+reeve_config_with_machine (ReeveConfig *self, const char *type, GError **error)
+{
+  xmlNode *root;
+  g_autoptr (ReeveXmlDoc) doc = open_doc (self, &root);
+  xmlNode *node = reeve_xml_find (reeve_xml_find (root, "os"), "type");
+
+  reeve_xml_set_attribute (node, "machine", type);
+  return reeve_config_new_from_doc (doc, error);
+}
+
 static void
 set_memory (xmlNode *root, const char *name, uint64_t kib)
 {
@@ -239,71 +250,4 @@ reeve_config_dup_metadata (ReeveConfig *self, const char *uri, GError **error)
     xmlFreeNs (space);
   }
   return reeve_xml_to_text (doc, node);
-}
-
-static void
-add_alias (xmlNode *node, const char *alias)
-{
-  xmlNode *child = reeve_xml_ensure (node, "alias");
-
-  reeve_xml_set_attribute (child, "name", alias);
-}
-
-/* Tells the live names of the devices of one array, which has them in the
- * order of the document. */
-static void
-add_aliases (xmlNode *devices, ReeveConfig *self)
-{
-  guint n_disks = 0;
-  guint n_interfaces = 0;
-  guint n_chardevs = 0;
-  guint n_devices = 0;
-
-  for (xmlNode *node = devices->children; node != NULL; node = node->next) {
-    const char *name = (const char *) node->name;
-
-    if (node->type != XML_ELEMENT_NODE)
-      continue;
-    if (reeve_xml_is (node, "disk") && n_disks < self->disks->len) {
-      ReeveConfigDisk *disk = g_ptr_array_index (self->disks, n_disks++);
-
-      add_alias (node, disk->alias);
-    } else if (reeve_xml_is (node, "interface") &&
-               n_interfaces < self->interfaces->len) {
-      ReeveConfigInterface *interface =
-          g_ptr_array_index (self->interfaces, n_interfaces++);
-
-      add_alias (node, interface->alias);
-    } else if (n_chardevs < self->chardevs->len &&
-               g_str_equal (((ReeveConfigChardev *) g_ptr_array_index (
-                                 self->chardevs, n_chardevs))
-                                ->kind,
-                            name)) {
-      ReeveConfigChardev *chardev =
-          g_ptr_array_index (self->chardevs, n_chardevs++);
-
-      add_alias (node, chardev->alias);
-    } else if (n_devices < self->devices->len &&
-               g_str_equal (((ReeveConfigDevice *) g_ptr_array_index (
-                                 self->devices, n_devices))
-                                ->kind,
-                            name)) {
-      ReeveConfigDevice *device =
-          g_ptr_array_index (self->devices, n_devices++);
-
-      add_alias (node, device->alias);
-    }
-  }
-}
-
-char *
-reeve_config_dup_live_xml (ReeveConfig *self, int id)
-{
-  xmlNode *root;
-  g_autoptr (ReeveXmlDoc) doc = open_doc (self, &root);
-  g_autofree char *text = g_strdup_printf ("%d", id);
-
-  reeve_xml_set_attribute (root, "id", text);
-  add_aliases (reeve_xml_find (root, "devices"), self);
-  return reeve_xml_to_text (doc, root);
 }

@@ -423,8 +423,7 @@ reeve_config_new_from_doc (xmlDoc *doc, GError **error)
     return NULL;
   }
 
-  /* A live definition's number is not part of it. */
-  xmlUnsetProp (root, (const xmlChar *) "id");
+  reeve_config_strip_live (root);
   if (!parse_root (self, root, error))
     return NULL;
   self->xml = reeve_xml_to_text (doc, root);

@@ -53,4 +53,7 @@ ReeveConfig *reeve_config_new (void);
  * text. @doc stays the caller's. */
 ReeveConfig *reeve_config_new_from_doc (xmlDoc *doc, GError **error);
 
+/* config-live.c: takes out of a definition what only a run has. */
+void reeve_config_strip_live (xmlNode *root);
+
 G_END_DECLS

@@ -216,3 +216,20 @@ reeve_config_find_disk (ReeveConfig *self, const char *name)
   }
   return NULL;
 }
+
+/* A console that is not of type virtio is the first serial port. */
+const ReeveConfigChardev *
+reeve_config_get_mirrored (ReeveConfig *self, const ReeveConfigChardev *console)
+{
+  if (!g_str_equal (console->kind, "console") ||
+      g_strcmp0 (console->target_type, "virtio") == 0)
+    return NULL;
+
+  for (guint i = 0; i < self->chardevs->len; i++) {
+    const ReeveConfigChardev *chardev = self->chardevs->pdata[i];
+
+    if (g_str_equal (chardev->kind, "serial"))
+      return chardev;
+  }
+  return NULL;
+}

@@ -169,6 +169,10 @@ GPtrArray *reeve_config_get_interfaces (ReeveConfig *self);
 GPtrArray *reeve_config_get_chardevs (ReeveConfig *self);
 GPtrArray *reeve_config_get_graphics (ReeveConfig *self);
 GPtrArray *reeve_config_get_devices (ReeveConfig *self);
+/* (nullable): the serial port that a console is another name of */
+const ReeveConfigChardev *
+reeve_config_get_mirrored (ReeveConfig *self,
+                           const ReeveConfigChardev *console);
 /* (element-type utf8): whole sentences on what is not supported */
 GPtrArray *reeve_config_get_warnings (ReeveConfig *self);
 
@@ -184,11 +188,14 @@ const char *reeve_config_get_xml (ReeveConfig *self);
 /**
  * reeve_config_dup_live_xml:
  * @id: of the run
+ * @chosen: (nullable) (element-type utf8 utf8): what QEMU chose: by the alias
+ *   of a pty its path, by "vnc" the port
  *
  * Returns: (transfer full): the definition of a machine that runs, with its
- * id and the names that QEMU has for its devices
+ * id, the names that QEMU has for its devices, and what it chose. All this is
+ * left out again when it is read as a definition.
  */
-char *reeve_config_dup_live_xml (ReeveConfig *self, int id);
+char *reeve_config_dup_live_xml (ReeveConfig *self, int id, GHashTable *chosen);
 
 /*
  * Changed definitions, all (transfer full). Errors: as
@@ -196,6 +203,8 @@ char *reeve_config_dup_live_xml (ReeveConfig *self, int id);
  */
 ReeveConfig *
 reeve_config_with_name (ReeveConfig *self, const char *name, GError **error);
+ReeveConfig *
+reeve_config_with_machine (ReeveConfig *self, const char *type, GError **error);
 ReeveConfig *reeve_config_with_memory (ReeveConfig *self,
                                        uint64_t memory_kib,
                                        GError **error);

@@ -5,6 +5,7 @@
 #include "event/intl.h"
 #include "event/thread.h"
 #include "machine/kvm.h"
+#include "machine/probe.h"
 #include "rpc/error.h"
 
 #include <errno.h>
@@ -12,15 +13,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What was asked of one binary, and when it had which shape. */
+#define ASK_TIMEOUT_MS 10000
+
+/* What was asked of one binary of a certain size and time. Known ones stay:
+ * somebody may be looking at them. */
 typedef struct {
+  ReeveEmulator emulator; /* immutable once it was asked */
   struct timespec changed;
   off_t size;
-  ReeveEmulator *emulator; /* (nullable) */
-  GError *failure;         /* (nullable) */
+
+  ReeveMutex lock; /* held while the binary is asked */
+  gboolean is_asked REEVE_GUARDED;
+  GError *failure REEVE_GUARDED; /* (nullable) */
+  gboolean is_kvm_asked REEVE_GUARDED;
+  char *kvm_refusal REEVE_GUARDED; /* (nullable) */
 } Known;
 
-static ReeveMutex lock = { PTHREAD_MUTEX_INITIALIZER };
+static ReeveMutex known_lock = { PTHREAD_MUTEX_INITIALIZER };
 static GHashTable *known_by_path; /* under the lock; path -> Known */
 
 /* What `QEMU -option word` prints; NULL with @error. */
@@ -28,15 +37,12 @@ static char *
 ask (const char *path, const char *option, const char *word, GError **error)
 {
   const char *const argv[] = { path, option, word, NULL };
-  g_autofree char *text = NULL;
   int status;
+  g_autofree char *text =
+      reeve_probe_run (argv, ASK_TIMEOUT_MS, &status, error);
 
-  if (!g_spawn_sync (NULL, (char **) argv, NULL,
-                     G_SPAWN_STDERR_TO_DEV_NULL | G_SPAWN_DEFAULT, NULL, NULL,
-                     &text, NULL, &status, error) ||
-      !g_spawn_check_wait_status (status, error))
+  if (text == NULL || !g_spawn_check_wait_status (status, error))
     return NULL;
-
   return g_steal_pointer (&text);
 }
 
@@ -115,57 +121,62 @@ read_cpus (ReeveEmulator *self, const char *text)
   }
 }
 
-static void
-emulator_free (ReeveEmulator *self)
+static gboolean
+read_version (ReeveEmulator *self, const char *text, GError **error)
 {
-  g_free (self->path);
-  g_ptr_array_unref (self->types);
-  g_ptr_array_unref (self->cpus);
-  g_free (self->kvm_refusal);
-  g_free (self);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveEmulator, emulator_free)
-
-static ReeveEmulator *
-probe (const char *path, GError **error)
-{
-  g_autoptr (ReeveEmulator) self = g_new0 (ReeveEmulator, 1);
-  g_autofree char *version = ask (path, "-version", NULL, error);
-  g_autofree char *types = NULL;
-  g_autofree char *cpus = NULL;
+  const char *digits = strstr (text, "version ");
   unsigned major = 0, minor = 0, micro = 0;
-  const char *digits;
 
-  self->path = g_strdup (path);
-  self->types = g_ptr_array_new_with_free_func (machine_type_free);
-  self->cpus = g_ptr_array_new_with_free_func (g_free);
-  if (version == NULL)
-    return NULL;
-  digits = strstr (version, "version ");
   if (digits == NULL ||
       sscanf (digits, "version %u.%u.%u", &major, &minor, &micro) < 2) {
     g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
                          _ ("it does not tell its version"));
-    return NULL;
+    return FALSE;
   }
 
   self->version = major * 1000000 + minor * 1000 + micro;
-  types = ask (path, "-machine", "help", error);
-  cpus = types == NULL ? NULL : ask (path, "-cpu", "help", error);
+  return TRUE;
+}
+
+static gboolean
+ask_all (ReeveEmulator *self, GError **error)
+{
+  g_autofree char *version = ask (self->path, "-version", NULL, error);
+  g_autofree char *types = NULL;
+  g_autofree char *cpus = NULL;
+
+  if (version == NULL || !read_version (self, version, error))
+    return FALSE;
+  types = ask (self->path, "-machine", "help", error);
+  cpus = types == NULL ? NULL : ask (self->path, "-cpu", "help", error);
   if (cpus == NULL)
-    return NULL;
+    return FALSE;
+
   read_types (self, types);
   read_cpus (self, cpus);
-  self->kvm_refusal = reeve_kvm_probe (path);
-  return g_steal_pointer (&self);
+  return TRUE;
 }
 
 static Known *
-get_known_locked (const char *path, const struct stat *file)
-    REEVE_REQUIRES (lock)
+known_new (const char *path, const struct stat *file)
+{
+  Known *known = g_new0 (Known, 1);
+
+  reeve_mutex_init (&known->lock);
+  known->emulator.path = g_strdup (path);
+  known->emulator.types = g_ptr_array_new_with_free_func (machine_type_free);
+  known->emulator.cpus = g_ptr_array_new_with_free_func (g_free);
+  known->changed = file->st_ctim;
+  known->size = file->st_size;
+  return known;
+}
+
+static Known *
+find_known (const char *path, const struct stat *file)
 {
   Known *known;
+
+  REEVE_LOCK_SCOPE (&known_lock);
 
   if (known_by_path == NULL)
     known_by_path =
@@ -177,13 +188,26 @@ get_known_locked (const char *path, const struct stat *file)
       known->changed.tv_nsec == file->st_ctim.tv_nsec)
     return known;
 
-  /* The old one stays: somebody may be looking at it. */
-  known = g_new0 (Known, 1);
-  known->size = file->st_size;
-  known->changed = file->st_ctim;
-  known->emulator = probe (path, &known->failure);
+  known = known_new (path, file);
   g_hash_table_replace (known_by_path, g_strdup (path), known);
   return known;
+}
+
+static gboolean
+ensure_asked (Known *self, GError **error)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!self->is_asked)
+    ask_all (&self->emulator, &self->failure);
+  self->is_asked = TRUE;
+  if (self->failure == NULL)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
+               _ ("The emulator %1$s cannot be used: %2$s"),
+               self->emulator.path, self->failure->message);
+  return FALSE;
 }
 
 const ReeveEmulator *
@@ -199,14 +223,21 @@ reeve_emulator_get (const char *path, GError **error)
     return NULL;
   }
 
-  REEVE_LOCK_SCOPE (&lock);
+  known = find_known (path, &file);
+  return ensure_asked (known, error) ? &known->emulator : NULL;
+}
 
-  known = get_known_locked (path, &file);
-  if (known->emulator == NULL)
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
-                 _ ("The emulator %1$s cannot be used: %2$s"), path,
-                 known->failure->message);
-  return known->emulator;
+const char *
+reeve_emulator_get_kvm_refusal (const ReeveEmulator *emulator)
+{
+  Known *self = (Known *) emulator; /* its first member */
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!self->is_kvm_asked)
+    self->kvm_refusal = reeve_kvm_probe (emulator->path);
+  self->is_kvm_asked = TRUE;
+  return self->kvm_refusal;
 }
 
 const ReeveEmulator *
@@ -226,4 +257,35 @@ reeve_emulator_resolve_type (const ReeveEmulator *self, const char *name)
   }
 
   return NULL;
+}
+
+ReeveConfig *
+reeve_emulator_fit_config (ReeveConfig *config, GError **error)
+{
+  const char *type = reeve_config_get_machine (config);
+  const ReeveEmulator *self =
+      reeve_emulator_get (reeve_config_get_emulator (config), error);
+  const char *refusal;
+  const char *real_type;
+
+  if (self == NULL)
+    return NULL;
+  refusal = reeve_config_is_kvm (config) ? reeve_emulator_get_kvm_refusal (self)
+                                         : NULL;
+  if (refusal != NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
+                 _ ("KVM cannot be used: %s"), refusal);
+    return NULL;
+  }
+  real_type = reeve_emulator_resolve_type (self, type);
+  if (real_type == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
+                 _ ("The emulator %1$s has no machine type '%2$s'"), self->path,
+                 type);
+    return NULL;
+  }
+
+  return g_str_equal (real_type, type)
+             ? reeve_config_ref (config)
+             : reeve_config_with_machine (config, real_type, error);
 }

@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
-#include <stdint.h>
+#include "machine/config.h"
 
 G_BEGIN_DECLS
 
@@ -17,7 +16,6 @@ typedef struct {
  * ReeveEmulator:
  * @version: major * 1000000 + minor * 1000 + micro
  * @cpus: the names of its CPU models
- * @kvm_refusal: (nullable): why KVM is not used; %NULL when it is
  *
  * A QEMU binary, as it says of itself. Immutable once it is there.
  */
@@ -26,7 +24,6 @@ typedef struct {
   uint64_t version;
   GPtrArray *types; /* (element-type ReeveMachineType) */
   GPtrArray *cpus;  /* (element-type utf8) */
-  char *kvm_refusal;
 } ReeveEmulator;
 
 /**
@@ -47,9 +44,30 @@ const ReeveEmulator *reeve_emulator_get (const char *path, GError **error);
 #define REEVE_EMULATOR_DEFAULT "/usr/bin/qemu-system-x86_64"
 const ReeveEmulator *reeve_emulator_get_default (GError **error);
 
+/**
+ * reeve_emulator_get_kvm_refusal:
+ *
+ * Starts a guest when it is first asked. Thread: a worker's.
+ *
+ * Returns: (nullable): why KVM is not used; %NULL when it is
+ */
+const char *reeve_emulator_get_kvm_refusal (const ReeveEmulator *self);
+
 /* The real name of a type: of an alias, of itself; (nullable) if the emulator
  * has none of that name. */
 const char *
 reeve_emulator_resolve_type (const ReeveEmulator *self, const char *name);
+
+/**
+ * reeve_emulator_fit_config:
+ *
+ * Checks that a definition's emulator can run it, and names the machine type
+ * by its version: an upgrade of QEMU must not change the guest's hardware.
+ *
+ * Errors: %REEVE_ERROR_CONFIG_UNSUPPORTED
+ *
+ * Thread: a worker's. Returns: (transfer full)
+ */
+ReeveConfig *reeve_emulator_fit_config (ReeveConfig *config, GError **error);
 
 G_END_DECLS

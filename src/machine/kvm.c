@@ -4,14 +4,11 @@
 
 #include "event/fd.h"
 #include "event/intl.h"
+#include "machine/probe.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define GUEST_TIMEOUT_MS 5000
@@ -58,22 +55,6 @@ make_image (void)
   return g_steal_fd (&fd);
 }
 
-/* -1: it did not end in time, and was killed. */
-static int
-wait_for (pid_t pid)
-{
-  REEVE_AUTOFD int fd = (int) syscall (SYS_pidfd_open, pid, 0);
-  struct pollfd ended = { .fd = fd, .events = POLLIN };
-  gboolean is_in_time = fd >= 0 && poll (&ended, 1, GUEST_TIMEOUT_MS) == 1;
-  int status;
-
-  if (!is_in_time)
-    kill (pid, SIGKILL);
-  if (waitpid (pid, &status, 0) < 0 || !is_in_time)
-    return -1;
-  return status;
-}
-
 static char *
 run_guest (const char *emulator)
 {
@@ -98,19 +79,15 @@ run_guest (const char *emulator)
                                drive,
                                NULL };
   g_autoptr (GError) error = NULL;
-  GPid pid;
-  int status;
+  g_autofree char *output = NULL;
+  int status = 0;
 
   if (image < 0)
     return g_strdup (g_strerror (errno));
-  if (!g_spawn_async (NULL, (char **) argv, NULL,
-                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
-                          G_SPAWN_STDERR_TO_DEV_NULL,
-                      NULL, NULL, &pid, &error))
+  output = reeve_probe_run (argv, GUEST_TIMEOUT_MS, &status, &error);
+  if (output == NULL)
     return g_strdup (error->message);
-
-  status = wait_for (pid);
-  if (status >= 0 && WIFEXITED (status) && WEXITSTATUS (status) == EXIT_STATUS)
+  if (WIFEXITED (status) && WEXITSTATUS (status) == EXIT_STATUS)
     return NULL;
   return g_strdup (_ ("a guest of a few instructions does not run"));
 }

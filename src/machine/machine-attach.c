@@ -197,6 +197,7 @@ reeve_machine_resync_monitor (ReeveMachine *self, int fd)
                      reeve_machine_ref (self));
   reeve_qmp_execute (self->qmp, "query-balloon", NULL, deadline_us, on_balloon,
                      reeve_machine_ref (self));
+  reeve_machine_ask_chosen (self, deadline_us);
   reeve_qmp_execute (self->qmp, "query-status", NULL, deadline_us, on_synced,
                      reeve_machine_ref (self));
   reeve_machine_note_monitor (self);

@@ -58,7 +58,9 @@ struct _ReeveMachine {
   ReeveConfig *live_config REEVE_GUARDED;    /* (owned) (nullable) */
   ReeveConfig *pending_config REEVE_GUARDED; /* (owned) (nullable): for the
                                                 start that comes */
-  ReeveProcess *process REEVE_GUARDED;       /* (owned) (nullable) */
+  GHashTable *chosen REEVE_GUARDED;    /* (owned) (nullable): by QEMU, for this
+                                          run; see reeve_config_dup_live_xml() */
+  ReeveProcess *process REEVE_GUARDED; /* (owned) (nullable) */
   gint64 monitor_oldest_us REEVE_GUARDED;
   gboolean is_monitor_lost REEVE_GUARDED;
 
@@ -113,6 +115,9 @@ void reeve_machine_set_is_autostart (ReeveMachine *self, gboolean is_autostart);
 void reeve_machine_emit_lifecycle (ReeveMachine *self, int event, int detail);
 /* Fills in who it is about and sends it. @event: (transfer full). */
 void reeve_machine_emit (ReeveMachine *self, ReeveMachineEvent *event);
+
+/* machine-chosen.c: Thread: loop. Asks what the definition left to QEMU. */
+void reeve_machine_ask_chosen (ReeveMachine *self, gint64 deadline_us);
 
 /* machine-status.c: Thread: loop. Writes the status soon, by a worker. */
 void reeve_machine_save_status (ReeveMachine *self);

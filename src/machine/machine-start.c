@@ -184,6 +184,7 @@ send_start (ReeveMachine *self, ReeveOperation *operation, int fd)
   gint64 deadline_us = operation->deadline_us;
 
   reeve_machine_attach_monitor (self, fd, deadline_us);
+  reeve_machine_ask_chosen (self, deadline_us);
   reeve_qmp_execute (self->qmp, "query-status", NULL, deadline_us, on_ready,
                      start_new (operation));
   if (!self->is_start_paused)

@@ -206,6 +206,7 @@ forget_run (ReeveMachine *self)
 
   g_clear_pointer (&self->process, reeve_process_unref);
   g_clear_pointer (&self->live_config, reeve_config_unref);
+  g_clear_pointer (&self->chosen, g_hash_table_unref);
   self->balloon_kib = 0;
   self->monitor_oldest_us = 0;
   self->is_monitor_lost = FALSE;

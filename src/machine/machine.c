@@ -13,6 +13,7 @@ reeve_machine_snapshot_clear (ReeveMachineSnapshot *self)
   g_clear_pointer (&self->name, g_free);
   g_clear_pointer (&self->config, reeve_config_unref);
   g_clear_pointer (&self->live_config, reeve_config_unref);
+  g_clear_pointer (&self->chosen, g_hash_table_unref);
 }
 
 REEVE_UNCHECKED ReeveMachine *
@@ -63,6 +64,7 @@ reeve_machine_unref (ReeveMachine *self)
   g_clear_pointer (&self->config, reeve_config_unref);
   g_clear_pointer (&self->live_config, reeve_config_unref);
   g_clear_pointer (&self->pending_config, reeve_config_unref);
+  g_clear_pointer (&self->chosen, g_hash_table_unref);
   reeve_run_dir_clear (&self->dir);
   reeve_mutex_clear (&self->lock);
   reeve_machine_list_unref (self->list);
@@ -112,6 +114,7 @@ reeve_machine_get_snapshot (ReeveMachine *self, ReeveMachineSnapshot *snapshot)
     .current_memory_kib = get_memory_kib (self),
     .config = ref_config (self->config),
     .live_config = ref_config (self->live_config),
+    .chosen = self->chosen == NULL ? NULL : g_hash_table_ref (self->chosen),
   };
   memcpy (snapshot->uuid, self->uuid, sizeof snapshot->uuid);
 }

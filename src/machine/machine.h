@@ -102,6 +102,8 @@ typedef enum {
  *   %NULL for a transient machine
  * @live_config: (owned) (nullable): the definition that runs; %NULL while the
  *   machine is off
+ * @chosen: (owned) (nullable): what QEMU chose for this run, as told to
+ *   reeve_config_dup_live_xml(); immutable
  */
 typedef struct {
   char *name;
@@ -117,6 +119,7 @@ typedef struct {
   uint64_t current_memory_kib;
   ReeveConfig *config;
   ReeveConfig *live_config;
+  GHashTable *chosen;
 } ReeveMachineSnapshot;
 
 void reeve_machine_snapshot_clear (ReeveMachineSnapshot *self);

@@ -181,6 +181,14 @@ connect_get_domain_capabilities (
   if (!reeve_remote_check_flags (call, args->flags, 0, error))
     return FALSE;
 
+  if (args->emulatorbin != NULL &&
+      reeve_server_client_is_read_only (reeve_call_get_client (call))) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_OPERATION_DENIED,
+                         _ ("operation forbidden: read only access may not "
+                            "name a program to run"));
+    return FALSE;
+  }
+
   ret->capabilities = reeve_domain_capabilities_format (
       args->emulatorbin, args->arch, args->machine, args->virttype, error);
   return ret->capabilities != NULL;

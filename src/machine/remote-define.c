@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
+#include "machine/emulator.h"
 #include "machine/remote-private.h"
 #include "rpc/error.h"
 
@@ -13,7 +14,8 @@ enum {
   UNDEFINE_KNOWN = 0x7f,
 };
 
-/* With @is_strict what is not known is an error, not a warning. */
+/* With @is_strict what is not known is an error, not a warning. (transfer
+ * full) */
 static ReeveConfig *
 parse (ReeveCall *call, const char *xml, gboolean is_strict, GError **error)
 {
@@ -37,7 +39,7 @@ parse (ReeveCall *call, const char *xml, gboolean is_strict, GError **error)
                (const char *) warnings->pdata[i]);
   }
 
-  return g_steal_pointer (&config);
+  return reeve_emulator_fit_config (config, error);
 }
 
 static gboolean

@@ -99,7 +99,8 @@ domain_get_xml_desc (ReeveCall *call,
 
   if (snapshot.live_config != NULL &&
       ((args->flags & XML_INACTIVE) == 0 || snapshot.config == NULL))
-    ret->xml = reeve_config_dup_live_xml (snapshot.live_config, snapshot.id);
+    ret->xml = reeve_config_dup_live_xml (snapshot.live_config, snapshot.id,
+                                          snapshot.chosen);
   else
     ret->xml = g_strdup (reeve_config_get_xml (snapshot.config));
   return TRUE;

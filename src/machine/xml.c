@@ -65,6 +65,70 @@ reeve_xml_parse (const char *text, size_t max_bytes, GError **error)
   return g_steal_pointer (&doc);
 }
 
+/* Copies up to the end of @close, or to the end; returns what comes after. */
+static const char *
+copy_section (GString *text, const char *from, const char *close)
+{
+  const char *end = strstr (from, close);
+  size_t length =
+      end == NULL ? strlen (from) : (size_t) (end - from) + strlen (close);
+
+  g_string_append_len (text, from, (gssize) length);
+  return from + length;
+}
+
+/* A tag, whose values are then between single quotes. */
+static const char *
+copy_tag (GString *text, const char *from)
+{
+  gboolean is_in_value = FALSE;
+
+  for (; *from != '\0'; from++) {
+    if (*from == '"') {
+      is_in_value = !is_in_value;
+      g_string_append_c (text, '\'');
+    } else if (*from == '\'' && is_in_value) {
+      g_string_append (text, "&apos;");
+    } else {
+      g_string_append_c (text, *from);
+      if (*from == '>' && !is_in_value)
+        return from + 1;
+    }
+  }
+  return from;
+}
+
+/* As libvirt's users know it, and have it in their scripts. */
+static char *
+quote_singly (const char *from)
+{
+  static const struct {
+    const char *open;
+    const char *close;
+  } sections[] = {
+    { "<!--", "-->" },
+    { "<![CDATA[", "]]>" },
+    { "<?", "?>" },
+  };
+  GString *text = g_string_sized_new (strlen (from));
+
+  while (*from != '\0') {
+    const char *close = NULL;
+
+    if (*from != '<') {
+      g_string_append_c (text, *from++);
+      continue;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS (sections); i++) {
+      if (g_str_has_prefix (from, sections[i].open))
+        close = sections[i].close;
+    }
+    from = close != NULL ? copy_section (text, from, close)
+                         : copy_tag (text, from);
+  }
+  return g_string_free (text, FALSE);
+}
+
 char *
 reeve_xml_to_text (xmlDoc *doc, xmlNode *node)
 {
@@ -72,7 +136,7 @@ reeve_xml_to_text (xmlDoc *doc, xmlNode *node)
   char *text;
 
   xmlNodeDump (buffer, doc, node, 0, 1);
-  text = g_strdup ((const char *) xmlBufferContent (buffer));
+  text = quote_singly ((const char *) xmlBufferContent (buffer));
   xmlBufferFree (buffer);
   return text;
 }

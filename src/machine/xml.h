@@ -24,7 +24,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveXmlDoc, xmlFreeDoc)
 ReeveXmlDoc *
 reeve_xml_parse (const char *text, size_t max_bytes, GError **error);
 
-/* (transfer full): an element as text, indented by two blanks. */
+/* (transfer full): an element as text, indented by two blanks, with single
+ * quotes. */
 char *reeve_xml_to_text (xmlDoc *doc, xmlNode *node);
 
 gboolean reeve_xml_is (const xmlNode *node, const char *name);

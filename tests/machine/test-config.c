@@ -114,9 +114,9 @@ test_fills_in_what_is_not_given (void)
 
   g_assert_cmpint (memcmp (reeve_config_get_uuid (config), nothing, 16), !=, 0);
   g_assert_nonnull (strstr (xml, "<uuid>"));
-  g_assert_nonnull (strstr (xml, "<currentMemory unit=\"KiB\">1024<"));
+  g_assert_nonnull (strstr (xml, "<currentMemory unit='KiB'>1024<"));
   g_assert_nonnull (strstr (xml, "<emulator>/usr/bin/qemu-system-x86_64<"));
-  g_assert_nonnull (strstr (xml, "<memballoon model=\"virtio\"/>"));
+  g_assert_nonnull (strstr (xml, "<memballoon model='virtio'/>"));
   g_assert_cmpuint (reeve_config_get_vcpus (config), ==, 1);
   g_assert_cmpint (reeve_config_get_on_poweroff (config), ==,
                    REEVE_ACTION_DESTROY);
@@ -133,7 +133,7 @@ test_keeps_what_it_does_not_know (void)
 
   g_assert_nonnull (strstr (reeve_config_get_xml (config), "<deep>x</deep>"));
   g_assert_nonnull (
-      strstr (reeve_config_get_xml (config), "<gadget kind=\"k\"/>"));
+      strstr (reeve_config_get_xml (config), "<gadget kind='k'/>"));
   g_assert_cmpuint (reeve_config_get_warnings (config)->len, ==, 2);
 }
 
@@ -260,18 +260,47 @@ test_too_many_devices (void)
 }
 
 static void
-test_live_xml_has_id_and_aliases (void)
+test_live_xml_goes_and_comes (void)
 {
+  static const char *const parts[] = {
+    "<domain type='kvm' id='7'>",
+    "<alias name='virtio-disk0'/>",
+    "<alias name='net0'/>",
+    "<alias name='balloon0'/>",
+    "<alias name='channel0'/>",
+    "<console type='pty' tty='/dev/pts/9'>",
+    "<source path='/dev/pts/9'/>",
+    "<graphics type='vnc' port='5907' autoport='yes'",
+  };
   g_autoptr (ReeveConfig) config = parse (virt_install);
-  g_autofree char *live = reeve_config_dup_live_xml (config, 7);
-  g_autoptr (ReeveConfig) again = parse (live);
+  g_autoptr (GHashTable) chosen = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autofree char *live = NULL;
+  g_autoptr (ReeveConfig) again = NULL;
 
-  g_assert_nonnull (strstr (live, "<domain type=\"kvm\" id=\"7\">"));
-  g_assert_nonnull (strstr (live, "<alias name=\"virtio-disk0\"/>"));
-  g_assert_nonnull (strstr (live, "<alias name=\"net0\"/>"));
-  g_assert_nonnull (strstr (live, "<alias name=\"balloon0\"/>"));
-  g_assert_nonnull (strstr (live, "<alias name=\"channel0\"/>"));
-  g_assert_null (strstr (reeve_config_get_xml (again), "id=\"7\""));
+  g_hash_table_insert (chosen, (gpointer) "console0", (gpointer) "/dev/pts/9");
+  g_hash_table_insert (chosen, (gpointer) "vnc", (gpointer) "5907");
+  live = reeve_config_dup_live_xml (config, 7, chosen);
+  for (size_t i = 0; i < G_N_ELEMENTS (parts); i++) {
+    if (strstr (live, parts[i]) == NULL)
+      g_error ("no %s in %s", parts[i], live);
+  }
+
+  again = parse (live);
+  g_assert_cmpstr (reeve_config_get_xml (again), ==,
+                   reeve_config_get_xml (config));
+}
+
+static void
+test_quotes (void)
+{
+  g_autoptr (ReeveConfig) config =
+      parse (HEAD OS "<description a='it&apos;s \"x\" &gt;'>a 'b' \"c\""
+                     "</description><!-- \"d\" --></domain>");
+
+  g_assert_nonnull (strstr (reeve_config_get_xml (config),
+                            "<description a='it&apos;s &quot;x&quot; &gt;'>"
+                            "a 'b' \"c\"</description>"));
+  g_assert_nonnull (strstr (reeve_config_get_xml (config), "<!-- \"d\" -->"));
 }
 
 static void
@@ -322,10 +351,10 @@ test_metadata (void)
 
   g_assert_no_error (error);
   g_assert_nonnull (
-      strstr (reeve_config_get_xml (one), "<app:app xmlns:app=\"http://a/\">"));
+      strstr (reeve_config_get_xml (one), "<app:app xmlns:app='http://a/'>"));
   text = reeve_config_dup_metadata (one, "http://a/", &error);
   g_assert_no_error (error);
-  g_assert_cmpstr (text, ==, "<app>\n  <x y=\"1\">t</x>\n</app>");
+  g_assert_cmpstr (text, ==, "<app>\n  <x y='1'>t</x>\n</app>");
 
   two = reeve_config_with_metadata (one, "http://a/", "app", "<other/>", NULL);
   g_assert_null (strstr (reeve_config_get_xml (two), "<x "));
@@ -366,7 +395,8 @@ main (int argc, char **argv)
   ADD ("fills-in-what-is-not-given", test_fills_in_what_is_not_given);
   ADD ("keeps-what-it-does-not-know", test_keeps_what_it_does_not_know);
   ADD ("too-many-devices", test_too_many_devices);
-  ADD ("live-xml-has-id-and-aliases", test_live_xml_has_id_and_aliases);
+  ADD ("live-xml-goes-and-comes", test_live_xml_goes_and_comes);
+  ADD ("quotes", test_quotes);
   ADD ("changes", test_changes);
   ADD ("metadata", test_metadata);
   ADD ("finds-disks", test_finds_disks);
