@@ -13,7 +13,8 @@ TOKEN = re.compile(
     | (?P<doc>/\*\*(?!/).*?\*/)
     | (?P<comment>/\*.*?\*/|//[^\n]*)
     | (?P<passthrough>^[%\#][^\n]*)
-    | (?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9]+))
+    | (?P<open>/\*)
+    | (?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9]+)(?![A-Za-z0-9_]))
     | (?P<name>[A-Za-z][A-Za-z0-9_]*)
     | (?P<sign>[{}()\[\]<>;:,=*])
     """,
@@ -43,6 +44,8 @@ def tokenize(path: str, text: str) -> list[Token]:
     line = 1
     while position < len(text):
         match = TOKEN.match(text, position)
+        if match is not None and match.lastgroup == "open":
+            raise Refused(f"{path}:{line}", "this comment has no end")
         if match is None:
             raise Refused(f"{path}:{line}", f"unexpected character {text[position]!r}")
         kind = match.lastgroup

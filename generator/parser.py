@@ -41,6 +41,15 @@ KEYWORDS = {
     "float", "hyper", "int", "opaque", "program", "short", "string", "struct",
     "switch", "typedef", "union", "unsigned", "version", "void",
 }  # fmt: skip
+# Words of C that are none of the language: they cannot name anything in C.
+C_KEYWORDS = {
+    "asm", "auto", "break", "continue", "do", "else", "extern", "for", "goto",
+    "if", "inline", "long", "register", "restrict", "return", "signed",
+    "sizeof", "static", "typeof", "volatile", "while",
+}  # fmt: skip
+INT32 = range(-(2**31), 2**31)
+UINT32 = range(2**32)
+CONSTANT = range(INT32.start, UINT32.stop)
 
 
 class Parser:
@@ -78,20 +87,43 @@ class Parser:
         token = self.next()
         if token.kind != "name" or token.text in KEYWORDS:
             raise Refused(token.where, f"expected a name and found “{token.text}”")
+        if token.text in C_KEYWORDS:
+            raise Refused(token.where, f"“{token.text}” is a word of C")
         return token.text
 
-    def value(self) -> int:
+    def number(self, token) -> int:
+        """A number as in C: 0x1f, 037 or 31."""
+        digits = token.text.lstrip("-")
+        is_octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
+        try:
+            return int(token.text, 8 if is_octal else 0)
+        except ValueError:
+            raise Refused(token.where, f"“{token.text}” is not a number") from None
+
+    def value(self, values: range) -> int:
+        """A number or a constant, if it is one of @values."""
         token = self.next()
         if token.kind == "number":
-            return int(token.text, 0) if "x" in token.text.lower() else int(token.text)
-        if token.kind == "name" and token.text in self.constants:
-            return self.constants[token.text]
-        raise Refused(token.where, f"“{token.text}” is not a known constant")
+            value = self.number(token)
+        elif token.kind == "name" and token.text in self.constants:
+            value = self.constants[token.text]
+        else:
+            raise Refused(token.where, f"“{token.text}” is not a known constant")
+        if value not in values:
+            raise Refused(
+                token.where,
+                f"“{token.text}” is not from {values.start} to {values.stop - 1}",
+            )
+        return value
 
-    def claim(self, where: str, name: str):
-        if name in self.names:
-            raise Refused(where, f"“{name}” is defined already, at {self.names[name]}")
-        self.names[name] = where
+    def claim(self, where: str, *names: str):
+        """Takes names that C gets for one definition."""
+        for name in names:
+            if name in self.names:
+                raise Refused(
+                    where, f"“{name}” is defined already, at {self.names[name]}"
+                )
+            self.names[name] = where
 
     # ---- types
 
@@ -120,9 +152,7 @@ class Parser:
                 declaration.where, f"“{declaration.name}” is unbounded: give <> a limit"
             )
         declaration.limit_text = self.token.text
-        declaration.limit = self.value()
-        if not 0 < declaration.limit <= 0xFFFFFFFF:
-            raise Refused(declaration.where, "a limit is from 1 to 4294967295")
+        declaration.limit = self.value(UINT32[1:])
         self.expect(close)
 
     def declaration(self) -> Declaration:
@@ -170,14 +200,15 @@ class Parser:
         return self.module
 
     def define_type(self, definition):
-        self.claim(definition.where, definition.name)
+        name = definition.name
+        self.claim(definition.where, name, f"{name}_type", f"{name}_clear")
         self.module.types[definition.name] = definition
         return definition
 
     def parse_const(self, token):
         name = self.identifier()
         self.expect("=")
-        constant = Constant(token.where, name, self.value(), token.doc)
+        constant = Constant(token.where, name, self.value(CONSTANT), token.doc)
         self.claim(token.where, name)
         self.constants[name] = constant.value
         return constant
@@ -195,7 +226,7 @@ class Parser:
             start = self.token
             name = self.identifier()
             self.expect("=")
-            constant = Constant(start.where, name, self.value(), start.doc)
+            constant = Constant(start.where, name, self.value(INT32), start.doc)
             self.claim(start.where, name)
             self.constants[name] = constant.value
             result.values.append(constant)
@@ -212,7 +243,8 @@ class Parser:
             seen.add(member.name)
 
     def parse_struct(self, token):
-        result = Struct(token.where, self.identifier(), [], token.doc)
+        name = self.identifier()
+        result = Struct(token.where, name, [], token.doc)
         # An optional member may be of the struct itself.
         self.define_type(result)
         self.expect("{")
@@ -220,15 +252,15 @@ class Parser:
             member = self.declaration()
             if member.type == "void":
                 raise Refused(member.where, "a member cannot be void")
-            if member.type == result.name and member.shape in (
-                Shape.PLAIN,
-                Shape.FIXED,
-            ):
-                raise Refused(member.where, f"“{result.name}” would contain itself")
+            if member.type == name and member.shape is not Shape.OPTIONAL:
+                raise Refused(
+                    member.where,
+                    f"“{name}” contains itself: only an optional member may",
+                )
             result.members.append(member)
             self.expect(";")
         if not result.members:
-            raise Refused(token.where, f"“{result.name}” has no member")
+            raise Refused(token.where, f"“{name}” has no member")
         self.check_members(result.members)
         return result
 
@@ -263,7 +295,7 @@ class Parser:
         else:
             while self.accept("case"):
                 text = self.token.text
-                labels.append((text, self.value()))
+                labels.append((text, self.value(INT32)))
                 self.expect(":")
             if not labels:
                 raise Refused(where, f"expected “case” and found “{self.token.text}”")
@@ -288,13 +320,14 @@ class Parser:
         while not self.accept("}"):
             procedures.append(self.procedure())
         self.expect("=")
-        version = self.value()
+        version = self.value(UINT32)
         self.expect(";")
         self.expect("}")
         self.expect("=")
-        number = self.value()
-        self.claim(token.where, name)
-        self.check_procedures(procedures)
+        number = self.value(UINT32)
+        prefix = name.lower()
+        self.claim(token.where, name, f"{prefix}_program", f"{prefix}_handlers")
+        self.check_procedures(prefix, procedures)
         return Program(
             token.where, name, number, version_name, version, procedures, token.doc
         )
@@ -316,7 +349,7 @@ class Parser:
         args = self.procedure_type()
         self.expect(")")
         self.expect("=")
-        number = self.value()
+        number = self.value(INT32)
         self.expect(";")
         result = Procedure(start.where, name, number, args, ret)
         self.read_tags(result, start.doc)
@@ -346,7 +379,8 @@ class Parser:
         where = procedure.where
         if tag == "dispatch":
             if value not in DISPATCH:
-                raise Refused(where, f"@dispatch: “{value}” is none of {DISPATCH}")
+                known = ", ".join(DISPATCH)
+                raise Refused(where, f"@dispatch: “{value}” is none of {known}")
             procedure.dispatch = value
         elif tag == "acl":
             if not ACCESS.match(value):
@@ -356,24 +390,22 @@ class Parser:
             procedure.since = value
         elif tag in FLAGS:
             if value not in FLAGS[tag]:
-                raise Refused(where, f"@{tag}: “{value}” is none of {list(FLAGS[tag])}")
+                known = ", ".join(FLAGS[tag])
+                raise Refused(where, f"@{tag}: “{value}” is none of {known}")
             procedure.flags += FLAGS[tag][value]
         else:
             raise Refused(where, f"unknown tag @{tag}")
 
-    def check_procedures(self, procedures: list[Procedure]):
+    def check_procedures(self, prefix: str, procedures: list[Procedure]):
         numbers: dict[int, Procedure] = {}
-        names: dict[str, Procedure] = {}
         for procedure in procedures:
-            other = numbers.get(procedure.number) or names.get(procedure.name)
-            if other is not None:
+            self.claim(procedure.where, f"{prefix}_{procedure.name.lower()}")
+            other = numbers.setdefault(procedure.number, procedure)
+            if other is not procedure:
                 raise Refused(
                     procedure.where,
-                    f"{procedure.name} = {procedure.number} has the number or the name"
-                    f" of {other.name} at {other.where}",
+                    f"{procedure.name} has the number of {other.name}, {other.where}",
                 )
-            numbers[procedure.number] = procedure
-            names[procedure.name] = procedure
 
 
 def parse(path: str, text: str, name: str) -> Module:
