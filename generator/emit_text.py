@@ -78,20 +78,31 @@ def emit_procedure(module: Module, procedure, out: list[str]):
     out.append("")
 
 
+def emit_definition(definition, out: list[str]):
+    if isinstance(definition, Constant):
+        line = f"- `{definition.name}` = {definition.value}"
+    else:
+        line = f"- `{definition.name}` = `{body_text(definition)}`"
+    out.append(line)
+    if definition.doc:
+        out.append("  " + definition.doc.replace("\n", "\n  "))
+
+
 def emit_reference(module: Module) -> str:
     out = []
+    about = [module.doc, ""] if module.doc else []
     for program in module.of(Program):
         out += [f"# Program `{program.prefix}`", ""]
-        if program.doc:
-            out += [program.doc, ""]
+        out += [program.doc, "", *about] if program.doc else about
         out += [f"Number {program.number:#010x}, version {program.version}.", ""]
         out += ["## Procedures", ""]
         for procedure in sorted(program.procedures, key=lambda p: p.number):
             emit_procedure(module, procedure, out)
-    out += ["## Types", ""]
+    if not out:
+        out += [f"# Types of `{module.name}`", "", *about]
+    elif module.types:
+        out += ["## Types", ""]
     for definition in module.definitions:
-        if isinstance(definition, Constant):
-            out.append(f"- `{definition.name}` = {definition.value}")
-        elif not isinstance(definition, Program):
-            out.append(f"- `{definition.name}` = `{body_text(definition)}`")
-    return "\n".join(out) + "\n"
+        if not isinstance(definition, Program):
+            emit_definition(definition, out)
+    return "\n".join(out).rstrip() + "\n"

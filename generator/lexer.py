@@ -36,10 +36,11 @@ def clean_doc(text: str) -> str:
     return "\n".join(re.sub(r"^\s*\*? ?", "", line).rstrip() for line in lines).strip()
 
 
-def tokenize(path: str, text: str) -> list[Token]:
-    """The tokens; a doc comment is kept with the token behind it."""
+def tokenize(path: str, text: str) -> tuple[str, list[Token]]:
+    """The file's own doc comment, which has a blank line behind it, and the
+    tokens; any other doc comment is kept with the token behind it."""
     tokens = []
-    doc = ""
+    file_doc = doc = ""
     position = 0
     line = 1
     while position < len(text):
@@ -51,10 +52,12 @@ def tokenize(path: str, text: str) -> list[Token]:
         kind = match.lastgroup
         if kind == "doc":
             doc = clean_doc(match.group())
+            if not tokens and text.startswith("\n\n", match.end()):
+                file_doc, doc = doc, ""
         elif kind in ("number", "name", "sign"):
             tokens.append(Token(kind, match.group(), f"{path}:{line}", doc))
             doc = ""
         line += match.group().count("\n")
         position = match.end()
     tokens.append(Token("end", "end of file", f"{path}:{line}", doc))
-    return tokens
+    return file_doc, tokens

@@ -54,11 +54,11 @@ CONSTANT = range(INT32.start, UINT32.stop)
 
 class Parser:
     def __init__(self, path: str, text: str):
-        self.tokens = tokenize(path, text)
+        file_doc, self.tokens = tokenize(path, text)
         self.position = 0
         self.constants: dict[str, int] = {}
         self.names: dict[str, str] = {}
-        self.module = Module(name="", doc="", definitions=[])
+        self.module = Module(name="", doc=file_doc, definitions=[])
 
     # ---- tokens
 
@@ -187,7 +187,6 @@ class Parser:
 
     def parse(self, name: str) -> Module:
         self.module.name = name
-        self.module.doc = self.token.doc
         while self.token.kind != "end":
             token = self.next()
             method = getattr(self, f"parse_{token.text}", None)
