@@ -131,7 +131,8 @@ def emit_program_header(program: Program, out: list[str]):
 
 def emit_header(module: Module) -> str:
     out = [BANNER.format(name=module.name), "#pragma once", ""]
-    out += ['#include "rpc/program.h"', '#include "rpc/type.h"', "", "G_BEGIN_DECLS", ""]
+    out += [module.library_header(f"rpc/{name}.h") for name in ("program", "type")]
+    out += ["", "G_BEGIN_DECLS", ""]
     for definition in module.definitions:
         if not isinstance(definition, Program):
             emit_type(module, definition, out)
@@ -390,7 +391,7 @@ def emit_program(module: Module, program: Program, out: list[str]):
     ]
 
 
-def emit_source(module: Module, header: str) -> str:
+def emit_source(module: Module) -> str:
     descriptors = Descriptors(module)
     methods = {
         Struct: descriptors.struct,
@@ -401,7 +402,8 @@ def emit_source(module: Module, header: str) -> str:
     for definition in module.definitions:
         if type(definition) in methods:
             methods[type(definition)](definition)
-    out = [BANNER.format(name=module.name), f'#include "{header}"', "", "#include <stddef.h>", ""]
+    out = [BANNER.format(name=module.name), f'#include "{module.include}.h"', ""]
+    out += ["#include <stddef.h>", ""]
     out += descriptors.out
     for program in module.of(Program):
         emit_program(module, program, out)

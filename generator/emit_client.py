@@ -15,9 +15,10 @@ def callable_ones(program: Program):
     return [p for p in program.procedures if p.dispatch != "event"]
 
 
-def emit_header(module: Module, types_header: str) -> str:
+def emit_header(module: Module) -> str:
     out = [BANNER.format(name=module.name), "#pragma once", ""]
-    out += ['#include "client/connection.h"', f'#include "{types_header}"', ""]
+    out += [module.library_header("client/connection.h")]
+    out += [f'#include "{module.include}.h"', ""]
     out += ["G_BEGIN_DECLS", ""]
     out += [
         "/* Each calls its procedure and waits with the default deadline; see",
@@ -31,8 +32,9 @@ def emit_header(module: Module, types_header: str) -> str:
     return "\n".join(out)
 
 
-def emit_source(module: Module, header: str) -> str:
-    out = [BANNER.format(name=module.name), f'#include "{header}"', ""]
+def emit_source(module: Module) -> str:
+    out = [BANNER.format(name=module.name)]
+    out += [f'#include "{module.include}-client.h"', ""]
     for program in module.of(Program):
         for procedure in callable_ones(program):
             args = "args" if procedure.args != "void" else "NULL"

@@ -133,12 +133,19 @@ class Program:
 
 @dataclass
 class Module:
-    """A whole file, in its order."""
+    """A whole file, in its order. `include` is the name by which its header
+    is included, without .h."""
 
     name: str
     doc: str
     definitions: list
     types: dict[str, object] = field(default_factory=dict)
+    include: str = ""
+    in_tree: bool = False
+
+    def library_header(self, name: str) -> str:
+        """A line that includes a header of the library."""
+        return f'#include "{name}"' if self.in_tree else f"#include <reeve/{name}>"
 
     def of(self, kind):
         return [d for d in self.definitions if isinstance(d, kind)]
