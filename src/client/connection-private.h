@@ -3,15 +3,90 @@
 #pragma once
 
 #include "client/connection.h"
+#include "event/loop.h"
+#include "event/thread.h"
+#include "rpc/message.h"
 #include "rpc/stream.h"
 
 G_BEGIN_DECLS
 
-/* What connection-open.c needs of connection.c. */
+/*
+ * The inside of a connection, for connection*.c: its life (connection.c), its
+ * opening (-open), what is called (-call), what is told (-event) and its bytes
+ * (-io).
+ */
 
+struct _ReeveConnection {
+  gatomicrefcount users; /* the last one says goodbye, and closes */
+  gatomicrefcount refs;  /* one of the users together, one of the stream */
+  char *uri;             /* immutable */
+  ReeveLoop *loop;
+  gboolean is_opened; /* connect_open was answered; of the opening thread */
+
+  /* Of the I/O thread. */
+  uint8_t *input; /* (owned) (nullable) */
+  size_t input_size;
+  size_t input_capacity;
+
+  ReeveMutex lock;
+  ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
+  int watch REEVE_GUARDED;
+  gboolean wants_write REEVE_GUARDED;
+  GError *closed REEVE_GUARDED; /* (owned) (nullable): why */
+  uint32_t next_serial REEVE_GUARDED;
+  GHashTable *pending REEVE_GUARDED;   /* serial -> Pending */
+  GHashTable *abandoned REEVE_GUARDED; /* serials of calls nobody waits for */
+  GByteArray *output REEVE_GUARDED;    /* what waits to be written */
+  GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
+  unsigned last_subscription REEVE_GUARDED;
+  ReeveCloseFunc close_func REEVE_GUARDED;
+  gpointer close_data REEVE_GUARDED;
+  GDestroyNotify close_free REEVE_GUARDED;
+};
+
+/* connection.c */
 /* A connection on a stream (transfer full) that is connected. */
 ReeveConnection *reeve_connection_new (const char *uri, ReeveStream *stream);
 /* The server waits for connect_close. */
 void reeve_connection_set_opened (ReeveConnection *self);
+/* Ends the connection, with why. Thread: any. */
+void
+reeve_connection_fail (ReeveConnection *self, int code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* connection-io.c */
+/* The watch's callback; @data is the connection. */
+void reeve_connection_take_ready (ReeveLoop *loop,
+                                  int watch,
+                                  int fd,
+                                  ReeveEvents events,
+                                  gpointer data);
+/* Writes at once where nothing waits; the rest is kept. FALSE: errno. */
+gboolean
+reeve_connection_write_locked (ReeveConnection *self,
+                               const uint8_t *data,
+                               size_t size) REEVE_REQUIRES (self->lock);
+
+/* connection-call.c */
+/* Thread: the I/O thread. */
+void reeve_connection_take_reply (ReeveConnection *self,
+                                  const ReeveHeader *header,
+                                  const uint8_t *payload,
+                                  size_t size);
+/* (element-type GTask): every call has failed; the tasks are to be completed,
+ * without the lock. */
+GPtrArray *reeve_connection_fail_calls_locked (ReeveConnection *self)
+    REEVE_REQUIRES (self->lock);
+/* @task: (transfer full) */
+void reeve_connection_complete (ReeveConnection *self, GTask *task);
+
+/* connection-event.c */
+/* Thread: the I/O thread. */
+void reeve_connection_take_event (ReeveConnection *self,
+                                  const ReeveHeader *header,
+                                  const uint8_t *payload,
+                                  size_t size);
+/* Thread: the I/O thread, for the last time. */
+void reeve_connection_clear_subscriptions (ReeveConnection *self);
 
 G_END_DECLS

@@ -139,8 +139,8 @@ unsigned reeve_connection_subscribe (ReeveConnection *self,
                                      GDestroyNotify free_func);
 void reeve_connection_unsubscribe (ReeveConnection *self, unsigned id);
 
-/* @func is called once in the I/O thread when the connection ends, with why;
- * at once if it has ended. */
+/* @func is called once when the connection ends, with why: in the I/O thread,
+ * or in the one that closes it; at once if it has ended. */
 typedef void (*ReeveCloseFunc) (ReeveConnection *self,
                                 const GError *reason,
                                 gpointer data);

@@ -182,7 +182,7 @@ test_rename (Fixture *fixture)
 static void
 test_a_full_disk_changes_nothing (Fixture *fixture)
 {
-  g_autoptr (ReeveMachine) machine = define (fixture, "a", NULL);
+  g_autoptr (ReeveMachine) machine G_GNUC_UNUSED = define (fixture, "a", NULL);
   g_autoptr (GError) error = NULL;
   g_autofree char *path = g_build_filename (fixture->config_dir, NULL);
   g_autofree char *away = g_strconcat (path, ".away", NULL);
@@ -220,7 +220,6 @@ test_update (Fixture *fixture)
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
   g_autoptr (ReeveConfig) config = NULL;
   g_autoptr (GError) error = NULL;
-  g_autofree char *names = NULL;
 
   reeve_machine_get_snapshot (machine, &snapshot);
   config = reeve_config_with_title (snapshot.config, "T", NULL);
@@ -287,7 +286,7 @@ static void
 test_subscriber_leaves_by_itself (Fixture *fixture)
 {
   Subscriber subscriber = { .fixture = fixture };
-  g_autoptr (ReeveMachine) a = define (fixture, "a", NULL);
+  g_autoptr (ReeveMachine) a G_GNUC_UNUSED = define (fixture, "a", NULL);
   g_autoptr (ReeveMachine) b = NULL;
   g_autoptr (ReeveMachine) c = NULL;
   uint64_t revision;
