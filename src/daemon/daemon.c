@@ -202,7 +202,8 @@ prepare (ReeveDaemon *self, GError **error)
   if (self->pid_file == NULL)
     return FALSE;
 
-  self->loop = reeve_loop_new (NULL);
+  /* GLib's own thread wakes it for signals and must find it at all times. */
+  self->loop = reeve_loop_new (g_main_context_default ());
   if (self->loop == NULL)
     return reeve_error_from_errno (error, errno,
                                    _ ("Cannot make the event loop"));
