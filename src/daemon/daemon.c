@@ -104,6 +104,10 @@ listen_at (ReeveDaemon *self,
     return FALSE;
 
   g_message (_ ("Listening at %s"), actual);
+  if (g_str_has_prefix (actual, "ptcp:"))
+    g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
+                  "daemon"),
+               actual);
   return TRUE;
 }
 

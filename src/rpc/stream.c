@@ -12,11 +12,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
-
-extern char **environ;
 
 struct _ReeveStream {
   int fd;           /* (owned) */
@@ -190,29 +187,24 @@ open_socket (const char *name,
 static ReeveStream *
 open_command (const char *name, const char *command, GError **error)
 {
-  posix_spawn_file_actions_t actions;
-  char *arguments[] = { (char *) "sh", (char *) "-c", (char *) command, NULL };
+  const char *const argv[] = { "/bin/sh", "-c", command, NULL };
   int ends[2];
-  pid_t pid;
-  int failure;
+  gboolean is_spawned;
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
     reeve_error_from_errno (error, errno, _ ("Cannot connect to %s"), name);
     return NULL;
   }
 
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_adddup2 (&actions, ends[1], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2 (&actions, ends[1], STDOUT_FILENO);
-  failure = posix_spawn (&pid, "/bin/sh", &actions, NULL, arguments, environ);
-  posix_spawn_file_actions_destroy (&actions);
+  /* The child is not ours to wait for: GLib gives it to init. */
+  is_spawned =
+      g_spawn_async_with_fds (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL,
+                              NULL, NULL, ends[1], ends[1], -1, error);
   close (ends[1]);
-  if (failure != 0) {
+  if (!is_spawned) {
     close (ends[0]);
-    reeve_error_from_errno (error, failure, _ ("Cannot start %s"), name);
     return NULL;
   }
-
   return reeve_stream_new_for_fd (ends[0]);
 }
 

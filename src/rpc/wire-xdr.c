@@ -21,15 +21,17 @@ pad (size_t size)
 /* ------------------------------------------------------------- measure --- */
 
 static gssize
-refuse (GError **error, const char *format, uint32_t given, uint32_t limit)
-{
-  g_autofree char *text = NULL;
+refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  text = g_strdup_printf (format, given, limit);
-#pragma GCC diagnostic pop
-  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_RPC, text);
+static gssize
+refuse (GError **error, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_propagate_error (error, g_error_new_valist (REEVE_ERROR, REEVE_ERROR_RPC,
+                                                format, arguments));
+  va_end (arguments);
   return -1;
 }
 
