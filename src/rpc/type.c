@@ -117,6 +117,8 @@ reeve_type_find_arm (const ReeveType *type, gconstpointer value)
 
   memcpy (&discriminant, (const char *) value + type->members[0].offset,
           sizeof discriminant);
+  if (type->members[0].type->kind == REEVE_KIND_BOOL)
+    discriminant = discriminant != 0;
   for (size_t i = 1; i < type->n_members; i++) {
     const ReeveMember *arm = &type->members[i];
 

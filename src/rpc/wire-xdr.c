@@ -198,8 +198,9 @@ code_simple (XDR *xdr, ReeveKind kind, void *value)
     return xdr_short (xdr, value);
   case REEVE_KIND_USHORT:
     return xdr_u_short (xdr, value);
-  case REEVE_KIND_INT:
   case REEVE_KIND_BOOL:
+    return xdr_bool (xdr, value); /* anything but 0 is 1 */
+  case REEVE_KIND_INT:
   case REEVE_KIND_ENUM:
     return xdr_int32_t (xdr, value);
   case REEVE_KIND_UINT:

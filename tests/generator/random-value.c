@@ -23,11 +23,19 @@ fill_bytes (uint8_t *bytes, size_t size, GRand *random)
 static char *
 make_string (uint32_t limit, GRand *random)
 {
+  static const char *const pieces[] = {
+    "a", "Z", "0", " ", "\"", "\\", "\n", "\x01", "é", "€", "\xf0\x9f\x90\x9a"
+  };
   uint32_t size = choose_count (limit, random);
-  char *text = g_malloc0 (size + 1);
+  GString *text = g_string_new (NULL);
 
-  fill_bytes ((uint8_t *) text, size, random);
-  return text;
+  while (text->len < size)
+    g_string_append (
+        text, pieces[g_rand_int_range (random, 0, G_N_ELEMENTS (pieces))]);
+  /* Over the limit for a piece of several bytes: a shorter one is one, too. */
+  if (text->len > limit)
+    g_string_assign (text, "x");
+  return g_string_free (text, FALSE);
 }
 
 static void

@@ -6,7 +6,8 @@
 
 /*
  * The descriptor codec against the code that rpcgen makes of the same file:
- * the same values, byte for byte, and back.
+ * the same values, byte for byte, and back; and the same verdict on bytes that
+ * were damaged.
  *
  * Both sides have the same layout in memory, but for one thing: rpcgen has an
  * optional string as `char **`. So a value of ours becomes one of rpcgen's by
@@ -14,6 +15,7 @@
  */
 
 #define N_VALUES 20
+#define N_DAMAGED 10
 #define MAX_BYTES (1 << 20)
 
 typedef void (*BoxFunc) (void **slot);
@@ -118,8 +120,48 @@ decode_by_rpcgen (const RpcgenRow *row, uint8_t *data, size_t size, void *value)
   foreach_optional_string (row->type, value, unbox);
 }
 
+/* Cuts the end off, or changes a byte. Returns the size that is left. */
+static size_t
+damage (uint8_t *data, size_t size, GRand *random)
+{
+  size_t place = (size_t) g_rand_int_range (random, 0, (gint32) size);
+
+  if (g_rand_boolean (random))
+    return place;
+
+  data[place] ^= (uint8_t) (1 << g_rand_int_range (random, 0, 8));
+  return size;
+}
+
 static void
-check_value (const RpcgenRow *row, void *value, uint8_t *theirs)
+check_damaged (const RpcgenRow *row,
+               const uint8_t *good,
+               size_t good_size,
+               GRand *random)
+{
+  g_autofree uint8_t *data = g_memdup2 (good, good_size);
+  size_t size = damage (data, good_size, random);
+  gpointer ours = reeve_type_new (row->type);
+  gpointer theirs = reeve_type_new (row->type);
+  gboolean is_accepted, is_accepted_there;
+  size_t used;
+  XDR xdr;
+
+  is_accepted = reeve_xdr_decode (row->type, data, size, ours, &used, NULL);
+  xdrmem_create (&xdr, (char *) data, (u_int) size, XDR_DECODE);
+  is_accepted_there = row->rpcgen_code (&xdr, theirs);
+  g_assert_cmpint (is_accepted, ==, is_accepted_there);
+  if (is_accepted)
+    g_assert_cmpuint (used, ==, xdr_getpos (&xdr));
+  xdr_destroy (&xdr);
+
+  xdr_free (row->rpcgen_code, theirs);
+  g_free (theirs);
+  reeve_type_free (row->type, ours);
+}
+
+static void
+check_value (const RpcgenRow *row, void *value, uint8_t *theirs, GRand *random)
 {
   gpointer back = reeve_type_new (row->type);
   gpointer their_back = reeve_type_new (row->type);
@@ -142,6 +184,9 @@ check_value (const RpcgenRow *row, void *value, uint8_t *theirs)
   decode_by_rpcgen (row, ours, (size_t) size, their_back);
   g_assert_true (reeve_type_equal (row->type, value, their_back));
 
+  for (int i = 0; i < N_DAMAGED; i++)
+    check_damaged (row, ours, (size_t) size, random);
+
   reeve_type_free (row->type, back);
   reeve_type_free (row->type, their_back);
 }
@@ -159,7 +204,7 @@ test_type (gconstpointer data)
     gpointer value = reeve_type_new (row->type);
 
     random_value_fill (row->type, value, random);
-    check_value (row, value, theirs);
+    check_value (row, value, theirs, random);
     reeve_type_free (row->type, value);
   }
 }
