@@ -58,6 +58,27 @@ print_command (const ReeveCommand *command)
   }
 }
 
+static JsonObject *
+describe_command (const ReeveCommand *command)
+{
+  JsonObject *object = json_object_new ();
+  JsonArray *options = json_array_new ();
+
+  json_object_set_string_member (object, "command", command->name);
+  json_object_set_string_member (object, "summary", command->summary);
+  for (size_t i = 0; i < command->n_options; i++) {
+    const ReeveOption *option = &command->options[i];
+    JsonObject *row = json_object_new ();
+
+    json_object_set_string_member (row, "option", option->name);
+    json_object_set_boolean_member (row, "required", option->is_required);
+    json_object_set_string_member (row, "help", option->help);
+    json_array_add_object_element (options, row);
+  }
+  json_object_set_array_member (object, "options", options);
+  return object;
+}
+
 static JsonArray *
 list_commands (void)
 {
@@ -92,7 +113,10 @@ run_help (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
                    _ ("there is no command “%s”; see “help”"), name);
       return FALSE;
     }
-    print_command (command);
+    if (shell->format == REEVE_OUTPUT_TEXT)
+      print_command (command);
+    else
+      reeve_output_object (shell, NULL, 0, describe_command (command));
   } else if (shell->format != REEVE_OUTPUT_TEXT) {
     reeve_output_table (shell, NULL, 0, list_commands ());
   } else {
