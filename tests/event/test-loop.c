@@ -672,9 +672,9 @@ test_free_frees_what_is_left (Fixture *self, gconstpointer data)
 static void
 test_free_frees_what_was_removed (Fixture *self, gconstpointer data)
 {
-  int watch = reeve_loop_add_handle (self->loop, self->fds[0],
-                                     REEVE_EVENT_READABLE, count_handle, self,
-                                     count_free);
+  int watch =
+      reeve_loop_add_handle (self->loop, self->fds[0], REEVE_EVENT_READABLE,
+                             count_handle, self, count_free);
 
   reeve_loop_remove (self->loop, watch);
   reeve_loop_unref (self->loop);
