@@ -95,8 +95,8 @@ list (ReeveCall *call, notes_list_ret *ret, GError **error)
 static gboolean
 watch (ReeveCall *call, GError **error)
 {
-  reeve_server_client_set_data (reeve_call_get_client (call), watch_key,
-                                (gpointer) watch_key, NULL);
+  reeve_server_client_attach (reeve_call_get_client (call), watch_key,
+                              (gpointer) watch_key, NULL, NULL);
   return TRUE;
 }
 

@@ -273,6 +273,29 @@ domain_snapshot_num (ReeveCall *call,
 }
 
 static gboolean
+domain_list_all_snapshots (ReeveCall *call,
+                           const remote_domain_list_all_snapshots_args *args,
+                           remote_domain_list_all_snapshots_ret *ret,
+                           GError **error)
+{
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  return look (call, &args->dom, &snapshot, error);
+}
+
+static gboolean
+domain_list_all_checkpoints (
+    ReeveCall *call,
+    const remote_domain_list_all_checkpoints_args *args,
+    remote_domain_list_all_checkpoints_ret *ret,
+    GError **error)
+{
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  return look (call, &args->dom, &snapshot, error);
+}
+
+static gboolean
 domain_get_job_info (ReeveCall *call,
                      const remote_domain_get_job_info_args *args,
                      remote_domain_get_job_info_ret *ret,
@@ -320,6 +343,8 @@ reeve_remote_add_info (remote_handlers *handlers)
   handlers->domain_get_control_info = domain_get_control_info;
   handlers->domain_has_managed_save_image = domain_has_managed_save_image;
   handlers->domain_snapshot_num = domain_snapshot_num;
+  handlers->domain_list_all_snapshots = domain_list_all_snapshots;
+  handlers->domain_list_all_checkpoints = domain_list_all_checkpoints;
   handlers->domain_get_job_info = domain_get_job_info;
   handlers->domain_get_messages = domain_get_messages;
 }

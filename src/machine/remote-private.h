@@ -30,7 +30,6 @@ void reeve_remote_add_info (remote_handlers *handlers);
 void reeve_remote_add_stats (remote_handlers *handlers);
 void reeve_remote_add_metadata (remote_handlers *handlers);
 void reeve_remote_add_event (remote_handlers *handlers);
-void reeve_remote_add_empty (remote_handlers *handlers);
 void reeve_remote_add_qemu (qemu_handlers *handlers);
 
 ReeveRemote *reeve_remote_get (ReeveCall *call);

@@ -27,7 +27,6 @@ reeve_remote_new (ReeveMachineList *machines, const char *uri)
   reeve_remote_add_stats (&self->handlers);
   reeve_remote_add_metadata (&self->handlers);
   reeve_remote_add_event (&self->handlers);
-  reeve_remote_add_empty (&self->handlers);
   reeve_remote_add_qemu (&self->qemu_handlers);
   return self;
 }

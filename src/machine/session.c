@@ -85,11 +85,7 @@ session_close (gpointer data)
   if (subscription != 0)
     reeve_machine_list_unsubscribe (self->machines, subscription);
   reeve_machine_list_destroy_owned (self->machines, client);
-  session_unref (self);
 }
-
-/* Two calls of a new client may both come here at the same time. */
-static ReeveMutex making = { PTHREAD_MUTEX_INITIALIZER };
 
 ReeveSession *
 reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
@@ -100,19 +96,14 @@ reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
   if (self != NULL)
     return self;
 
-  REEVE_LOCK_SCOPE (&making);
-
-  self = reeve_server_client_get_data (client, &session_key);
-  if (self != NULL)
-    return self;
   self = g_new0 (ReeveSession, 1);
   g_atomic_ref_count_init (&self->refs);
   reeve_mutex_init (&self->lock);
   self->machines = reeve_machine_list_ref (reeve_remote_get_machines (call));
   self->client = client;
   self->subscriptions = g_ptr_array_new_with_free_func (subscription_free);
-  reeve_server_client_set_data (client, &session_key, self, session_close);
-  return self;
+  return reeve_server_client_attach (client, &session_key, self, session_close,
+                                     session_unref);
 }
 
 gboolean

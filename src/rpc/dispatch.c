@@ -120,11 +120,19 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   ReeveHeader reply = reeve_call_make_reply (call);
   char small[SMALL_RET] __attribute__ ((aligned (16)));
   size_t ret_size = call->procedure->ret->size;
-  void *ret = ret_size <= SMALL_RET ? small : g_malloc (ret_size);
+  void *ret = small;
   g_autoptr (GError) error = NULL;
   gboolean has_failed;
 
+  /* Its client left, or its deadline passed, before it began. */
+  if (atomic_load_explicit (&call->is_answered, memory_order_relaxed)) {
+    reeve_call_unref (call);
+    return;
+  }
+
   self->client = call->client;
+  if (ret_size > SMALL_RET)
+    ret = g_malloc (ret_size);
   memset (ret, 0, ret_size);
   has_failed = !run_handler (self, call, &reply, ret, &error);
   if (ret != small)

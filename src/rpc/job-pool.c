@@ -131,6 +131,16 @@ run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
   self->n_done += batch->n_jobs;
 }
 
+/* A thread comes, whether or not it was the one that a signal woke: a signal
+ * that found nobody waiting yet was meant for one that was being made. */
+static void
+arrive_locked (Crew *crew)
+{
+  crew->n_waiting--;
+  if (crew->n_woken > 0)
+    crew->n_woken--;
+}
+
 static void
 end_thread_locked (ReeveJobPool *self, Crew *crew)
 {
@@ -146,7 +156,7 @@ run_ordinary (void *data) REEVE_UNCHECKED
   Batch batch;
 
   pthread_mutex_lock (&self->lock.impl);
-  crew->n_waiting--; /* as grow_locked() counted us */
+  arrive_locked (crew); /* grow_locked() counted us as waiting */
   for (;;) {
     take_locked (self, TRUE, &batch);
     if (batch.n_jobs > 0) {
@@ -158,9 +168,7 @@ run_ordinary (void *data) REEVE_UNCHECKED
       break;
     crew->n_waiting++;
     reeve_cond_wait (&crew->work, &self->lock);
-    crew->n_waiting--;
-    if (crew->n_woken > 0)
-      crew->n_woken--;
+    arrive_locked (crew);
   }
   end_thread_locked (self, crew);
   pthread_mutex_unlock (&self->lock.impl);
@@ -185,9 +193,7 @@ run_priority (void *data) REEVE_UNCHECKED
       break;
     crew->n_waiting++;
     reeve_cond_wait (&crew->work, &self->lock);
-    crew->n_waiting--;
-    if (crew->n_woken > 0)
-      crew->n_woken--;
+    arrive_locked (crew);
   }
   end_thread_locked (self, crew);
   pthread_mutex_unlock (&self->lock.impl);

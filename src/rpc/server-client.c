@@ -18,6 +18,7 @@
 
 typedef struct {
   gpointer data;
+  GDestroyNotify close_func; /* (nullable) */
   GDestroyNotify free_func;
 } Attached;
 
@@ -212,41 +213,42 @@ reeve_server_client_get_address (ReeveServerClient *self)
   return self->address;
 }
 
+/* (nullable): what the key has already; else it has @new. */
 static Attached *
-swap_attached (ReeveServerClient *self, gconstpointer key, Attached *new)
+add_attached (ReeveServerClient *self,
+              gconstpointer key,
+              Attached *new,
+              gboolean *is_closed)
 {
-  gpointer old = NULL;
+  Attached *old;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  /* A client that is closed takes nothing any more. */
-  if (self->stream == NULL)
-    return new;
-
-  g_hash_table_steal_extended (self->attached, key, NULL, &old);
-  if (new != NULL)
+  *is_closed = self->stream == NULL;
+  old = g_hash_table_lookup (self->attached, key);
+  if (old == NULL)
     g_hash_table_insert (self->attached, (gpointer) key, new);
   return old;
 }
 
-void
-reeve_server_client_set_data (ReeveServerClient *self,
-                              gconstpointer key,
-                              gpointer data,
-                              GDestroyNotify free_func)
+gpointer
+reeve_server_client_attach (ReeveServerClient *self,
+                            gconstpointer key,
+                            gpointer data,
+                            GDestroyNotify close_func,
+                            GDestroyNotify free_func)
 {
-  Attached *new = NULL;
+  Attached *new = g_new (Attached, 1);
   Attached *old;
+  gboolean is_closed;
 
-  if (data != NULL) {
-    new = g_new (Attached, 1);
-    new->data = data;
-    new->free_func = free_func;
-  }
-
-  old = swap_attached (self, key, new);
+  *new = (Attached){ data, close_func, free_func };
+  old = add_attached (self, key, new, &is_closed);
   if (old != NULL)
-    attached_free (old);
+    attached_free (new);
+  else if (is_closed && close_func != NULL)
+    close_func (data);
+  return old != NULL ? old->data : data;
 }
 
 gpointer
@@ -422,10 +424,10 @@ static gboolean
 settle_locked (ReeveServerClient *self, ReeveCall *call)
     REEVE_REQUIRES (self->lock)
 {
-  if (call->is_answered)
+  if (atomic_load_explicit (&call->is_answered, memory_order_relaxed))
     return FALSE;
 
-  call->is_answered = TRUE;
+  atomic_store_explicit (&call->is_answered, TRUE, memory_order_relaxed);
   g_queue_unlink (&self->calls, &call->link);
   if (call->closes)
     self->closes_when_written = TRUE;
@@ -534,7 +536,7 @@ reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call)
 
   if (call->cancellable == NULL) {
     call->cancellable = g_cancellable_new ();
-    if (call->is_answered || self->stream == NULL)
+    if (atomic_load (&call->is_answered) || self->stream == NULL)
       g_cancellable_cancel (call->cancellable);
   }
   return call->cancellable;
@@ -604,7 +606,7 @@ typedef struct {
   int watch;
   GBytes *current;
   GQueue frames[2];
-  GHashTable *attached;
+  GList *attached; /* (element-type Attached) (transfer container) */
 } Remains;
 
 static gboolean
@@ -622,9 +624,20 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   remains->frames[1] = self->event_queue.frames;
   self->replies = (Output){ .frames = G_QUEUE_INIT };
   self->event_queue = (Output){ .frames = G_QUEUE_INIT };
-  remains->attached = self->attached;
-  self->attached = g_hash_table_new (NULL, NULL);
+  remains->attached = g_hash_table_get_values (self->attached);
   return TRUE;
+}
+
+static void
+close_attached (GList *attached)
+{
+  for (GList *link = attached; link != NULL; link = link->next) {
+    const Attached *row = link->data;
+
+    if (row->close_func != NULL)
+      row->close_func (row->data);
+  }
+  g_list_free (attached);
 }
 
 void
@@ -648,7 +661,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
     cancel (self, call);
     reeve_call_unref (call);
   }
-  g_hash_table_unref (remains.attached);
+  close_attached (remains.attached);
 
   for (unsigned i = 0; self->fds != NULL && i < self->fds->len; i++)
     close (g_array_index (self->fds, int, i));

@@ -45,18 +45,24 @@ gboolean reeve_server_client_get_unix_peer (ReeveServerClient *self,
 const char *reeve_server_client_get_address (ReeveServerClient *self);
 
 /**
- * reeve_server_client_set_data:
+ * reeve_server_client_attach:
  * @key: compared as a pointer
- * @data: (nullable) (transfer full): what a program keeps for this client
- * @free_func: frees @data when it is replaced and when the client is gone; it
- *   runs with no lock held
+ * @data: (transfer full): what a program keeps for this client
+ * @close_func: (nullable): called with @data once the connection has ended, in
+ *   the loop's thread; at once, if it has ended already
+ * @free_func: (nullable): frees @data when the connection has ended and no call
+ * is left
  *
- * Thread: any.
+ * Both are called with no lock held. Thread: any.
+ *
+ * Returns: (transfer none): @data; or, if the key has data already, that, and
+ *   @data is freed
  */
-void reeve_server_client_set_data (ReeveServerClient *self,
-                                   gconstpointer key,
-                                   gpointer data,
-                                   GDestroyNotify free_func);
+gpointer reeve_server_client_attach (ReeveServerClient *self,
+                                     gconstpointer key,
+                                     gpointer data,
+                                     GDestroyNotify close_func,
+                                     GDestroyNotify free_func);
 /* (transfer none) (nullable): Thread: any; valid while a call of the client
  * is held. */
 gpointer

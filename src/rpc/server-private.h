@@ -49,8 +49,8 @@ struct _ReeveCall {
   void *args;         /* (owned) (nullable): of the thread that runs it */
 
   /* Under the client's lock. */
-  GList link; /* in the client's calls, until it is answered */
-  gboolean is_answered;
+  GList link;                /* in the client's calls, until it is answered */
+  atomic_bool is_answered;   /* may be read without it */
   GCancellable *cancellable; /* (owned) (nullable) */
 
   gboolean is_deferred;  /* of the thread that runs it */
