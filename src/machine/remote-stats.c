@@ -10,7 +10,8 @@
 /* Counters. Nothing here waits long for a QEMU: one that does not answer in
  * time is left out of what it alone knows. */
 
-#define STATS_TIMEOUT_US (2 * G_USEC_PER_SEC)
+/* A QEMU that is well answers within a few ms. */
+#define STATS_TIMEOUT_US (50 * G_TIME_SPAN_MILLISECOND)
 
 /* libvirt's DomainMemoryStatTags. */
 enum {
