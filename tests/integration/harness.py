@@ -58,6 +58,12 @@ def run(*words, stdin="", timeout_s=WAIT_S, check=True):
     return done
 
 
+def spawn(*words):
+    """Starts a program that says nothing; the caller waits for it."""
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 # Processes
 
 
@@ -178,13 +184,15 @@ class Daemon:
 class Reeved(Daemon):
     """A private reeved in a directory of its own."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, config=""):
         self.root = os.path.join(directory, "reeved")
-        os.makedirs(self.root, exist_ok=True)
+        os.makedirs(f"{self.root}/etc", exist_ok=True)
+        with open(f"{self.root}/etc/reeved.conf", "w", encoding="utf-8") as file:
+            file.write(config)
         super().__init__(
             directory,
             "reeved",
-            [REEVED, "--root", self.root, "--listen", "ptcp:127.0.0.1:0", *options],
+            [REEVED, "--root", self.root, "--listen", "ptcp:127.0.0.1:0"],
             lambda: "is ready" in self.log(),
         )
 
@@ -317,6 +325,7 @@ class TestCase(unittest.TestCase):
 
     maxDiff = None
     with_reeved = True
+    config = ""  # of reeved
 
     @classmethod
     def setUpClass(cls):
@@ -324,7 +333,7 @@ class TestCase(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.addClassCleanup(end_all)
         if cls.with_reeved:
-            cls.reeved = Reeved(cls.directory).start()
+            cls.reeved = Reeved(cls.directory, cls.config).start()
             cls.addClassCleanup(cls.stop_reeved)
 
     @classmethod
