@@ -8,6 +8,7 @@
 #include "rpc/server-private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -589,8 +590,7 @@ reeve_server_client_expire (ReeveServerClient *self, gint64 now_us)
         _ ("%1$s was not answered within %2$d seconds"), call->procedure->name,
         (int) ((call->deadline_us - call->start_us) / G_USEC_PER_SEC));
 
-    g_warning (_ ("Client %1$" G_GUINT64_FORMAT ": %2$s"), self->id,
-               error->message);
+    g_warning (_ ("Client %1$" PRIu64 ": %2$s"), self->id, error->message);
     send_frame (self, reeve_message_encode_error (&reply, error));
     cancel (self, call);
     reeve_call_unref (call);
@@ -813,13 +813,13 @@ measure_frame (ReeveServerClient *self,
       length > reeve_server_get_limits (self->server)->max_message_bytes) {
     if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
         memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
-      g_message (_ ("Client %" G_GUINT64_FORMAT " speaks HTTP"), self->id);
+      g_message (_ ("Client %" PRIu64 " speaks HTTP"), self->id);
     else if (data[0] == 0x16 && data[1] == 0x03)
-      g_message (_ ("Client %" G_GUINT64_FORMAT " speaks TLS"), self->id);
+      g_message (_ ("Client %" PRIu64 " speaks TLS"), self->id);
     else
-      g_message (_ ("Client %1$" G_GUINT64_FORMAT
-                    ": a message of %2$u bytes is not possible"),
-                 self->id, length);
+      g_message (
+          _ ("Client %1$" PRIu64 ": a message of %2$u bytes is not possible"),
+          self->id, length);
     intake->is_bad = TRUE;
     return 0;
   }
