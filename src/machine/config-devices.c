@@ -324,9 +324,51 @@ make_alias (const ReeveConfigDevice *device, unsigned n)
     return g_strdup_printf ("%s%u", device->kind, n);
   if (g_strcmp0 (device->type, "usb") == 0 && device->index <= 0)
     return g_strdup ("usb");
+  if (g_strcmp0 (device->model, "pcie-root") == 0)
+    return g_strdup ("pcie.0");
   if (g_strcmp0 (device->type, "pci") == 0)
     return g_strdup_printf ("pci.%d", MAX (device->index, 0));
   return g_strdup_printf ("%s%d", device->type, MAX (device->index, 0));
+}
+
+/* One more than the highest of the controllers of its type. */
+static int
+next_index (ReeveConfig *self, const char *type)
+{
+  int next = 0;
+
+  for (guint i = 0; i < self->devices->len; i++) {
+    const ReeveConfigDevice *device = g_ptr_array_index (self->devices, i);
+
+    if (g_str_equal (device->kind, "controller") &&
+        g_strcmp0 (device->type, type) == 0)
+      next = MAX (next, device->index + 1);
+  }
+  return next;
+}
+
+static gboolean
+parse_index (ReeveConfig *self,
+             ReeveConfigDevice *device,
+             xmlNode *node,
+             GError **error)
+{
+  g_autofree char *given = reeve_xml_dup_attribute (node, "index");
+  g_autofree char *text = NULL;
+  uint64_t number;
+
+  if (device->type == NULL)
+    return fail (error, node, _ ("it has no type"));
+  if (given == NULL) {
+    device->index = next_index (self, device->type);
+    text = g_strdup_printf ("%d", device->index);
+    reeve_xml_set_attribute (node, "index", text);
+    return TRUE;
+  }
+  if (!reeve_xml_get_number (given, 0, 1000, &number))
+    return fail (error, node, _ ("its index is not a number"));
+  device->index = (int) number;
+  return TRUE;
 }
 
 static gboolean
@@ -334,8 +376,6 @@ parse_device (ReeveConfig *self, xmlNode *node, GError **error)
 {
   ReeveConfigDevice *device = g_new0 (ReeveConfigDevice, 1);
   gboolean is_video = reeve_xml_is (node, "video");
-  g_autofree char *index = reeve_xml_dup_attribute (node, "index");
-  uint64_t number;
   unsigned n;
 
   device->kind = g_strdup ((const char *) node->name);
@@ -348,12 +388,9 @@ parse_device (ReeveConfig *self, xmlNode *node, GError **error)
   device->action = reeve_xml_dup_attribute (node, "action");
   device->bus = reeve_xml_dup_attribute (node, "bus");
   device->index = -1;
-  if (reeve_xml_is (node, "controller") && device->type == NULL)
-    return fail (error, node, _ ("it has no type"));
-  if (index != NULL && !reeve_xml_get_number (index, 0, 1000, &number))
-    return fail (error, node, _ ("its index is not a number"));
-  if (index != NULL)
-    device->index = (int) number;
+  if (reeve_xml_is (node, "controller") &&
+      !parse_index (self, device, node, error))
+    return FALSE;
   device->alias = make_alias (device, n);
   return TRUE;
 }
