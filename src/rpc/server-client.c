@@ -556,8 +556,10 @@ steal_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
   if (call == NULL || (now_us >= 0 && call->deadline_us > now_us))
     return NULL;
 
+  /* A worker that finds the call settled drops it without our lock. */
+  reeve_call_ref (call);
   settle_locked (self, call);
-  return reeve_call_ref (call);
+  return call;
 }
 
 static GCancellable *
