@@ -5,6 +5,7 @@
 #include "daemon/log.h"
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/socket-name.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -77,6 +78,22 @@ set_number (const Key *key, const char *text, void *field, GError **error)
 }
 
 static gboolean
+check_listeners (char **names, GError **error)
+{
+  for (; *names != NULL; names++) {
+    g_autoptr (GSocketConnectable) address = NULL;
+
+    if (reeve_socket_name_skip (*names, "pfd") != NULL)
+      continue;
+    address = reeve_socket_name_parse (*names, TRUE, error);
+    if (address == NULL)
+      return FALSE;
+  }
+
+  return TRUE;
+}
+
+static gboolean
 set_key (ReeveDaemonConfig *self,
          const Key *key,
          GKeyFile *file,
@@ -89,7 +106,8 @@ set_key (ReeveDaemonConfig *self,
     g_strfreev (*(char ***) field);
     *(char ***) field =
         g_key_file_get_string_list (file, key->group, key->name, NULL, error);
-    return *(char ***) field != NULL;
+    return *(char ***) field != NULL &&
+           check_listeners (*(char ***) field, error);
   }
 
   text = g_key_file_get_string (file, key->group, key->name, error);
@@ -191,6 +209,22 @@ take_drop_ins (ReeveDaemonConfig *self,
   return TRUE;
 }
 
+/* What each file may say and all of them together may not. 0: not said. */
+static gboolean
+check_workers (const ReeveJobPoolSize *size, const char *path, GError **error)
+{
+  unsigned wanted = MAX (size->lo_water, size->hi_water);
+
+  if (size->maximum == 0 || wanted <= size->maximum)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+               _ ("%1$s: [server] max_workers: %2$u is less than the %3$u that "
+                  "are to wait for work"),
+               path, size->maximum, wanted);
+  return FALSE;
+}
+
 ReeveDaemonConfig *
 reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
 {
@@ -198,7 +232,8 @@ reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
 
   self->log_level = G_LOG_LEVEL_MESSAGE;
   if (!take_file (self, path, warnings, error) ||
-      !take_drop_ins (self, path, warnings, error))
+      !take_drop_ins (self, path, warnings, error) ||
+      !check_workers (&self->limits.workers, path, error))
     return NULL;
 
   return g_steal_pointer (&self);

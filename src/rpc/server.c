@@ -76,11 +76,15 @@ fill_limits (ReeveServerLimits *limits)
   TAKE_DEFAULT (limits, max_client_event_bytes);
   TAKE_DEFAULT (limits, max_message_bytes);
   TAKE_DEFAULT (limits, call_timeout_ms);
-  TAKE_DEFAULT (limits, workers.lo_water);
-  TAKE_DEFAULT (limits, workers.hi_water);
   TAKE_DEFAULT (limits, workers.increment);
   TAKE_DEFAULT (limits, workers.maximum);
   TAKE_DEFAULT (limits, workers.n_priority);
+  /* A low maximum that was chosen is not raised by a default. */
+  if (workers->hi_water == 0)
+    workers->hi_water = MIN (default_limits.workers.hi_water, workers->maximum);
+  if (workers->lo_water == 0)
+    workers->lo_water =
+        MIN (default_limits.workers.lo_water, workers->hi_water);
   workers->hi_water = MAX (workers->hi_water, workers->lo_water);
   workers->maximum = MAX (workers->maximum, workers->hi_water);
 }

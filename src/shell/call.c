@@ -73,6 +73,22 @@ find_program (ReeveShell *shell,
 }
 
 static gboolean
+decode_params (const ReeveProcedure *procedure,
+               JsonNode *params,
+               void *args,
+               GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (reeve_json_decode (procedure->args, params, args, &why))
+    return TRUE;
+
+  g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+               _ ("call: the parameters do not fit: %s"), why->message);
+  return FALSE;
+}
+
+static gboolean
 call (ReeveShell *shell,
       const ReeveProgram *program,
       const ReeveProcedure *procedure,
@@ -82,7 +98,7 @@ call (ReeveShell *shell,
   void *args = reeve_type_new (procedure->args);
   void *ret = reeve_type_new (procedure->ret);
   gboolean is_done =
-      reeve_json_decode (procedure->args, params, args, error) &&
+      decode_params (procedure, params, args, error) &&
       reeve_connection_call (shell->connection, program, procedure, args, ret,
                              shell->timeout_ms, NULL, error);
 
