@@ -4,6 +4,7 @@
 
 #include "client/connection.h"
 #include "event/loop.h"
+#include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/message.h"
 #include "rpc/stream.h"
@@ -17,9 +18,9 @@ G_BEGIN_DECLS
  */
 
 struct _ReeveConnection {
-  gatomicrefcount users; /* the last one says goodbye, and closes */
-  gatomicrefcount refs;  /* one of the users together, one of the stream */
-  char *uri;             /* immutable */
+  ReeveRefs users; /* the last one says goodbye, and closes */
+  ReeveRefs refs;  /* one of the users together, one of the stream */
+  char *uri;       /* immutable */
   ReeveLoop *loop;
   gboolean is_opened; /* connect_open was answered; of the opening thread */
 

@@ -5,6 +5,7 @@
 #include "client/connection-private.h"
 #include "client/io-thread.h"
 #include "event/intl.h"
+#include "event/refs.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
 
@@ -53,7 +54,7 @@ steal_stream (ReeveConnection *self, int *watch)
 static void
 release (ReeveConnection *self) REEVE_UNCHECKED
 {
-  if (!g_atomic_ref_count_dec (&self->refs))
+  if (!reeve_refs_dec (&self->refs))
     return;
 
   reeve_connection_clear_subscriptions (self);
@@ -160,9 +161,9 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
 {
   ReeveConnection *self = g_new0 (ReeveConnection, 1);
 
-  g_atomic_ref_count_init (&self->users);
-  g_atomic_ref_count_init (&self->refs);
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_init (&self->users);
+  reeve_refs_init (&self->refs);
+  reeve_refs_inc (&self->refs);
   self->uri = g_strdup (uri);
   self->loop = reeve_io_thread_get_loop ();
   reeve_mutex_init (&self->lock);
@@ -189,7 +190,7 @@ reeve_connection_set_opened (ReeveConnection *self)
 ReeveConnection *
 reeve_connection_ref (ReeveConnection *self)
 {
-  g_atomic_ref_count_inc (&self->users);
+  reeve_refs_inc (&self->users);
   return self;
 }
 
@@ -213,7 +214,7 @@ say_goodbye (ReeveConnection *self)
 void
 reeve_connection_unref (ReeveConnection *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->users))
+  if (self == NULL || !reeve_refs_dec (&self->users))
     return;
 
   say_goodbye (self);

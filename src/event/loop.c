@@ -3,6 +3,7 @@
 #include "event/loop.h"
 
 #include "event/fd.h"
+#include "event/refs.h"
 #include "event/thread.h"
 #include "event/timeout-heap.h"
 
@@ -78,7 +79,7 @@ struct _Handle {
 };
 
 struct _ReeveLoop {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   GMainContext *context; /* immutable */
   GSource *source;       /* immutable */
   int epoll_fd;          /* immutable */
@@ -940,7 +941,7 @@ reeve_loop_new (GMainContext *context) REEVE_UNCHECKED
     return NULL;
   }
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   reeve_mutex_init (&self->lock);
   self->context =
       context != NULL ? g_main_context_ref (context) : g_main_context_new ();
@@ -955,7 +956,7 @@ reeve_loop_new (GMainContext *context) REEVE_UNCHECKED
 ReeveLoop *
 reeve_loop_ref (ReeveLoop *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
@@ -976,12 +977,12 @@ reeve_loop_unref (ReeveLoop *self) REEVE_UNCHECKED
 {
   int watch;
 
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   /* What still runs below may take and drop references. */
-  g_atomic_ref_count_init (&self->refs);
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_init (&self->refs);
+  reeve_refs_inc (&self->refs);
   g_source_destroy (self->source);
   g_source_unref (self->source);
   run_invocations (self, &self->invocations);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
 #include "machine/config.h"
 
 #include <libxml/tree.h>
@@ -10,7 +11,7 @@ G_BEGIN_DECLS
 
 /* The inside of a definition, for config*.c. Immutable once it was made. */
 struct _ReeveConfig {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   char *xml;
   char *name;
   uint8_t uuid[16];

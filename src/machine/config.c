@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/config.h"
 
+#include "event/refs.h"
 #include "machine/config-private.h"
 #include "machine/xml.h"
 
@@ -83,7 +84,7 @@ reeve_config_new (void)
 {
   ReeveConfig *self = g_new0 (ReeveConfig, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->boot_devices = g_ptr_array_new_with_free_func (g_free);
   self->disks = g_ptr_array_new_with_free_func (disk_free);
   self->interfaces = g_ptr_array_new_with_free_func (interface_free);
@@ -97,7 +98,7 @@ reeve_config_new (void)
 ReeveConfig *
 reeve_config_ref (ReeveConfig *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
@@ -124,7 +125,7 @@ free_strings (ReeveConfig *self)
 void
 reeve_config_unref (ReeveConfig *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   free_strings (self);

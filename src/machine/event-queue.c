@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/event-queue.h"
 
+#include "event/refs.h"
 #include "event/thread.h"
 
 typedef struct {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   unsigned id;
   uint64_t from_sequence; /* gets greater ones */
   ReeveEventQueueFunc func;
@@ -15,7 +16,7 @@ typedef struct {
 } Subscriber;
 
 struct _ReeveEventQueue {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveLoop *loop; /* immutable (owned) */
 
   ReeveMutex lock;
@@ -31,7 +32,7 @@ struct _ReeveEventQueue {
 static Subscriber *
 subscriber_ref (Subscriber *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
@@ -39,7 +40,7 @@ subscriber_ref (Subscriber *self)
 static void
 subscriber_unref (Subscriber *self)
 {
-  if (!g_atomic_ref_count_dec (&self->refs))
+  if (!reeve_refs_dec (&self->refs))
     return;
 
   if (self->free_func != NULL)
@@ -52,7 +53,7 @@ reeve_event_queue_new (ReeveLoop *loop)
 {
   ReeveEventQueue *self = g_new0 (ReeveEventQueue, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
   reeve_mutex_init (&self->lock);
   g_queue_init (&self->events);
@@ -63,14 +64,14 @@ reeve_event_queue_new (ReeveLoop *loop)
 ReeveEventQueue *
 reeve_event_queue_ref (ReeveEventQueue *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 REEVE_UNCHECKED void
 reeve_event_queue_unref (ReeveEventQueue *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   reeve_event_queue_close (self);
@@ -181,7 +182,7 @@ reeve_event_queue_subscribe (ReeveEventQueue *self,
 {
   Subscriber *subscriber = g_new0 (Subscriber, 1);
 
-  g_atomic_ref_count_init (&subscriber->refs);
+  reeve_refs_init (&subscriber->refs);
   subscriber->func = func;
   subscriber->data = data;
   subscriber->free_func = free_func;

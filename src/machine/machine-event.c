@@ -7,7 +7,7 @@ reeve_machine_event_new (ReeveMachineEventType type)
 {
   ReeveMachineEvent *self = g_new0 (ReeveMachineEvent, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->type = type;
   self->id = -1;
   return self;
@@ -16,14 +16,14 @@ reeve_machine_event_new (ReeveMachineEventType type)
 ReeveMachineEvent *
 reeve_machine_event_ref (ReeveMachineEvent *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_machine_event_unref (ReeveMachineEvent *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   g_free (self->name);

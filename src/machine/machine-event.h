@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
+
 #include <glib.h>
 #include <stdint.h>
 
@@ -90,7 +92,7 @@ enum {
  * @seconds, @microseconds: MONITOR: QEMU's wall clock
  */
 typedef struct {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   uint64_t sequence;
   ReeveMachineEventType type;
   char *name;

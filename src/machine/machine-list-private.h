@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
 #include "event/thread.h"
 #include "machine/event-queue.h"
 #include "machine/machine-list.h"
@@ -14,7 +15,7 @@ G_BEGIN_DECLS
  * list's lock, then one machine's lock, then the event queue's.
  */
 struct _ReeveMachineList {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveLoop *loop;         /* immutable (owned) */
   ReeveEventQueue *events; /* immutable (owned) */
   char *config_dir;        /* immutable */

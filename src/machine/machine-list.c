@@ -3,6 +3,7 @@
 #include "machine/machine-list.h"
 
 #include "event/intl.h"
+#include "event/refs.h"
 #include "machine/config.h"
 #include "machine/machine-list-private.h"
 #include "machine/machine-private.h"
@@ -39,7 +40,7 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths)
 {
   ReeveMachineList *self = g_new0 (ReeveMachineList, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
   self->events = reeve_event_queue_new (loop);
   self->config_dir = g_strdup (paths->config_dir);
@@ -59,14 +60,14 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths)
 ReeveMachineList *
 reeve_machine_list_ref (ReeveMachineList *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 REEVE_UNCHECKED void
 reeve_machine_list_unref (ReeveMachineList *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   /* Machines hold their list; closing it lets go of them. */

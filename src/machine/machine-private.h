@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
 #include "event/thread.h"
 #include "machine/machine-list-private.h"
 #include "machine/machine.h"
@@ -39,7 +40,7 @@ typedef enum {
 } ReeveEnd;
 
 struct _ReeveMachine {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveMachineList *list; /* immutable (owned) */
   uint8_t uuid[16];       /* immutable */
   ReeveRunDir dir;        /* immutable */

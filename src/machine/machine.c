@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/machine.h"
 
+#include "event/refs.h"
 #include "machine/config.h"
 #include "machine/machine-private.h"
 
@@ -23,7 +24,7 @@ reeve_machine_new (ReeveMachineList *list,
 {
   ReeveMachine *self = g_new0 (ReeveMachine, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->list = reeve_machine_list_ref (list);
   memcpy (self->uuid, uuid, sizeof self->uuid);
   reeve_run_dir_init (&self->dir, list->run_dir, uuid);
@@ -46,14 +47,14 @@ reeve_machine_new (ReeveMachineList *list,
 ReeveMachine *
 reeve_machine_ref (ReeveMachine *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 REEVE_UNCHECKED void
 reeve_machine_unref (ReeveMachine *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   /* What watches a machine, or works for it, holds it. */

@@ -3,6 +3,7 @@
 #include "machine/operation.h"
 
 #include "event/intl.h"
+#include "event/refs.h"
 #include "machine/machine-private.h"
 #include "rpc/error.h"
 
@@ -17,7 +18,7 @@ reeve_operation_new (const ReeveOperationClass *class,
 {
   ReeveOperation *self = g_new0 (ReeveOperation, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->class = class;
   self->machine = reeve_machine_ref (machine);
   self->deadline_us = deadline_us;
@@ -30,14 +31,14 @@ reeve_operation_new (const ReeveOperationClass *class,
 ReeveOperation *
 reeve_operation_ref (ReeveOperation *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_operation_unref (ReeveOperation *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   reeve_machine_unref (self->machine);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
 #include "machine/machine.h"
 
 G_BEGIN_DECLS
@@ -34,7 +35,7 @@ typedef struct {
 } ReeveOperationClass;
 
 struct _ReeveOperation {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   const ReeveOperationClass *class; /* immutable */
   ReeveMachine *machine;            /* immutable (owned) */
   gint64 deadline_us;               /* immutable */

@@ -4,6 +4,7 @@
 
 #include "event/fd.h"
 #include "event/intl.h"
+#include "event/refs.h"
 #include "machine/process-stat.h"
 #include "rpc/error.h"
 
@@ -22,7 +23,7 @@
 extern char **environ;
 
 struct _ReeveProcess {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   pid_t pid;            /* immutable */
   int pidfd;            /* immutable (owned) */
   uint64_t start_ticks; /* immutable */
@@ -44,7 +45,7 @@ process_new (pid_t pid, int pidfd, uint64_t start_ticks)
 {
   ReeveProcess *self = g_new0 (ReeveProcess, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->pid = pid;
   self->pidfd = pidfd;
   self->start_ticks = start_ticks;
@@ -54,14 +55,14 @@ process_new (pid_t pid, int pidfd, uint64_t start_ticks)
 ReeveProcess *
 reeve_process_ref (ReeveProcess *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_process_unref (ReeveProcess *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   reeve_fd_clear (&self->pidfd);

@@ -4,6 +4,7 @@
 
 #include "event/fd.h"
 #include "event/intl.h"
+#include "event/refs.h"
 #include "machine/qmp-parser.h"
 #include "rpc/error.h"
 
@@ -35,7 +36,7 @@ typedef struct {
 } Pending;
 
 struct _ReeveQmp {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveLoop *loop; /* immutable (owned) */
   ReeveQmpFuncs funcs;
   gpointer data;
@@ -89,7 +90,7 @@ reeve_qmp_new (ReeveLoop *loop,
   ReeveQmp *self = g_new0 (ReeveQmp, 1);
   int flags = fcntl (fd, F_GETFL);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
   self->fd = fd;
   self->funcs = *funcs;
@@ -110,14 +111,14 @@ reeve_qmp_new (ReeveLoop *loop,
 ReeveQmp *
 reeve_qmp_ref (ReeveQmp *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_qmp_unref (ReeveQmp *self)
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   reeve_qmp_close (self);

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
+#include "event/refs.h"
 #include "event/thread.h"
 #include "machine/remote-private.h"
 #include "rpc/error.h"
@@ -23,7 +24,7 @@ typedef struct {
 } Subscription;
 
 struct _ReeveSession {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveMachineList *machines; /* (owned) */
 
   ReeveMutex lock;
@@ -52,7 +53,7 @@ session_unref (gpointer data) REEVE_UNCHECKED
 {
   ReeveSession *self = data;
 
-  if (!g_atomic_ref_count_dec (&self->refs))
+  if (!reeve_refs_dec (&self->refs))
     return;
 
   g_ptr_array_unref (self->subscriptions);
@@ -97,7 +98,7 @@ reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
     return self;
 
   self = g_new0 (ReeveSession, 1);
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   reeve_mutex_init (&self->lock);
   self->machines = reeve_machine_list_ref (reeve_remote_get_machines (call));
   self->client = client;
@@ -259,7 +260,7 @@ listen_to_list (ReeveSession *self)
 {
   unsigned subscription;
 
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   subscription = reeve_machine_list_subscribe (self->machines, take_event, self,
                                                session_unref, NULL);
   subscription = set_list_subscription (self, subscription);

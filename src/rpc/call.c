@@ -21,7 +21,7 @@ reeve_call_new (ReeveServerClient *client,
   self->job.link.data = &self->job;
   self->job.is_priority = procedure->dispatch != REEVE_DISPATCH_NORMAL;
   self->job.group = client;
-  atomic_init (&self->refs, 1);
+  reeve_refs_init (&self->refs);
   self->client = reeve_server_client_ref (client);
   self->program = program;
   self->procedure = procedure;
@@ -40,14 +40,14 @@ reeve_call_new (ReeveServerClient *client,
 ReeveCall *
 reeve_call_ref (ReeveCall *self)
 {
-  atomic_fetch_add_explicit (&self->refs, 1, memory_order_relaxed);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_call_unref (ReeveCall *self)
 {
-  if (atomic_fetch_sub_explicit (&self->refs, 1, memory_order_acq_rel) > 1)
+  if (!reeve_refs_dec (&self->refs))
     return;
 
   if (self->args != NULL)

@@ -3,6 +3,7 @@
 #include "rpc/server-client.h"
 
 #include "event/intl.h"
+#include "event/refs.h"
 #include "protocol/keepalive.h"
 #include "rpc/error.h"
 #include "rpc/server-private.h"
@@ -29,7 +30,7 @@ typedef struct {
 } Output;
 
 struct _ReeveServerClient {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   ReeveServer *server; /* (owned) */
   uint64_t id;         /* immutable, as what follows */
   gint64 connect_time;
@@ -114,7 +115,7 @@ reeve_server_client_new (ReeveServer *server,
 {
   ReeveServerClient *self = g_new0 (ReeveServerClient, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->server = reeve_server_ref (server);
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
@@ -137,14 +138,14 @@ reeve_server_client_new (ReeveServer *server,
 ReeveServerClient *
 reeve_server_client_ref (ReeveServerClient *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   g_assert (self->stream == NULL);

@@ -4,6 +4,7 @@
 
 /* What server.c, server-client.c, call.c and dispatch.c know of each other. */
 
+#include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/call.h"
 #include "rpc/message.h"
@@ -39,7 +40,7 @@ typedef struct {
 
 struct _ReeveCall {
   ReeveJob job;
-  atomic_int refs;
+  ReeveRefs refs;
   ReeveServerClient *client;       /* (owned) */
   ReeveServerProgram *program;     /* immutable */
   const ReeveProcedure *procedure; /* immutable */

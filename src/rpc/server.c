@@ -3,6 +3,7 @@
 #include "rpc/server.h"
 
 #include "event/intl.h"
+#include "event/refs.h"
 #include "rpc/error.h"
 #include "rpc/server-private.h"
 #include "rpc/service.h"
@@ -30,7 +31,7 @@ static const ReeveServerLimits default_limits = {
 };
 
 struct _ReeveServer {
-  gatomicrefcount refs;
+  ReeveRefs refs;
   char *name;               /* immutable */
   ReeveLoop *loop;          /* (owned) */
   ReeveServerLimits limits; /* immutable */
@@ -309,7 +310,7 @@ reeve_server_new (const char *name,
 {
   ReeveServer *self = g_new0 (ReeveServer, 1);
 
-  g_atomic_ref_count_init (&self->refs);
+  reeve_refs_init (&self->refs);
   self->name = g_strdup (name);
   self->loop = reeve_loop_ref (loop);
   if (limits != NULL)
@@ -332,14 +333,14 @@ reeve_server_new (const char *name,
 ReeveServer *
 reeve_server_ref (ReeveServer *self)
 {
-  g_atomic_ref_count_inc (&self->refs);
+  reeve_refs_inc (&self->refs);
   return self;
 }
 
 void
 reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
 {
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+  if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   g_assert (g_hash_table_size (self->clients) == 0);
