@@ -1,20 +1,14 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "event/loop.h"
+#include "event/loop-private.h"
 
 #include "event/fd.h"
-#include "event/refs.h"
-#include "event/thread.h"
-#include "event/timeout-heap.h"
 
-#include <glib-unix.h>
-#include <stdatomic.h>
-#include <string.h>
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 /* How many ready files one epoll_wait() takes, and how often it is called
  * again, without another turn through GLib, while files are ready. */
@@ -25,83 +19,6 @@
  * which the upper half is otherwise a handle's generation. */
 #define OWN_WAKE (UINT64_C (1) << 62)
 #define OWN_TIMER (UINT64_C (2) << 62)
-
-typedef enum {
-  WATCH_HANDLE,
-  WATCH_TIMEOUT,
-  WATCH_PULSE,
-  WATCH_SIGNAL,
-  WATCH_CHILD,
-} WatchKind;
-
-typedef struct {
-  int code;
-  intptr_t value;
-} Pulse;
-
-typedef struct _Handle Handle;
-
-/* A callback of any kind; the kind of the watch says which. */
-typedef void (*Func) (void);
-
-/* Everything that changes is guarded by the loop's lock. */
-typedef struct {
-  ReeveLoop *loop; /* not a reference */
-  int id;          /* immutable */
-  WatchKind kind;  /* immutable */
-  Func func;       /* immutable */
-  gpointer data;
-  GDestroyNotify free_func;
-  unsigned n_running; /* calls on the stack */
-  gboolean is_removed;
-
-  Handle *handle; /* WATCH_HANDLE, WATCH_CHILD; NULL once it is stale */
-  ReeveEvents events;
-  pid_t pid;
-  int pid_fd; /* (owned) WATCH_CHILD */
-
-  ReeveTimeoutNode timeout;
-  int interval_ms;
-
-  GArray *pulses; /* (element-type Pulse) (nullable) */
-  gboolean is_pulsing;
-
-  int signum;
-  GSource *signal_source; /* (owned) */
-} Watch;
-
-/* One file in epoll, with the watches that stand on it. */
-struct _Handle {
-  int fd;
-  uint32_t generation;
-  uint32_t epoll_events; /* as epoll has them */
-  GPtrArray *watches;    /* (element-type Watch) */
-};
-
-struct _ReeveLoop {
-  ReeveRefs refs;
-  GMainContext *context; /* immutable */
-  GSource *source;       /* immutable */
-  int epoll_fd;          /* immutable */
-  int wake_fd;           /* immutable */
-  int timer_fd;          /* immutable */
-  atomic_bool is_quitting;
-
-  /* Of the thread that runs the loop. */
-  unsigned depth; /* dispatches on the stack */
-
-  ReeveMutex lock;
-  int last_id REEVE_GUARDED;
-  uint32_t last_generation REEVE_GUARDED;
-  GHashTable *watches REEVE_GUARDED; /* id -> Watch (owned) */
-  GPtrArray *handles REEVE_GUARDED;  /* by fd: Handle (owned), or NULL */
-  ReeveTimeoutHeap timeouts REEVE_GUARDED;
-  gint64 timer_due_us REEVE_GUARDED; /* what the timer is set to; 0: off */
-  GQueue invocations REEVE_GUARDED;  /* (element-type Invocation) (owned) */
-  GQueue pulsing REEVE_GUARDED;      /* (element-type Watch) */
-  GPtrArray *removed REEVE_GUARDED;  /* (element-type Watch) (owned) */
-  gboolean is_woken REEVE_GUARDED;
-};
 
 typedef struct {
   ReeveLoopFunc func;
@@ -114,10 +31,10 @@ typedef struct {
   gpointer tag;
 } LoopSource;
 
-/* ------------------------------------------------------------ wake-ups --- */
+/* --------------------------------------------------------------- turns --- */
 
-static void
-wake_locked (ReeveLoop *self) REEVE_REQUIRES (self->lock)
+void
+reeve_loop_wake_locked (ReeveLoop *self)
 {
   static const uint64_t one = 1;
 
@@ -128,371 +45,6 @@ wake_locked (ReeveLoop *self) REEVE_REQUIRES (self->lock)
   /* The counter cannot be full: it is read before it is written again. */
   if (write (self->wake_fd, &one, sizeof one) < 0)
     g_assert (errno == EAGAIN);
-}
-
-static void
-arm_timer_locked (ReeveLoop *self) REEVE_REQUIRES (self->lock)
-{
-  ReeveTimeoutNode *first = reeve_timeout_heap_peek (&self->timeouts);
-  gint64 due_us = first == NULL ? 0 : MAX (first->due_us, 1);
-  struct itimerspec setting = {
-    .it_value.tv_sec = due_us / G_USEC_PER_SEC,
-    .it_value.tv_nsec = due_us % G_USEC_PER_SEC * 1000,
-  };
-
-  if (due_us == self->timer_due_us)
-    return;
-
-  self->timer_due_us = due_us;
-  timerfd_settime (self->timer_fd, TFD_TIMER_ABSTIME, &setting, NULL);
-}
-
-/* ------------------------------------------------------------- watches --- */
-
-static Watch *
-add_watch_locked (ReeveLoop *self,
-                  WatchKind kind,
-                  Func func,
-                  gpointer data,
-                  GDestroyNotify free_func) REEVE_REQUIRES (self->lock)
-{
-  Watch *watch = g_new0 (Watch, 1);
-
-  do
-    self->last_id = self->last_id == G_MAXINT ? 1 : self->last_id + 1;
-  while (
-      g_hash_table_contains (self->watches, GINT_TO_POINTER (self->last_id)));
-
-  watch->loop = self;
-  watch->id = self->last_id;
-  watch->kind = kind;
-  watch->func = func;
-  watch->data = data;
-  watch->free_func = free_func;
-  watch->pid_fd = -1;
-  g_hash_table_insert (self->watches, GINT_TO_POINTER (watch->id), watch);
-  return watch;
-}
-
-/* (nullable): a watch of one kind that was not removed. */
-static Watch *
-find_watch_locked (ReeveLoop *self, int id, WatchKind kind)
-    REEVE_REQUIRES (self->lock)
-{
-  Watch *watch = g_hash_table_lookup (self->watches, GINT_TO_POINTER (id));
-
-  return watch != NULL && watch->kind == kind ? watch : NULL;
-}
-
-/* With no lock held, in the loop's thread (or the last one that has it). */
-static void
-free_watch (Watch *watch)
-{
-  if (watch->signal_source != NULL) {
-    g_source_destroy (watch->signal_source);
-    g_source_unref (watch->signal_source);
-  }
-  if (watch->pulses != NULL)
-    g_array_unref (watch->pulses);
-  reeve_fd_clear (&watch->pid_fd);
-  if (watch->free_func != NULL)
-    watch->free_func (watch->data);
-  g_free (watch);
-}
-
-/* Takes one removed watch whose callback is not on the stack. */
-static Watch *
-steal_removed (ReeveLoop *self)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  for (unsigned i = 0; i < self->removed->len; i++) {
-    Watch *watch = self->removed->pdata[i];
-
-    if (watch->n_running == 0)
-      return g_ptr_array_steal_index_fast (self->removed, i);
-  }
-
-  return NULL;
-}
-
-static void
-free_removed (ReeveLoop *self)
-{
-  Watch *watch;
-
-  while ((watch = steal_removed (self)) != NULL)
-    free_watch (watch);
-}
-
-/* ------------------------------------------------------------- handles --- */
-
-static uint32_t
-to_epoll (ReeveEvents events)
-{
-  return (events & REEVE_EVENT_READABLE ? EPOLLIN | EPOLLRDHUP : 0) |
-         (events & REEVE_EVENT_WRITABLE ? EPOLLOUT : 0);
-}
-
-static ReeveEvents
-from_epoll (uint32_t events)
-{
-  return (events & (EPOLLIN | EPOLLRDHUP) ? REEVE_EVENT_READABLE : 0) |
-         (events & EPOLLOUT ? REEVE_EVENT_WRITABLE : 0) |
-         (events & EPOLLERR ? REEVE_EVENT_ERROR : 0) |
-         (events & EPOLLHUP ? REEVE_EVENT_HANGUP : 0);
-}
-
-static Handle *
-get_handle_locked (ReeveLoop *self, int fd) REEVE_REQUIRES (self->lock)
-{
-  return (unsigned) fd < self->handles->len ? self->handles->pdata[fd] : NULL;
-}
-
-static int
-control_locked (ReeveLoop *self, int operation, Handle *handle, uint32_t events)
-    REEVE_REQUIRES (self->lock)
-{
-  struct epoll_event event = {
-    .events = events,
-    .data.u64 = (uint64_t) handle->generation << 32 | (uint32_t) handle->fd,
-  };
-
-  if (epoll_ctl (self->epoll_fd, operation, handle->fd, &event) < 0)
-    return -1;
-
-  handle->epoll_events = events;
-  return 0;
-}
-
-static uint32_t
-get_wanted (const Handle *handle)
-{
-  uint32_t events = 0;
-
-  for (unsigned i = 0; i < handle->watches->len; i++)
-    events |= to_epoll (((Watch *) handle->watches->pdata[i])->events);
-
-  return events;
-}
-
-static void
-free_handle_locked (ReeveLoop *self, Handle *handle) REEVE_REQUIRES (self->lock)
-{
-  self->handles->pdata[handle->fd] = NULL;
-  g_ptr_array_unref (handle->watches);
-  g_free (handle);
-}
-
-/* The file was closed and its number given to another one: what stood on it
- * is never called again. */
-static void
-forget_handle_locked (ReeveLoop *self, Handle *handle)
-    REEVE_REQUIRES (self->lock)
-{
-  for (unsigned i = 0; i < handle->watches->len; i++)
-    ((Watch *) handle->watches->pdata[i])->handle = NULL;
-  free_handle_locked (self, handle);
-}
-
-static Handle *
-new_handle_locked (ReeveLoop *self, int fd, uint32_t events)
-    REEVE_REQUIRES (self->lock)
-{
-  Handle *handle = g_new0 (Handle, 1);
-
-  /* The upper two bits mark the loop's own files. */
-  self->last_generation = self->last_generation % (UINT32_MAX >> 2) + 1;
-  handle->fd = fd;
-  handle->generation = self->last_generation;
-  if (control_locked (self, EPOLL_CTL_ADD, handle, events) < 0) {
-    g_free (handle);
-    return NULL;
-  }
-
-  handle->watches = g_ptr_array_new ();
-  if ((unsigned) fd >= self->handles->len)
-    g_ptr_array_set_size (self->handles, fd + 1);
-  self->handles->pdata[fd] = handle;
-  return handle;
-}
-
-static Handle *
-open_handle_locked (ReeveLoop *self, int fd, ReeveEvents events)
-    REEVE_REQUIRES (self->lock)
-{
-  Handle *handle;
-
-  if (fd < 0) {
-    errno = EBADF;
-    return NULL;
-  }
-
-  handle = get_handle_locked (self, fd);
-  if (handle != NULL) {
-    if (control_locked (self, EPOLL_CTL_MOD, handle,
-                        handle->epoll_events | to_epoll (events)) == 0)
-      return handle;
-    if (errno != ENOENT)
-      return NULL;
-    forget_handle_locked (self, handle);
-  }
-
-  return new_handle_locked (self, fd, to_epoll (events));
-}
-
-static void
-close_handle_locked (ReeveLoop *self, Watch *watch) REEVE_REQUIRES (self->lock)
-{
-  Handle *handle = watch->handle;
-
-  if (handle == NULL)
-    return;
-
-  watch->handle = NULL;
-  g_ptr_array_remove_fast (handle->watches, watch);
-  /* Both fail harmlessly when the file is closed already. */
-  if (handle->watches->len > 0) {
-    control_locked (self, EPOLL_CTL_MOD, handle, get_wanted (handle));
-  } else {
-    control_locked (self, EPOLL_CTL_DEL, handle, 0);
-    free_handle_locked (self, handle);
-  }
-}
-
-int
-reeve_loop_add_handle (ReeveLoop *self,
-                       int fd,
-                       ReeveEvents events,
-                       ReeveHandleFunc func,
-                       gpointer data,
-                       GDestroyNotify free_func)
-{
-  Handle *handle;
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  handle = open_handle_locked (self, fd, events);
-  if (handle == NULL)
-    return -1;
-
-  watch = add_watch_locked (self, WATCH_HANDLE, (Func) func, data, free_func);
-  watch->events = events;
-  watch->handle = handle;
-  g_ptr_array_add (handle->watches, watch);
-  return watch->id;
-}
-
-void
-reeve_loop_update_handle (ReeveLoop *self, int id, ReeveEvents events)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = find_watch_locked (self, id, WATCH_HANDLE);
-  if (watch == NULL || watch->events == events)
-    return;
-
-  watch->events = events;
-  if (watch->handle != NULL)
-    control_locked (self, EPOLL_CTL_MOD, watch->handle,
-                    get_wanted (watch->handle));
-}
-
-/* ------------------------------------------------------------ timeouts --- */
-
-static void
-schedule_locked (ReeveLoop *self, Watch *watch, gint64 now_us)
-    REEVE_REQUIRES (self->lock)
-{
-  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout);
-  if (watch->interval_ms < 0)
-    return;
-
-  watch->timeout.due_us = now_us + (gint64) watch->interval_ms * 1000;
-  reeve_timeout_heap_insert (&self->timeouts, &watch->timeout);
-}
-
-int
-reeve_loop_add_timeout (ReeveLoop *self,
-                        int interval_ms,
-                        ReeveTimeoutFunc func,
-                        gpointer data,
-                        GDestroyNotify free_func)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = add_watch_locked (self, WATCH_TIMEOUT, (Func) func, data, free_func);
-  watch->interval_ms = interval_ms;
-  schedule_locked (self, watch, g_get_monotonic_time ());
-  arm_timer_locked (self);
-  return watch->id;
-}
-
-void
-reeve_loop_update_timeout (ReeveLoop *self, int id, int interval_ms)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = find_watch_locked (self, id, WATCH_TIMEOUT);
-  if (watch == NULL)
-    return;
-
-  watch->interval_ms = interval_ms;
-  schedule_locked (self, watch, g_get_monotonic_time ());
-  arm_timer_locked (self);
-}
-
-/* -------------------------------------------------------------- pulses --- */
-
-int
-reeve_loop_add_pulse (ReeveLoop *self,
-                      ReevePulseFunc func,
-                      gpointer data,
-                      GDestroyNotify free_func)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = add_watch_locked (self, WATCH_PULSE, (Func) func, data, free_func);
-  watch->pulses = g_array_new (FALSE, FALSE, sizeof (Pulse));
-  return watch->id;
-}
-
-void
-reeve_loop_send_pulse (ReeveLoop *self, int id, int code, intptr_t value)
-{
-  const Pulse pulse = { .code = code, .value = value };
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = find_watch_locked (self, id, WATCH_PULSE);
-  if (watch == NULL)
-    return;
-
-  for (unsigned i = 0; i < watch->pulses->len; i++) {
-    Pulse *waiting = &g_array_index (watch->pulses, Pulse, i);
-
-    if (waiting->code == code) {
-      waiting->value = value;
-      return;
-    }
-  }
-
-  g_array_append_val (watch->pulses, pulse);
-  if (!watch->is_pulsing) {
-    watch->is_pulsing = TRUE;
-    g_queue_push_tail (&self->pulsing, watch);
-  }
-  wake_locked (self);
 }
 
 void
@@ -506,266 +58,7 @@ reeve_loop_invoke (ReeveLoop *self, ReeveLoopFunc func, gpointer data)
   REEVE_LOCK_SCOPE (&self->lock);
 
   g_queue_push_tail (&self->invocations, invocation);
-  wake_locked (self);
-}
-
-/* ------------------------------------------------- signals, children ----- */
-
-static gboolean begin_call (ReeveLoop *self, Watch *watch);
-static void end_call (ReeveLoop *self, Watch *watch);
-
-static gboolean
-dispatch_signal (gpointer data)
-{
-  Watch *watch = data;
-  ReeveLoop *self = reeve_loop_ref (watch->loop);
-
-  if (begin_call (self, watch)) {
-    ((ReeveSignalFunc) watch->func) (self, watch->id, watch->signum,
-                                     watch->data);
-    end_call (self, watch);
-  }
-  if (self->depth == 0)
-    free_removed (self);
-  reeve_loop_unref (self);
-  return G_SOURCE_CONTINUE;
-}
-
-int
-reeve_loop_add_signal (ReeveLoop *self,
-                       int signum,
-                       ReeveSignalFunc func,
-                       gpointer data,
-                       GDestroyNotify free_func)
-{
-  static const int known[] = { SIGHUP,  SIGINT,  SIGTERM,
-                               SIGUSR1, SIGUSR2, SIGWINCH };
-  Watch *watch;
-  size_t i = 0;
-
-  while (i < G_N_ELEMENTS (known) && known[i] != signum)
-    i++;
-  if (i == G_N_ELEMENTS (known)) {
-    errno = EINVAL;
-    return -1;
-  }
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = add_watch_locked (self, WATCH_SIGNAL, (Func) func, data, free_func);
-  watch->signum = signum;
-  watch->signal_source = g_unix_signal_source_new (signum);
-  g_source_set_callback (watch->signal_source, dispatch_signal, watch, NULL);
-  g_source_attach (watch->signal_source, self->context);
-  return watch->id;
-}
-
-int
-reeve_loop_add_child (ReeveLoop *self,
-                      pid_t pid,
-                      ReeveChildFunc func,
-                      gpointer data,
-                      GDestroyNotify free_func)
-{
-  REEVE_AUTOFD int fd = (int) syscall (SYS_pidfd_open, pid, 0);
-  Handle *handle;
-  Watch *watch;
-
-  if (fd < 0)
-    return -1;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  handle = open_handle_locked (self, fd, REEVE_EVENT_READABLE);
-  if (handle == NULL)
-    return -1;
-
-  watch = add_watch_locked (self, WATCH_CHILD, (Func) func, data, free_func);
-  watch->events = REEVE_EVENT_READABLE;
-  watch->handle = handle;
-  watch->pid = pid;
-  watch->pid_fd = g_steal_fd (&fd);
-  g_ptr_array_add (handle->watches, watch);
-  return watch->id;
-}
-
-/* As waitpid() gives it; -1 for a process that is not ours to wait for. */
-static int
-reap (Watch *watch)
-{
-  siginfo_t info = { 0 };
-
-  if (waitid ((idtype_t) P_PIDFD, (id_t) watch->pid_fd, &info,
-              WEXITED | WNOHANG) < 0 ||
-      info.si_pid == 0)
-    return -1;
-
-  switch (info.si_code) {
-  case CLD_EXITED:
-    return (info.si_status & 0xff) << 8;
-  case CLD_DUMPED:
-    return info.si_status | 0x80;
-  default:
-    return info.si_status;
-  }
-}
-
-/* ------------------------------------------------------------ dispatch --- */
-
-static gboolean
-begin_call (ReeveLoop *self, Watch *watch)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  if (watch->is_removed)
-    return FALSE;
-
-  watch->n_running++;
-  return TRUE;
-}
-
-static void
-end_call (ReeveLoop *self, Watch *watch)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch->n_running--;
-}
-
-/* What one watch of a file has to be called for; holds it until end_call(). */
-static ReeveEvents
-begin_handle_locked (Watch *watch, ReeveEvents events)
-{
-  ReeveEvents wanted = watch->events | REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP;
-
-  if ((events & wanted) != 0)
-    watch->n_running++;
-  return events & wanted;
-}
-
-typedef struct {
-  Watch *watch;
-  ReeveEvents events;
-} Ready;
-
-/* The watches to call for one of epoll's events, each held. Most files have
- * one, so that one costs no memory. Returns the number. */
-static unsigned
-collect (ReeveLoop *self,
-         const struct epoll_event *event,
-         Ready *first,
-         GArray **others)
-{
-  ReeveEvents events = from_epoll (event->events);
-  unsigned n_ready = 0;
-  Handle *handle;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  handle = get_handle_locked (self, (int) (uint32_t) event->data.u64);
-  if (handle == NULL || handle->generation != event->data.u64 >> 32)
-    return 0;
-
-  for (unsigned i = 0; i < handle->watches->len; i++) {
-    Ready ready = { .watch = handle->watches->pdata[i] };
-
-    ready.events = begin_handle_locked (ready.watch, events);
-    if (ready.events == 0)
-      continue;
-    if (n_ready++ == 0) {
-      *first = ready;
-      continue;
-    }
-    if (*others == NULL)
-      *others = g_array_new (FALSE, FALSE, sizeof (Ready));
-    g_array_append_val (*others, ready);
-  }
-
-  return n_ready;
-}
-
-static gboolean
-is_removed (ReeveLoop *self, Watch *watch)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  return watch->is_removed;
-}
-
-static void
-call_ready (ReeveLoop *self, const Ready *ready, int fd)
-{
-  Watch *watch = ready->watch;
-
-  if (!is_removed (self, watch)) {
-    if (watch->kind == WATCH_CHILD) {
-      int status = reap (watch);
-
-      reeve_loop_remove (self, watch->id);
-      ((ReeveChildFunc) watch->func) (self, watch->id, watch->pid, status,
-                                      watch->data);
-    } else {
-      ((ReeveHandleFunc) watch->func) (self, watch->id, fd, ready->events,
-                                       watch->data);
-    }
-  }
-  end_call (self, watch);
-}
-
-static void
-dispatch_handle (ReeveLoop *self, const struct epoll_event *event)
-{
-  int fd = (int) (uint32_t) event->data.u64;
-  g_autoptr (GArray) others = NULL;
-  Ready first;
-
-  if (collect (self, event, &first, &others) == 0)
-    return;
-
-  call_ready (self, &first, fd);
-  for (unsigned i = 0; others != NULL && i < others->len; i++)
-    call_ready (self, &g_array_index (others, Ready, i), fd);
-}
-
-/* The next timeout that is due and was not called in this round, held. */
-static Watch *
-next_due (ReeveLoop *self, gint64 now_us)
-{
-  ReeveTimeoutNode *node;
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  node = reeve_timeout_heap_peek (&self->timeouts);
-  if (node == NULL || node->due_us > now_us)
-    return NULL;
-
-  watch = (Watch *) ((char *) node - G_STRUCT_OFFSET (Watch, timeout));
-  /* "Each turn" is due again at once: it is moved behind this round. */
-  schedule_locked (self, watch, watch->interval_ms == 0 ? now_us + 1 : now_us);
-  watch->n_running++;
-  return watch;
-}
-
-static void
-dispatch_timeouts (ReeveLoop *self)
-{
-  gint64 now_us = g_get_monotonic_time ();
-  uint64_t n_expired;
-  Watch *watch;
-
-  if (read (self->timer_fd, &n_expired, sizeof n_expired) < 0)
-    g_assert (errno == EAGAIN || errno == ECANCELED);
-
-  while ((watch = next_due (self, now_us)) != NULL) {
-    ((ReeveTimeoutFunc) watch->func) (self, watch->id, watch->data);
-    end_call (self, watch);
-  }
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  self->timer_due_us = 0;
-  arm_timer_locked (self);
+  reeve_loop_wake_locked (self);
 }
 
 static void
@@ -793,43 +86,6 @@ run_invocations (ReeveLoop *self, GQueue *invocations)
   }
 }
 
-/* Takes the pulses of one watch, which is held. */
-static Watch *
-next_pulsing (ReeveLoop *self, GArray **pulses)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = g_queue_pop_head (&self->pulsing);
-  if (watch == NULL)
-    return NULL;
-
-  watch->is_pulsing = FALSE;
-  watch->n_running++;
-  *pulses = watch->pulses;
-  watch->pulses = g_array_new (FALSE, FALSE, sizeof (Pulse));
-  return watch;
-}
-
-static void
-dispatch_pulses (ReeveLoop *self)
-{
-  GArray *pulses;
-  Watch *watch;
-
-  while ((watch = next_pulsing (self, &pulses)) != NULL) {
-    for (unsigned i = 0; i < pulses->len && !is_removed (self, watch); i++) {
-      const Pulse *pulse = &g_array_index (pulses, Pulse, i);
-
-      ((ReevePulseFunc) watch->func) (self, watch->id, pulse->code,
-                                      pulse->value, watch->data);
-    }
-    g_array_unref (pulses);
-    end_call (self, watch);
-  }
-}
-
 static void
 dispatch_wake_up (ReeveLoop *self)
 {
@@ -837,7 +93,7 @@ dispatch_wake_up (ReeveLoop *self)
 
   take_wake_up (self, &invocations);
   run_invocations (self, &invocations);
-  dispatch_pulses (self);
+  reeve_loop_dispatch_pulses (self);
 }
 
 static int
@@ -850,9 +106,9 @@ dispatch_batch (ReeveLoop *self)
     if (events[i].data.u64 == OWN_WAKE)
       dispatch_wake_up (self);
     else if (events[i].data.u64 == OWN_TIMER)
-      dispatch_timeouts (self);
+      reeve_loop_dispatch_timeouts (self);
     else
-      dispatch_handle (self, &events[i]);
+      reeve_loop_dispatch_handle (self, &events[i]);
   }
 
   return n_events;
@@ -871,7 +127,7 @@ dispatch_source (GSource *source, GSourceFunc callback, gpointer data)
       break;
   self->depth--;
 
-  free_removed (self);
+  reeve_loop_free_removed (self);
   reeve_loop_unref (self);
   return G_SOURCE_CONTINUE;
 }
@@ -889,7 +145,7 @@ static GSourceFuncs source_funcs = {
   .dispatch = dispatch_source,
 };
 
-/* -------------------------------------------------------------- the loop - */
+/* ---------------------------------------------------------------- life --- */
 
 static gboolean
 add_own_file (ReeveLoop *self, int fd, uint64_t mark)
@@ -960,18 +216,6 @@ reeve_loop_ref (ReeveLoop *self)
   return self;
 }
 
-static int
-get_any_watch (ReeveLoop *self)
-{
-  GHashTableIter iter;
-  gpointer id;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_hash_table_iter_init (&iter, self->watches);
-  return g_hash_table_iter_next (&iter, &id, NULL) ? GPOINTER_TO_INT (id) : -1;
-}
-
 void
 reeve_loop_unref (ReeveLoop *self) REEVE_UNCHECKED
 {
@@ -986,10 +230,10 @@ reeve_loop_unref (ReeveLoop *self) REEVE_UNCHECKED
   g_source_destroy (self->source);
   g_source_unref (self->source);
   run_invocations (self, &self->invocations);
-  free_removed (self);
-  while ((watch = get_any_watch (self)) > 0) {
+  reeve_loop_free_removed (self);
+  while ((watch = reeve_loop_get_any_watch (self)) > 0) {
     reeve_loop_remove (self, watch);
-    free_removed (self);
+    reeve_loop_free_removed (self);
     run_invocations (self, &self->invocations);
   }
 
@@ -1033,28 +277,4 @@ gboolean
 reeve_loop_is_current (ReeveLoop *self)
 {
   return g_main_context_is_owner (self->context);
-}
-
-gboolean
-reeve_loop_remove (ReeveLoop *self, int id)
-{
-  Watch *watch;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  watch = g_hash_table_lookup (self->watches, GINT_TO_POINTER (id));
-  if (watch == NULL)
-    return FALSE;
-
-  g_hash_table_remove (self->watches, GINT_TO_POINTER (id));
-  watch->is_removed = TRUE;
-  close_handle_locked (self, watch);
-  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout);
-  arm_timer_locked (self);
-  if (watch->is_pulsing)
-    g_queue_remove (&self->pulsing, watch);
-  g_ptr_array_add (self->removed, watch);
-  /* So that it is freed soon. */
-  wake_locked (self);
-  return TRUE;
 }

@@ -1,0 +1,139 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/loop-private.h"
+
+#include "event/fd.h"
+
+ReeveWatch *
+reeve_loop_add_watch_locked (ReeveLoop *self,
+                             ReeveWatchKind kind,
+                             ReeveWatchFunc func,
+                             gpointer data,
+                             GDestroyNotify free_func)
+{
+  ReeveWatch *watch = g_new0 (ReeveWatch, 1);
+
+  do
+    self->last_id = self->last_id == G_MAXINT ? 1 : self->last_id + 1;
+  while (
+      g_hash_table_contains (self->watches, GINT_TO_POINTER (self->last_id)));
+
+  watch->loop = self;
+  watch->id = self->last_id;
+  watch->kind = kind;
+  watch->func = func;
+  watch->data = data;
+  watch->free_func = free_func;
+  watch->pid_fd = -1;
+  g_hash_table_insert (self->watches, GINT_TO_POINTER (watch->id), watch);
+  return watch;
+}
+
+ReeveWatch *
+reeve_loop_find_watch_locked (ReeveLoop *self, int id, ReeveWatchKind kind)
+{
+  ReeveWatch *watch = g_hash_table_lookup (self->watches, GINT_TO_POINTER (id));
+
+  return watch != NULL && watch->kind == kind ? watch : NULL;
+}
+
+/* With no lock held, in the loop's thread (or the last one that has it). */
+static void
+free_watch (ReeveWatch *watch)
+{
+  if (watch->signal_source != NULL) {
+    g_source_destroy (watch->signal_source);
+    g_source_unref (watch->signal_source);
+  }
+  if (watch->pulses != NULL)
+    g_array_unref (watch->pulses);
+  reeve_fd_clear (&watch->pid_fd);
+  if (watch->free_func != NULL)
+    watch->free_func (watch->data);
+  g_free (watch);
+}
+
+/* Takes one removed watch whose callback is not on the stack. */
+static ReeveWatch *
+steal_removed (ReeveLoop *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (unsigned i = 0; i < self->removed->len; i++) {
+    ReeveWatch *watch = self->removed->pdata[i];
+
+    if (watch->n_running == 0)
+      return g_ptr_array_steal_index_fast (self->removed, i);
+  }
+
+  return NULL;
+}
+
+void
+reeve_loop_free_removed (ReeveLoop *self)
+{
+  ReeveWatch *watch;
+
+  while ((watch = steal_removed (self)) != NULL)
+    free_watch (watch);
+}
+
+gboolean
+reeve_watch_begin_call (ReeveWatch *self)
+{
+  if (reeve_watch_is_removed (self))
+    return FALSE;
+
+  self->n_running++;
+  return TRUE;
+}
+
+void
+reeve_watch_end_call (ReeveWatch *self)
+{
+  self->n_running--;
+}
+
+gboolean
+reeve_watch_is_removed (ReeveWatch *self)
+{
+  REEVE_LOCK_SCOPE (&self->loop->lock);
+
+  return self->is_removed;
+}
+
+int
+reeve_loop_get_any_watch (ReeveLoop *self)
+{
+  GHashTableIter iter;
+  gpointer id;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_iter_init (&iter, self->watches);
+  return g_hash_table_iter_next (&iter, &id, NULL) ? GPOINTER_TO_INT (id) : -1;
+}
+
+gboolean
+reeve_loop_remove (ReeveLoop *self, int id)
+{
+  ReeveWatch *watch;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  watch = g_hash_table_lookup (self->watches, GINT_TO_POINTER (id));
+  if (watch == NULL)
+    return FALSE;
+
+  g_hash_table_remove (self->watches, GINT_TO_POINTER (id));
+  watch->is_removed = TRUE;
+  reeve_loop_close_handle_locked (self, watch);
+  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout);
+  reeve_loop_arm_timer_locked (self);
+  if (watch->is_pulsing)
+    g_queue_remove (&self->pulsing, watch);
+  g_ptr_array_add (self->removed, watch);
+  /* So that it is freed soon. */
+  reeve_loop_wake_locked (self);
+  return TRUE;
+}
