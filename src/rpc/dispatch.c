@@ -176,8 +176,12 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
 {
   ReeveReplyBatch batch = { 0 };
 
-  for (unsigned i = 0; i < n_jobs; i++)
-    reeve_reply_batch_run (&batch, (ReeveCall *) jobs[i]);
+  for (unsigned i = 0; i < n_jobs; i++) {
+    ReeveCall *call = (ReeveCall *) jobs[i];
+
+    reeve_server_client_begin_job (call->client);
+    reeve_reply_batch_run (&batch, call);
+  }
   reeve_reply_batch_flush (&batch);
   reeve_reply_batch_clear (&batch);
 }

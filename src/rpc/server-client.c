@@ -17,6 +17,8 @@
 
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
+/* Replies are held back up to this size. */
+#define HELD_SIZE 16384
 
 typedef struct {
   gpointer data;
@@ -44,15 +46,18 @@ struct _ReeveServerClient {
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;
   size_t input_capacity;
-  GArray *fds;         /* (element-type int) (owned) (nullable) */
-  gboolean is_reading; /* on the stack */
+  GArray *fds; /* (element-type int) (owned) (nullable) */
+
+  atomic_uint n_waiting; /* jobs in the pool that did not begin */
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
   int watch REEVE_GUARDED;
   ReeveEvents events REEVE_GUARDED; /* that are watched for */
-  GQueue calls REEVE_GUARDED; /* (element-type ReeveCall): in flight, oldest
-                                 first */
+  GQueue calls REEVE_GUARDED;     /* (element-type ReeveCall): in flight, oldest
+                                     first */
+  GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
+  gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
   Output replies REEVE_GUARDED;
   Output event_queue REEVE_GUARDED;
   GBytes *current REEVE_GUARDED; /* (owned) (nullable): partly written */
@@ -64,8 +69,7 @@ struct _ReeveServerClient {
   GHashTable *attached REEVE_GUARDED; /* key -> Attached (owned) */
 };
 
-static void
-take_input (ReeveServerClient *self, const uint8_t *data, size_t size);
+static void go_on (ReeveServerClient *self);
 static void take_ready (ReeveLoop *loop,
                         int watch,
                         int fd,
@@ -122,6 +126,7 @@ reeve_server_client_new (ReeveServer *server,
   atomic_init (&self->is_read_only, (flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
   self->stream = stream;
+  self->held = g_byte_array_new ();
   self->attached = g_hash_table_new_full (NULL, NULL, NULL, attached_free);
   read_peer (self, reeve_stream_get_fd (stream));
 
@@ -151,6 +156,7 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_assert (self->stream == NULL);
   g_assert (g_queue_is_empty (&self->calls));
   g_clear_pointer (&self->attached, g_hash_table_unref);
+  g_byte_array_unref (self->held);
   g_free (self->input);
   g_free (self->address);
   reeve_mutex_clear (&self->lock);
@@ -310,7 +316,7 @@ resume (ReeveLoop *loop, gpointer data)
 {
   ReeveServerClient *self = data;
 
-  take_input (self, NULL, 0);
+  go_on (self);
   reeve_server_client_unref (self);
 }
 
@@ -337,10 +343,29 @@ close_later_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   reeve_server_client_close (self);
 }
 
+static void
+queue_locked (Output *output, GBytes *frame)
+{
+  output->n_bytes += g_bytes_get_size (frame);
+  g_queue_push_tail (&output->frames, frame);
+}
+
+static void
+queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  if (self->held->len == 0)
+    return;
+
+  queue_locked (&self->replies,
+                g_bytes_new (self->held->data, self->held->len));
+  g_byte_array_set_size (self->held, 0);
+}
+
 /* Writes what the socket takes. */
 static void
 write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
+  queue_held_locked (self);
   while (self->stream != NULL && !self->is_closing) {
     struct iovec vector;
     gsize size;
@@ -370,13 +395,6 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
     close_later_locked (self);
   update_events_locked (self);
   resume_locked (self);
-}
-
-static void
-queue_locked (Output *output, GBytes *frame)
-{
-  output->n_bytes += g_bytes_get_size (frame);
-  g_queue_push_tail (&output->frames, frame);
 }
 
 /* Writes @iov at once where nothing waits; else, and what is left, is copied
@@ -421,6 +439,39 @@ write_replies_locked (ReeveServerClient *self,
   update_events_locked (self);
 }
 
+/* Whether a reply may go with the next one: another call of this client waits
+ * for a worker. Should that take longer than the call is worth, the loop
+ * writes what is held. */
+static gboolean
+may_hold_locked (ReeveServerClient *self, size_t size)
+    REEVE_REQUIRES (self->lock)
+{
+  return atomic_load (&self->n_waiting) > 0 && self->is_watched &&
+         !self->closes_when_written && self->current == NULL &&
+         self->held->len + size <= HELD_SIZE;
+}
+
+static void
+hold_locked (ReeveServerClient *self, const struct iovec *iov, int n_iov)
+    REEVE_REQUIRES (self->lock)
+{
+  for (int i = 0; i < n_iov; i++)
+    g_byte_array_append (self->held, iov[i].iov_base, (guint) iov[i].iov_len);
+}
+
+/* @iov has room for what is held in front. */
+static void
+write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
+    REEVE_REQUIRES (self->lock)
+{
+  gboolean is_held = self->held->len > 0;
+
+  iov->iov_base = self->held->data;
+  iov->iov_len = self->held->len;
+  write_replies_locked (self, iov + !is_held, n_iov - !is_held);
+  g_byte_array_set_size (self->held, 0);
+}
+
 /* Takes a call out of those in flight; FALSE if it was answered. */
 static gboolean
 settle_locked (ReeveServerClient *self, ReeveCall *call)
@@ -443,9 +494,10 @@ reeve_server_client_answer (ReeveServerClient *self,
                             unsigned n_calls,
                             const uint8_t *bytes)
 {
-  struct iovec iov[REEVE_JOB_BATCH];
+  struct iovec iov[1 + REEVE_JOB_BATCH]; /* the first is for what is held */
   size_t start = 0;
-  int n_iov = 0;
+  size_t size = 0;
+  int n_iov = 1;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -453,15 +505,39 @@ reeve_server_client_answer (ReeveServerClient *self,
     if (settle_locked (self, calls[i])) {
       iov[n_iov].iov_base = (void *) (bytes + start);
       iov[n_iov].iov_len = ends[i] - start;
+      size += iov[n_iov].iov_len;
       n_iov++;
     }
     start = ends[i];
   }
 
-  if (n_iov == 0 || self->stream == NULL || self->is_closing)
+  if (n_iov == 1 || self->stream == NULL || self->is_closing)
     return;
-  write_replies_locked (self, iov, n_iov);
+  if (may_hold_locked (self, size))
+    hold_locked (self, iov + 1, n_iov - 1);
+  else
+    write_with_held_locked (self, iov, n_iov);
   resume_locked (self);
+}
+
+void
+reeve_server_client_begin_job (ReeveServerClient *self)
+{
+  atomic_fetch_sub (&self->n_waiting, 1);
+}
+
+gboolean
+reeve_server_client_flush (ReeveServerClient *self)
+{
+  struct iovec iov;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_watched =
+      self->held->len > 0 && self->stream != NULL && !self->is_closing;
+  if (self->is_watched)
+    write_with_held_locked (self, &iov, 1);
+  return self->is_watched;
 }
 
 /* For what is no answer to a call in flight. */
@@ -876,15 +952,24 @@ get_room (ReeveServerClient *self)
          self->calls.length;
 }
 
-static void
+/* Returns whether the loop is to look for replies that are held, from now on.
+ */
+static gboolean
 put_in_flight (ReeveServerClient *self, Intake *intake)
 {
+  unsigned n_jobs = intake->jobs.length;
+  gboolean is_watched;
   GList *link;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   while ((link = g_queue_pop_head_link (&intake->calls)) != NULL)
     g_queue_push_tail_link (&self->calls, link);
+
+  n_jobs += atomic_fetch_add (&self->n_waiting, n_jobs);
+  is_watched = self->is_watched;
+  self->is_watched = is_watched || n_jobs > 1;
+  return self->is_watched && !is_watched;
 }
 
 /* Runs the inline calls of one read, whose replies leave together. */
@@ -916,7 +1001,8 @@ start_calls (ReeveServerClient *self, Intake *intake)
         REEVE_DISPATCH_INLINE)
       inline_calls[n_inline++] = link->data;
 
-  put_in_flight (self, intake);
+  if (put_in_flight (self, intake))
+    reeve_server_watch (self->server, self);
   reeve_server_push (self->server, &intake->jobs);
   if (n_inline > 0)
     run_inline (self, inline_calls, n_inline);
@@ -986,24 +1072,24 @@ keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
   self->input_size = size;
 }
 
-/* New input is in @data, or (NULL) behind what is kept. */
 static void
 take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
 {
   gboolean is_bad = FALSE;
-  size_t used;
+  size_t used = take_frames (self, data, size, &is_bad);
 
-  if (data == NULL) {
-    data = self->input;
-    size = self->input_size;
-  }
-
-  throttle (self);
-  used = size > 0 ? take_frames (self, data, size, &is_bad) : 0;
   if (is_bad)
     reeve_server_client_close_now (self);
   else
     keep_input (self, data + used, size - used);
+}
+
+/* There was no room, and is again: what was read already comes first. */
+static void
+go_on (ReeveServerClient *self)
+{
+  if (!throttle (self) && self->input_size > 0)
+    take_input (self, self->input, self->input_size);
 }
 
 /* Room behind what is kept: it grows with what has come, up to the frame. */
@@ -1059,7 +1145,7 @@ read_input (ReeveServerClient *self)
 
   if (is_kept) {
     self->input_size += (size_t) n_read;
-    take_input (self, NULL, 0);
+    take_input (self, self->input, self->input_size);
   } else {
     take_input (self, data, (size_t) n_read);
   }

@@ -112,6 +112,14 @@ void reeve_server_client_answer (ReeveServerClient *self,
                                  unsigned n_calls,
                                  const uint8_t *bytes);
 
+/* A job of the client's is about to run. */
+void reeve_server_client_begin_job (ReeveServerClient *self);
+
+/* Writes the replies that are held so that they leave together; FALSE if there
+ * were none, and the loop need not look again before reeve_server_watch() is
+ * called. Thread: loop. */
+gboolean reeve_server_client_flush (ReeveServerClient *self);
+
 /* Answers, with REEVE_ERROR_TIMED_OUT, the calls whose deadline has passed.
  * Returns whether calls are left in flight. Thread: loop. */
 gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
@@ -133,6 +141,8 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          GError **error);
 const ReeveServerLimits *reeve_server_get_limits (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
+/* Flushes the client until it holds nothing. Thread: loop. */
+void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */

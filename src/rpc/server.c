@@ -15,6 +15,8 @@
 #define SCRATCH_SIZE 65536
 /* How often the deadlines of calls are looked at, while there are calls. */
 #define SWEEP_MS 250
+/* The longest time that a reply is held, so that the next goes with it. */
+#define HOLD_MS 1
 
 static const ReeveServerLimits default_limits = {
   .max_clients = 5000,
@@ -45,6 +47,8 @@ struct _ReeveServer {
   GPtrArray *services; /* (element-type ReeveService) (owned) */
   int sweep;
   gboolean is_sweeping;
+  int flush;
+  GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
   uint64_t last_client_id;
   uint8_t *scratch; /* (owned) */
   ReeveReplyBatch batch;
@@ -301,6 +305,29 @@ reeve_server_push (ReeveServer *self, GQueue *jobs)
   reeve_job_pool_push (self->pool, jobs);
 }
 
+/* --------------------------------------------------- replies that wait --- */
+
+static void
+flush (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveServer *self = data;
+
+  for (unsigned i = self->watched->len; i-- > 0;)
+    if (!reeve_server_client_flush (self->watched->pdata[i]))
+      g_ptr_array_remove_index_fast (self->watched, i);
+
+  if (self->watched->len == 0)
+    reeve_loop_update_timeout (loop, watch, -1);
+}
+
+void
+reeve_server_watch (ReeveServer *self, ReeveServerClient *client)
+{
+  if (self->watched->len == 0)
+    reeve_loop_update_timeout (self->loop, self->flush, HOLD_MS);
+  g_ptr_array_add (self->watched, reeve_server_client_ref (client));
+}
+
 /* ---------------------------------------------------------- the server --- */
 
 ReeveServer *
@@ -325,6 +352,9 @@ reeve_server_new (const char *name,
   reeve_mutex_init (&self->lock);
   self->clients = g_hash_table_new (NULL, NULL);
   self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
+  self->watched = g_ptr_array_new_with_free_func (
+      (GDestroyNotify) reeve_server_client_unref);
+  self->flush = reeve_loop_add_timeout (loop, -1, flush, self, NULL);
   self->pool =
       reeve_job_pool_new (&self->limits.workers, reeve_dispatch_jobs, self);
   return self;
@@ -346,6 +376,8 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_assert (g_hash_table_size (self->clients) == 0);
   reeve_job_pool_free (self->pool);
   reeve_loop_remove (self->loop, self->sweep);
+  reeve_loop_remove (self->loop, self->flush);
+  g_ptr_array_unref (self->watched);
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
   g_ptr_array_unref (self->tables);
@@ -424,6 +456,7 @@ reeve_server_stop (ReeveServer *self)
   g_autoptr (GPtrArray) clients = NULL;
 
   g_ptr_array_set_size (self->services, 0);
+  g_ptr_array_set_size (self->watched, 0);
   clients = get_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
