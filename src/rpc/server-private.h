@@ -96,7 +96,7 @@ void reeve_reply_batch_flush (ReeveReplyBatch *self);
 void
 reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data);
 
-/* ---------------------------------------------------- server-client.c --- */
+/* ---------------------------------------------------- server-client*.c --- */
 
 ReeveServerClient *reeve_server_client_new (ReeveServer *server,
                                             ReeveStream *stream,

@@ -1,0 +1,434 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
+#include "protocol/keepalive.h"
+#include "rpc/error.h"
+#include "rpc/server-client-private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A client's own input buffer starts with, and grows in, this size. */
+#define INPUT_SIZE 65536
+
+static gboolean
+has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  const ReeveServerLimits *limits = reeve_server_get_limits (self->server);
+
+  return self->calls.length < limits->max_client_calls &&
+         self->replies.n_bytes < limits->max_client_reply_bytes;
+}
+
+/* What one read leads to. */
+typedef struct {
+  GQueue jobs;
+  GQueue calls;  /* (element-type ReeveCall): to be put in flight */
+  unsigned room; /* for calls in flight */
+  gboolean is_bad;
+} Intake;
+
+static void
+take_keepalive (ReeveServerClient *self, const ReeveHeader *header)
+{
+  ReeveHeader pong = *header;
+
+  if (header->type != REEVE_MESSAGE_EVENT ||
+      header->version != keepalive_program.version ||
+      header->procedure != KEEPALIVE_PROC_PING)
+    return;
+
+  pong.procedure = KEEPALIVE_PROC_PONG;
+  pong.status = REEVE_STATUS_OK;
+  pong.serial = 0;
+  reeve_server_client_send_frame (
+      self, reeve_message_encode (&pong, NULL, NULL, NULL));
+}
+
+static gboolean
+check_call (ReeveServerClient *self,
+            const ReeveHeader *header,
+            const ReeveProcedure *procedure,
+            GError **error)
+{
+  if (header->status != REEVE_STATUS_OK) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                 _ ("A call has status %u"), header->status);
+    return FALSE;
+  }
+  if (atomic_load (&self->is_read_only) &&
+      (procedure->flags & REEVE_PROCEDURE_READ_ONLY) == 0) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_DENIED,
+                 _ ("operation forbidden: read only access prevents %s"),
+                 procedure->name);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static void
+take_call (ReeveServerClient *self,
+           const ReeveHeader *header,
+           const uint8_t *payload,
+           size_t size,
+           Intake *intake)
+{
+  g_autoptr (GError) error = NULL;
+  ReeveServerProgram *program;
+  const ReeveProcedure *procedure =
+      reeve_server_find (self->server, header, &program, &error);
+  ReeveCall *call;
+
+  if (procedure == NULL || !check_call (self, header, procedure, &error)) {
+    ReeveHeader reply = *header;
+
+    reply.type = REEVE_MESSAGE_REPLY;
+    reeve_server_client_send_frame (self,
+                                    reeve_message_encode_error (&reply, error));
+    return;
+  }
+
+  call = reeve_call_new (self, program, procedure, header, payload, size);
+  g_queue_push_tail_link (&intake->calls, &call->link);
+  intake->room--;
+  if (procedure->dispatch != REEVE_DISPATCH_INLINE)
+    g_queue_push_tail_link (&intake->jobs, &call->job.link);
+}
+
+/* How many bytes stand behind a frame to carry its file descriptors; -1 for a
+ * frame that is wrong. */
+static int
+count_fds (const ReeveHeader *header, const uint8_t *payload, size_t size)
+{
+  uint32_t n_fds;
+
+  if (header->type != REEVE_MESSAGE_CALL_WITH_FDS)
+    return 0;
+  if (size < 4)
+    return -1;
+
+  n_fds = reeve_length_decode (payload);
+  return n_fds > REEVE_MESSAGE_MAX_FDS ? -1 : (int) n_fds;
+}
+
+/* No procedure takes any yet. */
+static void
+drop_fds (ReeveServerClient *self, unsigned n_fds)
+{
+  for (unsigned i = 0; i < n_fds && self->fds != NULL && self->fds->len > 0;
+       i++) {
+    close (g_array_index (self->fds, int, 0));
+    g_array_remove_index (self->fds, 0);
+  }
+}
+
+/* A frame's length, 0 while it is not all there; what is no frame sets
+ * is_bad. */
+static size_t
+measure_frame (ReeveServerClient *self,
+               const uint8_t *data,
+               size_t size,
+               Intake *intake)
+{
+  uint32_t length;
+
+  if (size < REEVE_LENGTH_SIZE)
+    return 0;
+
+  length = reeve_length_decode (data);
+  if (length < REEVE_PAYLOAD_OFFSET ||
+      length > reeve_server_get_limits (self->server)->max_message_bytes) {
+    if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
+        memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
+      g_message (_ ("Client %" PRIu64 " speaks HTTP"), self->id);
+    else if (data[0] == 0x16 && data[1] == 0x03)
+      g_message (_ ("Client %" PRIu64 " speaks TLS"), self->id);
+    else
+      g_message (
+          _ ("Client %1$" PRIu64 ": a message of %2$u bytes is not possible"),
+          self->id, length);
+    intake->is_bad = TRUE;
+    return 0;
+  }
+
+  return length <= size ? length : 0;
+}
+
+/* Takes one frame; returns its size with what carries its file descriptors, 0
+ * if it is not all there. */
+static size_t
+take_frame (ReeveServerClient *self,
+            const uint8_t *data,
+            size_t size,
+            Intake *intake)
+{
+  size_t length = measure_frame (self, data, size, intake);
+  const uint8_t *payload = data + REEVE_PAYLOAD_OFFSET;
+  ReeveHeader header;
+  int n_fds;
+
+  if (length == 0)
+    return 0;
+
+  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
+  n_fds = count_fds (&header, payload, length - REEVE_PAYLOAD_OFFSET);
+  if (n_fds < 0) {
+    intake->is_bad = TRUE;
+    return 0;
+  }
+  if (length + (size_t) n_fds > size)
+    return 0;
+
+  drop_fds (self, (unsigned) n_fds);
+  if (header.program == keepalive_program.number &&
+      header.type != REEVE_MESSAGE_CALL)
+    take_keepalive (self, &header);
+  else if (header.type == REEVE_MESSAGE_CALL ||
+           header.type == REEVE_MESSAGE_CALL_WITH_FDS)
+    take_call (self, &header, payload, length - REEVE_PAYLOAD_OFFSET, intake);
+  return length + (size_t) n_fds;
+}
+
+static unsigned
+get_room (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL || !has_room_locked (self))
+    return 0;
+  return reeve_server_get_limits (self->server)->max_client_calls -
+         self->calls.length;
+}
+
+/* Returns whether the loop is to look for replies that are held, from now on.
+ */
+static gboolean
+put_in_flight (ReeveServerClient *self, Intake *intake)
+{
+  unsigned n_jobs = intake->jobs.length;
+  gboolean is_watched;
+  GList *link;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  while ((link = g_queue_pop_head_link (&intake->calls)) != NULL)
+    g_queue_push_tail_link (&self->calls, link);
+
+  n_jobs += atomic_fetch_add (&self->n_waiting, n_jobs);
+  is_watched = self->is_watched;
+  self->is_watched = is_watched || n_jobs > 1;
+  return self->is_watched && !is_watched;
+}
+
+/* Runs the inline calls of one read, whose replies leave together. */
+static void
+run_inline (ReeveServerClient *self, ReeveCall **calls, unsigned n_calls)
+{
+  ReeveReplyBatch *batch = reeve_server_get_batch (self->server);
+
+  for (unsigned i = 0; i < n_calls; i++)
+    reeve_reply_batch_run (batch, calls[i]);
+  reeve_reply_batch_flush (batch);
+}
+
+static void
+start_calls (ReeveServerClient *self, Intake *intake)
+{
+  unsigned n_calls = intake->calls.length;
+  g_autofree ReeveCall **inline_calls = NULL;
+  unsigned n_inline = 0;
+
+  if (n_calls == 0)
+    return;
+
+  if (n_calls > intake->jobs.length)
+    inline_calls = g_new (ReeveCall *, n_calls);
+  for (GList *link = intake->calls.head; inline_calls != NULL && link != NULL;
+       link = link->next)
+    if (((ReeveCall *) link->data)->procedure->dispatch ==
+        REEVE_DISPATCH_INLINE)
+      inline_calls[n_inline++] = link->data;
+
+  if (put_in_flight (self, intake))
+    reeve_server_watch (self->server, self);
+  reeve_server_push (self->server, &intake->jobs);
+  if (n_inline > 0)
+    run_inline (self, inline_calls, n_inline);
+}
+
+/* Whether the client has no room, so that reading stops. */
+static gboolean
+throttle (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_resuming = FALSE;
+  self->is_throttled = !has_room_locked (self);
+  if (self->stream != NULL)
+    reeve_server_client_update_events_locked (self);
+  return self->is_throttled;
+}
+
+/* Takes the frames that are there, as far as there is room; returns how many
+ * bytes were used. */
+static size_t
+take_frames (ReeveServerClient *self,
+             const uint8_t *data,
+             size_t size,
+             gboolean *is_bad)
+{
+  size_t used = 0;
+  size_t length;
+
+  do {
+    Intake intake = { .jobs = G_QUEUE_INIT, .calls = G_QUEUE_INIT };
+
+    intake.room = get_room (self);
+    do {
+      length = intake.room == 0
+                   ? 0
+                   : take_frame (self, data + used, size - used, &intake);
+      used += length;
+    } while (length > 0);
+    *is_bad = intake.is_bad;
+    start_calls (self, &intake);
+    /* No room any more: unless calls were answered meanwhile, stop. */
+    if (intake.room > 0 || throttle (self))
+      break;
+  } while (!*is_bad && used < size);
+
+  return used;
+}
+
+/* Keeps what was not taken for the next time. */
+static void
+keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
+{
+  if (size == 0) {
+    g_clear_pointer (&self->input, g_free);
+    self->input_size = self->input_capacity = 0;
+    return;
+  }
+
+  if (self->input == NULL) {
+    self->input_capacity = MAX (size, 4096);
+    self->input = g_malloc (self->input_capacity);
+    memcpy (self->input, data, size);
+  } else if (data != self->input) {
+    memmove (self->input, data, size);
+  }
+  self->input_size = size;
+}
+
+static void
+take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
+{
+  gboolean is_bad = FALSE;
+  size_t used = take_frames (self, data, size, &is_bad);
+
+  if (is_bad)
+    reeve_server_client_close_now (self);
+  else
+    keep_input (self, data + used, size - used);
+}
+
+static void
+resume (ReeveLoop *loop, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (!throttle (self) && self->input_size > 0)
+    take_input (self, self->input, self->input_size);
+  reeve_server_client_unref (self);
+}
+
+void
+reeve_server_client_resume_locked (ReeveServerClient *self)
+{
+  if (!self->is_throttled || self->is_resuming || self->stream == NULL ||
+      !has_room_locked (self))
+    return;
+
+  self->is_resuming = TRUE;
+  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
+                     reeve_server_client_ref (self));
+}
+
+/* Room behind what is kept: it grows with what has come, up to the frame. */
+static void
+grow_input (ReeveServerClient *self)
+{
+  size_t limit = reeve_server_get_limits (self->server)->max_message_bytes +
+                 REEVE_MESSAGE_MAX_FDS;
+  size_t wanted = MIN (MAX (2 * self->input_size, INPUT_SIZE), limit);
+
+  if (self->input_capacity < wanted) {
+    self->input = g_realloc (self->input, wanted);
+    self->input_capacity = wanted;
+  }
+}
+
+static gssize
+receive (ReeveServerClient *self, void *data, size_t size)
+{
+  if (self->transport == REEVE_TRANSPORT_UNIX && self->fds == NULL)
+    self->fds = g_array_new (FALSE, FALSE, sizeof (int));
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL)
+    return 0;
+  return reeve_stream_recv (self->stream, data, size, self->fds);
+}
+
+static void
+read_input (ReeveServerClient *self)
+{
+  gboolean is_kept = self->input_size > 0;
+  uint8_t *data;
+  size_t size;
+  gssize n_read;
+
+  if (is_kept) {
+    grow_input (self);
+    data = self->input + self->input_size;
+    size = self->input_capacity - self->input_size;
+  } else {
+    data = reeve_server_get_scratch (self->server, &size);
+  }
+
+  n_read = receive (self, data, size);
+  if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (n_read <= 0) {
+    reeve_server_client_close_now (self);
+    return;
+  }
+
+  if (is_kept) {
+    self->input_size += (size_t) n_read;
+    take_input (self, self->input, self->input_size);
+  } else {
+    take_input (self, data, (size_t) n_read);
+  }
+}
+
+void
+reeve_server_client_take_ready (ReeveLoop *loop,
+                                int watch,
+                                int fd,
+                                ReeveEvents events,
+                                gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (events & REEVE_EVENT_WRITABLE)
+    reeve_server_client_write (self);
+  if (events & REEVE_EVENT_READABLE)
+    read_input (self);
+  else if (events & (REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP))
+    reeve_server_client_close_now (self);
+}

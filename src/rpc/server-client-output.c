@@ -1,0 +1,301 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/server-client-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Replies are held back up to this size. */
+#define HELD_SIZE 16384
+
+void
+reeve_server_client_update_events_locked (ReeveServerClient *self)
+{
+  ReeveEvents events =
+      (self->is_throttled ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE) |
+      (self->current != NULL ? REEVE_EVENT_WRITABLE : REEVE_EVENT_NONE);
+
+  if (self->is_closing)
+    events = REEVE_EVENT_NONE;
+  if (events == self->events)
+    return;
+
+  self->events = events;
+  reeve_loop_update_handle (reeve_server_get_loop (self->server), self->watch,
+                            events);
+}
+
+/* The next frame becomes the current one: replies never wait behind events. */
+static void
+start_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  ReeveClientOutput *output =
+      self->replies.n_bytes > 0 ? &self->replies : &self->event_queue;
+
+  self->current = g_queue_pop_head (&output->frames);
+  self->current_offset = 0;
+  if (self->current != NULL)
+    output->n_bytes -= g_bytes_get_size (self->current);
+}
+
+/* Nothing more is read or written; the loop closes it soon. */
+static void
+close_later_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  self->is_closing = TRUE;
+  reeve_server_client_update_events_locked (self);
+  reeve_server_client_close (self);
+}
+
+static void
+queue_locked (ReeveClientOutput *output, GBytes *frame)
+{
+  output->n_bytes += g_bytes_get_size (frame);
+  g_queue_push_tail (&output->frames, frame);
+}
+
+static void
+queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  if (self->held->len == 0)
+    return;
+
+  queue_locked (&self->replies,
+                g_bytes_new (self->held->data, self->held->len));
+  g_byte_array_set_size (self->held, 0);
+}
+
+static void
+write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  queue_held_locked (self);
+  while (self->stream != NULL && !self->is_closing) {
+    struct iovec vector;
+    gsize size;
+    gssize n_written;
+
+    if (self->current == NULL) {
+      start_frame_locked (self);
+      if (self->current == NULL)
+        break;
+    }
+
+    vector.iov_base =
+        (char *) g_bytes_get_data (self->current, &size) + self->current_offset;
+    vector.iov_len = size - self->current_offset;
+    n_written = reeve_stream_sendv (self->stream, &vector, 1);
+    if (n_written < 0) {
+      if (errno != EAGAIN && errno != EINTR)
+        close_later_locked (self);
+      break;
+    }
+    self->current_offset += (size_t) n_written;
+    if (self->current_offset == size)
+      g_clear_pointer (&self->current, g_bytes_unref);
+  }
+
+  if (self->current == NULL && self->closes_when_written)
+    close_later_locked (self);
+  reeve_server_client_update_events_locked (self);
+  reeve_server_client_resume_locked (self);
+}
+
+/* Writes @iov at once where nothing waits; else, and what is left, is copied
+ * and queued. */
+static void
+write_replies_locked (ReeveServerClient *self,
+                      const struct iovec *iov,
+                      int n_iov) REEVE_REQUIRES (self->lock)
+{
+  gssize n_written = 0;
+
+  if (self->current == NULL && self->replies.n_bytes == 0) {
+    n_written = reeve_stream_sendv (self->stream, iov, n_iov);
+    if (n_written < 0 && errno != EAGAIN && errno != EINTR) {
+      close_later_locked (self);
+      return;
+    }
+    n_written = MAX (n_written, 0);
+  }
+
+  for (int i = 0; i < n_iov; i++) {
+    size_t skip = MIN ((size_t) n_written, iov[i].iov_len);
+
+    n_written -= (gssize) skip;
+    if (skip == iov[i].iov_len)
+      continue;
+    /* What follows a frame that was written in part comes behind it. */
+    if (skip > 0) {
+      self->current =
+          g_bytes_new ((char *) iov[i].iov_base + skip, iov[i].iov_len - skip);
+      self->current_offset = 0;
+    } else {
+      queue_locked (&self->replies,
+                    g_bytes_new (iov[i].iov_base, iov[i].iov_len));
+    }
+  }
+
+  if (self->current == NULL && self->replies.n_bytes > 0)
+    start_frame_locked (self);
+  if (self->current == NULL && self->closes_when_written)
+    close_later_locked (self);
+  reeve_server_client_update_events_locked (self);
+}
+
+/* Whether a reply may go with the next one: another call of this client waits
+ * for a worker. Should that take longer than the call is worth, the loop
+ * writes what is held. */
+static gboolean
+may_hold_locked (ReeveServerClient *self, size_t size)
+    REEVE_REQUIRES (self->lock)
+{
+  return atomic_load (&self->n_waiting) > 0 && self->is_watched &&
+         !self->closes_when_written && self->current == NULL &&
+         self->held->len + size <= HELD_SIZE;
+}
+
+static void
+hold_locked (ReeveServerClient *self, const struct iovec *iov, int n_iov)
+    REEVE_REQUIRES (self->lock)
+{
+  for (int i = 0; i < n_iov; i++)
+    g_byte_array_append (self->held, iov[i].iov_base, (guint) iov[i].iov_len);
+}
+
+/* @iov has room for what is held in front. */
+static void
+write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
+    REEVE_REQUIRES (self->lock)
+{
+  gboolean is_held = self->held->len > 0;
+
+  iov->iov_base = self->held->data;
+  iov->iov_len = self->held->len;
+  write_replies_locked (self, iov + !is_held, n_iov - !is_held);
+  g_byte_array_set_size (self->held, 0);
+}
+
+void
+reeve_server_client_answer (ReeveServerClient *self,
+                            ReeveCall *const *calls,
+                            const size_t *ends,
+                            unsigned n_calls,
+                            const uint8_t *bytes)
+{
+  struct iovec iov[1 + REEVE_JOB_BATCH]; /* the first is for what is held */
+  size_t start = 0;
+  size_t size = 0;
+  int n_iov = 1;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (unsigned i = 0; i < n_calls; i++) {
+    if (reeve_server_client_settle_locked (self, calls[i])) {
+      iov[n_iov].iov_base = (void *) (bytes + start);
+      iov[n_iov].iov_len = ends[i] - start;
+      size += iov[n_iov].iov_len;
+      n_iov++;
+    }
+    start = ends[i];
+  }
+
+  if (n_iov == 1 || self->stream == NULL || self->is_closing)
+    return;
+  if (may_hold_locked (self, size))
+    hold_locked (self, iov + 1, n_iov - 1);
+  else
+    write_with_held_locked (self, iov, n_iov);
+  reeve_server_client_resume_locked (self);
+}
+
+void
+reeve_server_client_begin_job (ReeveServerClient *self)
+{
+  atomic_fetch_sub (&self->n_waiting, 1);
+}
+
+gboolean
+reeve_server_client_flush (ReeveServerClient *self)
+{
+  struct iovec iov;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_watched =
+      self->held->len > 0 && self->stream != NULL && !self->is_closing;
+  if (self->is_watched)
+    write_with_held_locked (self, &iov, 1);
+  return self->is_watched;
+}
+
+void
+reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame)
+{
+  struct iovec iov;
+  gsize size;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  iov.iov_base = (void *) g_bytes_get_data (frame, &size);
+  iov.iov_len = size;
+  if (self->stream != NULL && !self->is_closing)
+    write_replies_locked (self, &iov, 1);
+  g_bytes_unref (frame);
+}
+
+static gboolean
+queue_event (ReeveServerClient *self, GBytes *frame)
+{
+  size_t limit = reeve_server_get_limits (self->server)->max_client_event_bytes;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL ||
+      self->event_queue.n_bytes + g_bytes_get_size (frame) > limit)
+    return FALSE;
+
+  queue_locked (&self->event_queue, g_bytes_ref (frame));
+  if (self->current == NULL)
+    write_locked (self);
+  return TRUE;
+}
+
+gboolean
+reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame)
+{
+  gboolean is_queued = queue_event (self, frame);
+
+  reeve_server_count_event (self->server, !is_queued);
+  return is_queued;
+}
+
+gboolean
+reeve_server_client_send_event (ReeveServerClient *self,
+                                const ReeveProgram *program,
+                                const ReeveProcedure *procedure,
+                                gconstpointer body)
+{
+  const ReeveHeader header = {
+    .program = program->number,
+    .version = program->version,
+    .procedure = procedure->number,
+    .type = REEVE_MESSAGE_EVENT,
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) frame =
+      reeve_message_encode (&header, procedure->args, body, &error);
+
+  if (frame == NULL) {
+    g_warning ("%s: %s", procedure->name, error->message);
+    return FALSE;
+  }
+  return reeve_server_client_send_event_frame (self, frame);
+}
+
+void
+reeve_server_client_write (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  write_locked (self);
+}

@@ -1,0 +1,93 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the files of a client know of each other: server-client.c has its life
+ * and its calls in flight, server-client-input.c turns what is read into
+ * calls, server-client-output.c writes replies and events.
+ */
+
+#include "rpc/server-private.h"
+
+#include <sys/socket.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  GQueue frames; /* (element-type GBytes) (owned) */
+  size_t n_bytes;
+} ReeveClientOutput;
+
+struct _ReeveServerClient {
+  ReeveRefs refs;
+  ReeveServer *server; /* (owned) */
+  uint64_t id;         /* immutable, as what follows */
+  gint64 connect_time;
+  ReeveTransport transport;
+  gboolean has_peer;
+  struct ucred peer;
+  char *address; /* (owned) (nullable) */
+  atomic_bool is_read_only;
+
+  /* Of the loop's thread: what was read and not taken yet. */
+  uint8_t *input; /* (owned) (nullable) */
+  size_t input_size;
+  size_t input_capacity;
+  GArray *fds; /* (element-type int) (owned) (nullable) */
+
+  atomic_uint n_waiting; /* jobs in the pool that did not begin */
+
+  ReeveMutex lock;
+  ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
+  int watch REEVE_GUARDED;
+  ReeveEvents events REEVE_GUARDED; /* that are watched for */
+  GQueue calls REEVE_GUARDED;     /* (element-type ReeveCall): in flight, oldest
+                                     first */
+  GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
+  gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
+  ReeveClientOutput replies REEVE_GUARDED;
+  ReeveClientOutput event_queue REEVE_GUARDED;
+  GBytes *current REEVE_GUARDED; /* (owned) (nullable): partly written */
+  size_t current_offset REEVE_GUARDED;
+  gboolean is_throttled REEVE_GUARDED; /* we do not read */
+  gboolean is_resuming REEVE_GUARDED;  /* the loop was told to go on */
+  gboolean closes_when_written REEVE_GUARDED;
+  gboolean is_closing REEVE_GUARDED;  /* the loop was told to close it */
+  GHashTable *attached REEVE_GUARDED; /* key -> Attached (owned) */
+};
+
+/* -------------------------------------------------- server-client.c --- */
+
+/* Takes a call out of those in flight; FALSE if it was answered. */
+gboolean
+reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
+    REEVE_REQUIRES (self->lock);
+
+/* -------------------------------------------- server-client-input.c --- */
+
+/* The watch of its socket. */
+void reeve_server_client_take_ready (ReeveLoop *loop,
+                                     int watch,
+                                     int fd,
+                                     ReeveEvents events,
+                                     gpointer data);
+
+/* If there was no room and is again, the loop goes on: with what was read
+ * already, then by reading. */
+void reeve_server_client_resume_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
+
+/* ------------------------------------------- server-client-output.c --- */
+
+/* Watches its socket for what there is to do. */
+void reeve_server_client_update_events_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
+
+/* Writes what the socket takes. Thread: loop. */
+void reeve_server_client_write (ReeveServerClient *self);
+
+/* Sends what is no answer to a call in flight. (transfer full) */
+void reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame);
+
+G_END_DECLS
