@@ -13,12 +13,14 @@
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
 
+/* Whether it may have another call in flight; once closed, it may not. */
 static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   const ReeveServerLimits *limits = reeve_server_get_limits (self->server);
 
-  return self->calls.length < limits->max_client_calls &&
+  return self->stream != NULL &&
+         self->calls.length < limits->max_client_calls &&
          self->replies.n_bytes < limits->max_client_reply_bytes;
 }
 
@@ -197,7 +199,7 @@ get_room (ReeveServerClient *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (self->stream == NULL || !has_room_locked (self))
+  if (!has_room_locked (self))
     return 0;
   return reeve_server_get_limits (self->server)->max_client_calls -
          self->calls.length;
@@ -348,8 +350,7 @@ resume (ReeveLoop *loop, gpointer data)
 void
 reeve_server_client_resume_locked (ReeveServerClient *self)
 {
-  if (!self->is_throttled || self->is_resuming || self->stream == NULL ||
-      !has_room_locked (self))
+  if (!self->is_throttled || self->is_resuming || !has_room_locked (self))
     return;
 
   self->is_resuming = TRUE;

@@ -17,9 +17,17 @@ typedef struct {
   ReeveServer *server;
   pthread_t thread;
   int fd;
-  atomic_bool may_end; /* what is slow */
-  ReeveCall *deferred; /* (owned) (nullable) */
+  atomic_bool may_end;            /* what is slow */
+  _Atomic (ReeveCall *) deferred; /* (owned) (nullable) */
 } Fixture;
+
+/* One row: what is sent, and what comes back when. */
+typedef struct {
+  const char *name;
+  const char *calls;  /* sent together: quick, slow, deferred */
+  unsigned n_at_once; /* the first of them are answered while one is slow */
+  unsigned n_later;   /* and these when it has ended */
+} ReplyCase;
 
 /* ------------------------------------------------------------ handlers --- */
 
@@ -44,7 +52,7 @@ deferred (ReeveCall *call, GError **error)
 {
   Fixture *fixture = reeve_call_get_user_data (call);
 
-  fixture->deferred = reeve_call_defer (call);
+  atomic_store (&fixture->deferred, reeve_call_defer (call));
   return TRUE;
 }
 
@@ -64,9 +72,17 @@ run_loop (void *data)
 }
 
 static void
+start_loop (Fixture *self)
+{
+  pthread_create (&self->thread, NULL, run_loop, self->loop);
+}
+
+static void
 set_up (Fixture *self, gconstpointer data)
 {
-  static const ReeveServerLimits limits = {
+  const ReplyCase *row = data;
+  const ReeveServerLimits limits = {
+    .max_client_calls = row == NULL ? 1 : 16,
     .workers = { .lo_water = 1, .hi_water = 1, .maximum = 1 },
   };
   const struct timeval patience = { .tv_sec = 20 };
@@ -79,18 +95,32 @@ set_up (Fixture *self, gconstpointer data)
   self->server = reeve_server_new ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   reeve_server_add_fd_client (self->server, ends[1], REEVE_SERVICE_DEFAULT);
-  pthread_create (&self->thread, NULL, run_loop, self->loop);
+  start_loop (self);
+}
+
+static void
+end_loop (Fixture *self)
+{
+  reeve_loop_quit (self->loop);
+  pthread_join (self->thread, NULL);
+}
+
+static void
+answer_deferred (Fixture *self)
+{
+  ReeveCall *call = atomic_exchange (&self->deferred, NULL);
+
+  if (call != NULL)
+    reeve_call_reply (call, NULL);
 }
 
 static void
 tear_down (Fixture *self, gconstpointer data)
 {
   atomic_store (&self->may_end, TRUE);
-  reeve_loop_quit (self->loop);
-  pthread_join (self->thread, NULL);
+  end_loop (self);
   reeve_server_stop (self->server);
-  if (self->deferred != NULL)
-    reeve_call_reply (self->deferred, NULL);
+  answer_deferred (self);
   reeve_server_unref (self->server);
   reeve_loop_unref (self->loop);
   close (self->fd);
@@ -139,13 +169,6 @@ assert_reply (Fixture *self, uint32_t serial)
 
 /* --------------------------------------------------------------- tests --- */
 
-typedef struct {
-  const char *name;
-  const char *calls;  /* sent together: quick, slow, deferred */
-  unsigned n_at_once; /* the first of them are answered while one is slow */
-  unsigned n_later;   /* and these when it has ended */
-} ReplyCase;
-
 static const ReplyCase reply_cases[] = {
   { "quick-ones-leave", "qqqq", 4, 0 },
   { "none-waits-for-a-slow-one", "qs", 1, 1 },
@@ -168,6 +191,32 @@ test_reply (Fixture *self, gconstpointer data)
     assert_reply (self, ++serial);
 }
 
+static void
+take_turn (ReeveLoop *loop, gpointer data)
+{
+  atomic_store ((atomic_bool *) data, TRUE);
+}
+
+/* At its limit with a call left to take, it gets room and ends before the loop
+ * comes to that call. */
+static void
+test_close (Fixture *self, gconstpointer data)
+{
+  atomic_bool has_turned = FALSE;
+
+  send_calls (self, "dq");
+  while (atomic_load (&self->deferred) == NULL)
+    g_usleep (100);
+  end_loop (self);
+
+  answer_deferred (self);
+  reeve_server_stop (self->server);
+  reeve_loop_invoke (self->loop, take_turn, &has_turned);
+  start_loop (self);
+  while (!atomic_load (&has_turned))
+    g_usleep (100);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -178,5 +227,7 @@ main (int argc, char **argv)
 
     g_test_add (path, Fixture, &reply_cases[i], set_up, test_reply, tear_down);
   }
+  g_test_add ("/rpc/server-client/close/takes-no-call-any-more", Fixture, NULL,
+              set_up, test_close, tear_down);
   return g_test_run ();
 }
