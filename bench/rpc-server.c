@@ -41,8 +41,7 @@ serve_reeve (const char *path, int ready_fd)
   g_autoptr (GError) error = NULL;
 
   reeve_server_add_program (server, &nothing_program, &handlers, NULL);
-  if (reeve_server_listen (server, name, 0600, REEVE_SERVICE_DEFAULT, &error) ==
-      NULL) {
+  if (reeve_server_listen (server, name, NULL, &error) == NULL) {
     g_printerr ("%s\n", error->message);
     _exit (1);
   }

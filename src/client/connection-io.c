@@ -4,6 +4,7 @@
 #include "event/intl.h"
 #include "protocol/keepalive.h"
 #include "rpc/error.h"
+#include "rpc/stream-layer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 static void
 update_events_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
-  gboolean wants_write = self->output->len > 0;
+  gboolean wants_write =
+      self->output->len > 0 || reeve_stream_has_output (self->stream);
 
   if (wants_write == self->wants_write)
     return;
@@ -54,13 +56,14 @@ flush_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
   struct iovec vector = { .iov_base = self->output->data,
                           .iov_len = self->output->len };
-  gssize n_written;
+  gssize n_written = 0;
 
-  if (self->stream == NULL || vector.iov_len == 0)
+  if (self->stream == NULL)
     return TRUE;
 
-  n_written = reeve_stream_sendv (self->stream, &vector, 1);
-  if (n_written < 0)
+  if (!reeve_stream_flush (self->stream) ||
+      (vector.iov_len > 0 &&
+       (n_written = reeve_stream_sendv (self->stream, &vector, 1)) < 0))
     return errno == EAGAIN || errno == EINTR;
 
   g_byte_array_remove_range (self->output, 0, (guint) n_written);
@@ -170,7 +173,7 @@ receive (ReeveConnection *self)
 }
 
 static void
-read_input (ReeveConnection *self)
+read_some (ReeveConnection *self)
 {
   gssize n_read;
   size_t used;
@@ -196,6 +199,24 @@ read_input (ReeveConnection *self)
   used = take_frames (self);
   self->input_size -= used;
   memmove (self->input, self->input + used, self->input_size);
+}
+
+/* Whether there is input that the socket does not tell of. */
+static gboolean
+has_more (ReeveConnection *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->stream != NULL && self->closed == NULL &&
+         reeve_stream_has_input (self->stream);
+}
+
+static void
+read_input (ReeveConnection *self)
+{
+  do
+    read_some (self);
+  while (has_more (self));
 }
 
 void

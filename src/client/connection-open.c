@@ -3,6 +3,7 @@
 #include "client/connection-private.h"
 #include "client/uri.h"
 #include "event/intl.h"
+#include "protocol/auth.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
 
@@ -10,7 +11,6 @@
 
 /* From a URI to a connection that can be used. */
 
-enum { AUTH_NONE = 0, AUTH_SASL = 1, AUTH_POLKIT = 2 };
 enum { OPEN_READ_ONLY = 1 << 0 };
 
 typedef struct {
@@ -21,6 +21,7 @@ typedef struct {
 
 static gboolean
 call (Opening *self,
+      const ReeveProgram *program,
       int32_t procedure,
       gconstpointer args,
       gpointer ret,
@@ -28,22 +29,21 @@ call (Opening *self,
 {
   gint64 left_us = self->deadline_us - g_get_monotonic_time ();
 
-  return reeve_connection_call (self->connection, &remote_program,
-                                reeve_program_find (&remote_program, procedure),
-                                args, ret, (int) MAX (left_us / 1000, 1),
-                                self->cancellable, error);
+  return reeve_connection_call (
+      self->connection, program, reeve_program_find (program, procedure), args,
+      ret, (int) MAX (left_us / 1000, 1), self->cancellable, error);
 }
 
 static gboolean
 authenticate_by (Opening *self, int32_t kind, GError **error)
 {
-  remote_auth_polkit_ret ret = { 0 };
+  auth_polkit_ret ret = { 0 };
 
   switch (kind) {
-  case AUTH_NONE:
+  case AUTH_KIND_NONE:
     return TRUE;
-  case AUTH_POLKIT:
-    return call (self, REMOTE_PROC_AUTH_POLKIT, NULL, &ret, error);
+  case AUTH_KIND_POLKIT:
+    return call (self, &auth_program, AUTH_PROC_POLKIT, NULL, &ret, error);
   default:
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
                  _ ("The server wants the authentication %d, which is not "
@@ -56,11 +56,11 @@ authenticate_by (Opening *self, int32_t kind, GError **error)
 static gboolean
 authenticate (Opening *self, GError **error)
 {
-  remote_auth_list_ret ret = { 0 };
+  auth_list_ret ret = { 0 };
   g_autoptr (GError) why = NULL;
   int32_t kind;
 
-  if (!call (self, REMOTE_PROC_AUTH_LIST, NULL, &ret, &why)) {
+  if (!call (self, &auth_program, AUTH_PROC_LIST, NULL, &ret, &why)) {
     /* A server without the call wants no authentication. */
     if (g_error_matches (why, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT) ||
         g_error_matches (why, REEVE_ERROR, REEVE_ERROR_RPC))
@@ -69,8 +69,8 @@ authenticate (Opening *self, GError **error)
     return FALSE;
   }
 
-  kind = ret.types.n_items > 0 ? ret.types.items[0] : AUTH_NONE;
-  remote_auth_list_ret_clear (&ret);
+  kind = ret.types.n_items > 0 ? ret.types.items[0] : AUTH_KIND_NONE;
+  auth_list_ret_clear (&ret);
   return authenticate_by (self, kind, error);
 }
 
@@ -86,7 +86,8 @@ open_remote (Opening *self,
   };
   g_autoptr (GError) why = NULL;
 
-  if (call (self, REMOTE_PROC_CONNECT_OPEN, &args, NULL, &why)) {
+  if (call (self, &remote_program, REMOTE_PROC_CONNECT_OPEN, &args, NULL,
+            &why)) {
     reeve_connection_set_opened (self->connection);
     return TRUE;
   }

@@ -8,6 +8,7 @@
 #include "daemon/options.h"
 #include "daemon/pid-file.h"
 #include "event/intl.h"
+#include "rpc/auth.h"
 #include "rpc/error.h"
 
 #include <locale.h>
@@ -93,12 +94,10 @@ load_config (ReeveDaemon *self, GError **error)
 static gboolean
 listen_at (ReeveDaemon *self,
            const char *name,
-           mode_t mode,
-           ReeveServiceFlags flags,
+           const ReeveServiceOptions *options,
            GError **error)
 {
-  const char *actual =
-      reeve_server_listen (self->server, name, mode, flags, error);
+  const char *actual = reeve_server_listen (self->server, name, options, error);
 
   if (actual == NULL)
     return FALSE;
@@ -114,21 +113,20 @@ listen_at (ReeveDaemon *self,
 static gboolean
 listen_at_socket (ReeveDaemon *self,
                   const char *suffix,
-                  mode_t mode,
-                  ReeveServiceFlags flags,
+                  const ReeveServiceOptions *options,
                   GError **error)
 {
   g_autofree char *name = g_strdup_printf (
       "punix:%s/%s%s.sock", self->places->run_dir, self->info->name, suffix);
 
-  return listen_at (self, name, mode, flags, error);
+  return listen_at (self, name, options, error);
 }
 
 static gboolean
 listen_at_all (ReeveDaemon *self, char **names, GError **error)
 {
   for (char **name = names; name != NULL && *name != NULL; name++)
-    if (!listen_at (self, *name, 0600, REEVE_SERVICE_DEFAULT, error))
+    if (!listen_at (self, *name, NULL, error))
       return FALSE;
 
   return TRUE;
@@ -139,10 +137,14 @@ listen_everywhere (ReeveDaemon *self, GError **error)
 {
   gboolean is_shared = self->places->mode == REEVE_MODE_SYSTEM;
 
-  return listen_at_socket (self, "", is_shared ? 0660 : 0600,
-                           REEVE_SERVICE_DEFAULT, error) &&
-         listen_at_socket (self, "-ro", is_shared ? 0666 : 0600,
-                           REEVE_SERVICE_READ_ONLY, error) &&
+  const ReeveServiceOptions options = { .mode = is_shared ? 0660 : 0600 };
+  const ReeveServiceOptions read_only = {
+    .mode = is_shared ? 0666 : 0600,
+    .flags = REEVE_SERVICE_READ_ONLY,
+  };
+
+  return listen_at_socket (self, "", &options, error) &&
+         listen_at_socket (self, "-ro", &read_only, error) &&
          listen_at_all (self, self->config->listen, error) &&
          listen_at_all (self, self->options->listen, error);
 }
@@ -216,6 +218,7 @@ prepare (ReeveDaemon *self, GError **error)
 
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  reeve_auth_register (self->server);
   reeve_introspection_register (self);
   return init_modules (self, error) && listen_everywhere (self, error) &&
          start_modules (self, error);

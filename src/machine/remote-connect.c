@@ -20,14 +20,6 @@ enum {
   FEATURE_CLOSE_CALLBACK = 15,
 };
 
-static gboolean
-auth_list (ReeveCall *call, remote_auth_list_ret *ret, GError **error)
-{
-  ret->types.n_items = 1;
-  ret->types.items = g_new0 (int32_t, 1); /* none */
-  return TRUE;
-}
-
 /* "" lets us choose; the path says whose machines are meant, which here is
  * decided by the socket. */
 static gboolean
@@ -207,7 +199,6 @@ connect_get_max_vcpus (ReeveCall *call,
 void
 reeve_remote_add_connect (remote_handlers *handlers)
 {
-  handlers->auth_list = auth_list;
   handlers->connect_open = connect_open;
   handlers->connect_close = connect_close;
   handlers->connect_get_type = connect_get_type;

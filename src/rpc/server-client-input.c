@@ -4,6 +4,7 @@
 #include "protocol/keepalive.h"
 #include "rpc/error.h"
 #include "rpc/server-client-private.h"
+#include "rpc/stream-layer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,6 +59,12 @@ check_call (ReeveServerClient *self,
   if (header->status != REEVE_STATUS_OK) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("A call has status %u"), header->status);
+    return FALSE;
+  }
+  if (!atomic_load (&self->is_authenticated) &&
+      (procedure->flags & REEVE_PROCEDURE_NO_AUTH) == 0) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                         _ ("authentication required"));
     return FALSE;
   }
   if (atomic_load (&self->is_read_only) &&
@@ -269,8 +276,7 @@ throttle (ReeveServerClient *self)
 
   self->is_resuming = FALSE;
   self->is_throttled = !has_room_locked (self);
-  if (self->stream != NULL)
-    reeve_server_client_update_events_locked (self);
+  reeve_server_client_update_events_locked (self);
   return self->is_throttled;
 }
 
@@ -337,27 +343,6 @@ take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
     keep_input (self, data + used, size - used);
 }
 
-static void
-resume (ReeveLoop *loop, gpointer data)
-{
-  ReeveServerClient *self = data;
-
-  if (!throttle (self) && self->input_size > 0)
-    take_input (self, self->input, self->input_size);
-  reeve_server_client_unref (self);
-}
-
-void
-reeve_server_client_resume_locked (ReeveServerClient *self)
-{
-  if (!self->is_throttled || self->is_resuming || !has_room_locked (self))
-    return;
-
-  self->is_resuming = TRUE;
-  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
-                     reeve_server_client_ref (self));
-}
-
 /* Room behind what is kept: it grows with what has come, up to the frame. */
 static void
 grow_input (ReeveServerClient *self)
@@ -386,7 +371,7 @@ receive (ReeveServerClient *self, void *data, size_t size)
 }
 
 static void
-read_input (ReeveServerClient *self)
+read_some (ReeveServerClient *self)
 {
   gboolean is_kept = self->input_size > 0;
   uint8_t *data;
@@ -415,6 +400,47 @@ read_input (ReeveServerClient *self)
   } else {
     take_input (self, data, (size_t) n_read);
   }
+}
+
+/* Whether there is input that the socket does not tell of. */
+static gboolean
+has_more (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->stream != NULL && !self->is_closing && !self->is_throttled &&
+         reeve_stream_has_input (self->stream);
+}
+
+static void
+read_input (ReeveServerClient *self)
+{
+  do
+    read_some (self);
+  while (has_more (self));
+}
+
+static void
+resume (ReeveLoop *loop, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (!throttle (self) && self->input_size > 0)
+    take_input (self, self->input, self->input_size);
+  if (has_more (self))
+    read_input (self);
+  reeve_server_client_unref (self);
+}
+
+void
+reeve_server_client_resume_locked (ReeveServerClient *self)
+{
+  if (!self->is_throttled || self->is_resuming || !has_room_locked (self))
+    return;
+
+  self->is_resuming = TRUE;
+  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
+                     reeve_server_client_ref (self));
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/server-client-private.h"
+#include "rpc/stream-layer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,15 +9,24 @@
 /* Replies are held back up to this size. */
 #define HELD_SIZE 16384
 
+/* Whether anything waits for the socket. */
+static gboolean
+has_output_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  return self->current != NULL || reeve_stream_has_output (self->stream);
+}
+
 void
 reeve_server_client_update_events_locked (ReeveServerClient *self)
 {
-  ReeveEvents events =
-      (self->is_throttled ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE) |
-      (self->current != NULL ? REEVE_EVENT_WRITABLE : REEVE_EVENT_NONE);
+  ReeveEvents events = REEVE_EVENT_NONE;
 
-  if (self->is_closing)
-    events = REEVE_EVENT_NONE;
+  if (self->stream == NULL)
+    return;
+  if (!self->is_closing && !self->is_throttled)
+    events |= REEVE_EVENT_READABLE;
+  if (!self->is_closing && has_output_locked (self))
+    events |= REEVE_EVENT_WRITABLE;
   if (events == self->events)
     return;
 
@@ -47,6 +57,16 @@ close_later_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   reeve_server_client_close (self);
 }
 
+/* For the end of all that writes. */
+static void
+end_write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  if (self->closes_when_written && self->stream != NULL &&
+      !has_output_locked (self))
+    close_later_locked (self);
+  reeve_server_client_update_events_locked (self);
+}
+
 static void
 queue_locked (ReeveClientOutput *output, GBytes *frame)
 {
@@ -69,6 +89,9 @@ static void
 write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   queue_held_locked (self);
+  if (self->stream != NULL && !reeve_stream_flush (self->stream) &&
+      errno != EAGAIN && errno != EINTR)
+    close_later_locked (self);
   while (self->stream != NULL && !self->is_closing) {
     struct iovec vector;
     gsize size;
@@ -94,9 +117,7 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
       g_clear_pointer (&self->current, g_bytes_unref);
   }
 
-  if (self->current == NULL && self->closes_when_written)
-    close_later_locked (self);
-  reeve_server_client_update_events_locked (self);
+  end_write_locked (self);
   reeve_server_client_resume_locked (self);
 }
 
@@ -137,9 +158,7 @@ write_replies_locked (ReeveServerClient *self,
 
   if (self->current == NULL && self->replies.n_bytes > 0)
     start_frame_locked (self);
-  if (self->current == NULL && self->closes_when_written)
-    close_later_locked (self);
-  reeve_server_client_update_events_locked (self);
+  end_write_locked (self);
 }
 
 /* Whether a reply may go with the next one: another call of this client waits

@@ -28,7 +28,10 @@ struct _ReeveServerClient {
   gboolean has_peer;
   struct ucred peer;
   char *address; /* (owned) (nullable) */
+  ReeveAuth auth;
   atomic_bool is_read_only;
+  atomic_bool is_authenticated;
+  char *sasl_name; /* (owned) (nullable): before is_authenticated */
 
   /* Of the loop's thread: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */

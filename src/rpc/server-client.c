@@ -58,7 +58,7 @@ ReeveServerClient *
 reeve_server_client_new (ReeveServer *server,
                          ReeveStream *stream,
                          uint64_t id,
-                         ReeveServiceFlags flags) REEVE_UNCHECKED
+                         const ReeveServiceOptions *options) REEVE_UNCHECKED
 {
   ReeveServerClient *self = g_new0 (ReeveServerClient, 1);
 
@@ -66,7 +66,10 @@ reeve_server_client_new (ReeveServer *server,
   self->server = reeve_server_ref (server);
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
-  atomic_init (&self->is_read_only, (flags & REEVE_SERVICE_READ_ONLY) != 0);
+  self->auth = options->auth;
+  atomic_init (&self->is_authenticated, options->auth == REEVE_AUTH_NONE);
+  atomic_init (&self->is_read_only,
+               (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
   self->stream = stream;
   self->held = g_byte_array_new ();
@@ -103,6 +106,7 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_byte_array_unref (self->held);
   g_free (self->input);
   g_free (self->address);
+  g_free (self->sasl_name);
   reeve_mutex_clear (&self->lock);
   reeve_server_unref (self->server);
   g_free (self);
@@ -142,6 +146,34 @@ void
 reeve_server_client_set_read_only (ReeveServerClient *self)
 {
   atomic_store (&self->is_read_only, TRUE);
+}
+
+ReeveAuth
+reeve_server_client_get_auth (ReeveServerClient *self)
+{
+  return self->auth;
+}
+
+gboolean
+reeve_server_client_is_authenticated (ReeveServerClient *self)
+{
+  return atomic_load (&self->is_authenticated);
+}
+
+void
+reeve_server_client_set_authenticated (ReeveServerClient *self,
+                                       const char *sasl_name)
+{
+  g_return_if_fail (!atomic_load (&self->is_authenticated));
+
+  self->sasl_name = g_strdup (sasl_name);
+  atomic_store (&self->is_authenticated, TRUE);
+}
+
+const char *
+reeve_server_client_get_sasl_name (ReeveServerClient *self)
+{
+  return atomic_load (&self->is_authenticated) ? self->sasl_name : NULL;
 }
 
 gboolean

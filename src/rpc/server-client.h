@@ -23,6 +23,21 @@ typedef enum {
   REEVE_TRANSPORT_TLS = 2,
 } ReeveTransport;
 
+/**
+ * ReeveAuth:
+ * @REEVE_AUTH_NONE: nothing; the socket's permissions decide
+ * @REEVE_AUTH_SASL: a mechanism of SASL, with a name and a password
+ * @REEVE_AUTH_POLKIT: polkit is asked about the process at the other end
+ *
+ * What a client has to do before it can call; the numbers are those of the
+ * program `auth`.
+ */
+typedef enum {
+  REEVE_AUTH_NONE = 0,
+  REEVE_AUTH_SASL = 1,
+  REEVE_AUTH_POLKIT = 2,
+} ReeveAuth;
+
 ReeveServerClient *reeve_server_client_ref (ReeveServerClient *self);
 void reeve_server_client_unref (ReeveServerClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServerClient, reeve_server_client_unref)
@@ -35,6 +50,13 @@ ReeveTransport reeve_server_client_get_transport (ReeveServerClient *self);
 /* Of the socket it came in by, or set later. Thread: any. */
 gboolean reeve_server_client_is_read_only (ReeveServerClient *self);
 void reeve_server_client_set_read_only (ReeveServerClient *self);
+
+/* What the service that it came in by asks for. Immutable. */
+ReeveAuth reeve_server_client_get_auth (ReeveServerClient *self);
+/* Whether it did that; from then on it stays so. Thread: any. */
+gboolean reeve_server_client_is_authenticated (ReeveServerClient *self);
+/* (nullable): the name that SASL found. Immutable once authenticated. */
+const char *reeve_server_client_get_sasl_name (ReeveServerClient *self);
 
 /* The peer's credentials; FALSE for a peer that is not on a unix socket. */
 gboolean reeve_server_client_get_unix_peer (ReeveServerClient *self,

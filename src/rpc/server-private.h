@@ -101,8 +101,12 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data);
 ReeveServerClient *reeve_server_client_new (ReeveServer *server,
                                             ReeveStream *stream,
                                             uint64_t id,
-                                            ReeveServiceFlags flags);
+                                            const ReeveServiceOptions *options);
 ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
+
+/* @sasl_name: (nullable). Once, by the call that authenticates. */
+void reeve_server_client_set_authenticated (ReeveServerClient *self,
+                                            const char *sasl_name);
 
 /* Answers calls (those that were not answered by now) with the replies that
  * stand behind each other in @bytes, each up to its end. */

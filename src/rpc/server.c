@@ -17,6 +17,8 @@
 #define SWEEP_MS 250
 /* The longest time that a reply is held, so that the next goes with it. */
 #define HOLD_MS 1
+/* Permissions of a unix socket. */
+#define DEFAULT_MODE 0600
 
 static const ReeveServerLimits default_limits = {
   .max_clients = 5000,
@@ -138,17 +140,17 @@ reeve_server_get_programs (ReeveServer *self)
   return (const ReeveProgram *const *) self->tables->pdata;
 }
 
-static ReeveServerProgram *
-find_program (ReeveServer *self, uint32_t number, uint32_t version)
+/* (nullable): a procedure that can be called. */
+static const ReeveProcedure *
+find_procedure (const ReeveServerProgram *entry, int32_t number)
 {
-  for (unsigned i = 0; i < self->programs->len; i++) {
-    ReeveServerProgram *entry = self->programs->pdata[i];
+  uint32_t index = (uint32_t) number - (uint32_t) entry->lowest;
+  const ReeveProcedure *procedure =
+      index < entry->n_numbers ? entry->by_number[index] : NULL;
 
-    if (entry->program->number == number && entry->program->version == version)
-      return entry;
-  }
-
-  return NULL;
+  return procedure == NULL || procedure->dispatch == REEVE_DISPATCH_EVENT
+             ? NULL
+             : procedure;
 }
 
 const ReeveProcedure *
@@ -157,30 +159,33 @@ reeve_server_find (ReeveServer *self,
                    ReeveServerProgram **program,
                    GError **error)
 {
-  ReeveServerProgram *entry =
-      find_program (self, header->program, header->version);
-  const ReeveProcedure *procedure = NULL;
-  uint32_t index;
+  gboolean is_known = FALSE;
 
-  if (entry == NULL) {
+  /* Programs may share a number, as `auth` and `remote` do. */
+  for (unsigned i = 0; i < self->programs->len; i++) {
+    ReeveServerProgram *entry = self->programs->pdata[i];
+    const ReeveProcedure *procedure;
+
+    if (entry->program->number != header->program ||
+        entry->program->version != header->version)
+      continue;
+    is_known = TRUE;
+    procedure = find_procedure (entry, header->procedure);
+    if (procedure != NULL) {
+      *program = entry;
+      return procedure;
+    }
+  }
+
+  /* libvirt's clients look for the words of the first. */
+  if (is_known)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC, "unknown procedure: %d",
+                 header->procedure);
+  else
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("Cannot find program %1$u version %2$u"), header->program,
                  header->version);
-    return NULL;
-  }
-
-  index = (uint32_t) header->procedure - (uint32_t) entry->lowest;
-  if (index < entry->n_numbers)
-    procedure = entry->by_number[index];
-  if (procedure == NULL || procedure->dispatch == REEVE_DISPATCH_EVENT) {
-    /* libvirt's clients look for these very words. */
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC, "unknown procedure: %d",
-                 header->procedure);
-    return NULL;
-  }
-
-  *program = entry;
-  return procedure;
+  return NULL;
 }
 
 /* ------------------------------------------------------------- clients --- */
@@ -213,7 +218,9 @@ refuse_client (ReeveServer *self, ReeveStream *stream)
 }
 
 static void
-add_client (ReeveServer *self, ReeveStream *stream, ReeveServiceFlags flags)
+add_client (ReeveServer *self,
+            ReeveStream *stream,
+            const ReeveServiceOptions *options)
 {
   if (count_clients (self) >= self->limits.max_clients) {
     refuse_client (self, stream);
@@ -223,13 +230,13 @@ add_client (ReeveServer *self, ReeveStream *stream, ReeveServiceFlags flags)
   self->is_full = FALSE;
   atomic_fetch_add (&self->n_accepted, 1);
   remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
-                                           flags));
+                                           options));
 }
 
 static void
 take_stream (ReeveService *service, ReeveStream *stream, gpointer data)
 {
-  add_client (data, stream, reeve_service_get_flags (service));
+  add_client (data, stream, reeve_service_get_options (service));
 }
 
 static gboolean
@@ -424,17 +431,21 @@ reeve_server_get_batch (ReeveServer *self)
 const char *
 reeve_server_listen (ReeveServer *self,
                      const char *name,
-                     mode_t mode,
-                     ReeveServiceFlags flags,
+                     const ReeveServiceOptions *options,
                      GError **error)
 {
-  ReevePStream *pstream = reeve_pstream_open (name, mode, error);
+  static const ReeveServiceOptions defaults = { 0 };
+  ReevePStream *pstream;
   ReeveService *service;
 
+  if (options == NULL)
+    options = &defaults;
+  pstream = reeve_pstream_open (
+      name, options->mode == 0 ? DEFAULT_MODE : options->mode, error);
   if (pstream == NULL)
     return NULL;
 
-  service = reeve_service_new (self->loop, pstream, flags, take_stream, self);
+  service = reeve_service_new (self->loop, pstream, options, take_stream, self);
   if (service == NULL) {
     reeve_error_from_errno (error, errno, "%s", name);
     return NULL;
@@ -445,9 +456,14 @@ reeve_server_listen (ReeveServer *self,
 }
 
 void
-reeve_server_add_fd_client (ReeveServer *self, int fd, ReeveServiceFlags flags)
+reeve_server_add_fd_client (ReeveServer *self,
+                            int fd,
+                            const ReeveServiceOptions *options)
 {
-  add_client (self, reeve_stream_new_for_fd (fd), flags);
+  static const ReeveServiceOptions defaults = { 0 };
+
+  add_client (self, reeve_stream_new_for_fd (fd),
+              options == NULL ? &defaults : options);
 }
 
 void

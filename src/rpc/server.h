@@ -35,6 +35,13 @@ typedef enum {
   REEVE_SERVICE_READ_ONLY = 1 << 0, /* its clients are read-only */
 } ReeveServiceFlags;
 
+/* What is special about a service; zeros are the defaults in brackets. */
+typedef struct {
+  mode_t mode; /* permissions of a unix socket [0600] */
+  ReeveServiceFlags flags;
+  ReeveAuth auth; /* what its clients have to do before they can call */
+} ReeveServiceOptions;
+
 /* @limits is copied; (nullable) for the defaults. Thread: owner. */
 ReeveServer *reeve_server_new (const char *name,
                                ReeveLoop *loop,
@@ -65,7 +72,7 @@ const ReeveProgram *const *reeve_server_get_programs (ReeveServer *self);
 /**
  * reeve_server_listen:
  * @name: of a passive stream, see rpc/stream.h
- * @mode: permissions of a unix socket
+ * @options: (nullable): copied
  *
  * Thread: loop, or owner before the loop runs.
  * Errors: as of reeve_pstream_open().
@@ -74,18 +81,19 @@ const ReeveProgram *const *reeve_server_get_programs (ReeveServer *self);
  */
 const char *reeve_server_listen (ReeveServer *self,
                                  const char *name,
-                                 mode_t mode,
-                                 ReeveServiceFlags flags,
+                                 const ReeveServiceOptions *options,
                                  GError **error);
 
 /**
  * reeve_server_add_fd_client:
  * @fd: (transfer full): a connected socket, e.g. one end of a socketpair()
+ * @options: (nullable): copied
  *
  * Thread: loop, or owner before the loop runs.
  */
-void
-reeve_server_add_fd_client (ReeveServer *self, int fd, ReeveServiceFlags flags);
+void reeve_server_add_fd_client (ReeveServer *self,
+                                 int fd,
+                                 const ReeveServiceOptions *options);
 
 /**
  * reeve_server_stop:

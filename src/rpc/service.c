@@ -12,9 +12,9 @@
 #define PAUSE_MS 100
 
 struct _ReeveService {
-  ReeveLoop *loop;         /* (owned) */
-  ReevePStream *pstream;   /* (owned) */
-  ReeveServiceFlags flags; /* immutable */
+  ReeveLoop *loop;             /* (owned) */
+  ReevePStream *pstream;       /* (owned) */
+  ReeveServiceOptions options; /* immutable */
   ReeveServiceFunc func;
   gpointer data;
   int watch;
@@ -71,7 +71,7 @@ accept_some (ReeveLoop *loop,
 ReeveService *
 reeve_service_new (ReeveLoop *loop,
                    ReevePStream *pstream,
-                   ReeveServiceFlags flags,
+                   const ReeveServiceOptions *options,
                    ReeveServiceFunc func,
                    gpointer data)
 {
@@ -79,7 +79,7 @@ reeve_service_new (ReeveLoop *loop,
 
   self->loop = reeve_loop_ref (loop);
   self->pstream = pstream;
-  self->flags = flags;
+  self->options = *options;
   self->func = func;
   self->data = data;
   self->pause = reeve_loop_add_timeout (loop, -1, go_on, self, NULL);
@@ -110,8 +110,8 @@ reeve_service_get_name (ReeveService *self)
   return reeve_pstream_get_name (self->pstream);
 }
 
-ReeveServiceFlags
-reeve_service_get_flags (ReeveService *self)
+const ReeveServiceOptions *
+reeve_service_get_options (ReeveService *self)
 {
-  return self->flags;
+  return &self->options;
 }

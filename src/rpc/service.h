@@ -24,7 +24,7 @@ typedef void (*ReeveServiceFunc) (ReeveService *service,
 /* @pstream: (transfer full). (nullable): NULL with errno set. */
 ReeveService *reeve_service_new (ReeveLoop *loop,
                                  ReevePStream *pstream,
-                                 ReeveServiceFlags flags,
+                                 const ReeveServiceOptions *options,
                                  ReeveServiceFunc func,
                                  gpointer data);
 /* Thread: loop, or owner when the loop does not run. */
@@ -32,6 +32,7 @@ void reeve_service_free (ReeveService *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveService, reeve_service_free)
 
 const char *reeve_service_get_name (ReeveService *self);
-ReeveServiceFlags reeve_service_get_flags (ReeveService *self);
+/* (transfer none) */
+const ReeveServiceOptions *reeve_service_get_options (ReeveService *self);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "rpc/stream.h"
+#include "rpc/stream-layer.h"
 
 #include "event/fd.h"
 #include "event/intl.h"
@@ -16,8 +16,10 @@
 #include <sys/socket.h>
 
 struct _ReeveStream {
-  int fd;           /* (owned) */
-  gboolean is_unix; /* may carry file descriptors */
+  int fd;                              /* (owned) */
+  gboolean is_unix;                    /* may carry file descriptors */
+  const ReeveStreamLayer *layer_class; /* (nullable) */
+  gpointer layer;                      /* (owned) */
 };
 
 ReeveStream *
@@ -45,6 +47,8 @@ reeve_stream_free (ReeveStream *self)
   if (self == NULL)
     return;
 
+  if (self->layer_class != NULL)
+    self->layer_class->free (self->layer);
   reeve_fd_clear (&self->fd);
   g_free (self);
 }
@@ -284,6 +288,8 @@ reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
   gssize n_read;
 
+  if (self->layer_class != NULL)
+    return self->layer_class->recv (self->layer, self->fd, data, size);
   if (!self->is_unix)
     return recv (self->fd, data, size, MSG_DONTWAIT);
 
@@ -303,5 +309,41 @@ reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
     .msg_iovlen = (size_t) n_iov,
   };
 
+  if (self->layer_class != NULL)
+    return self->layer_class->sendv (self->layer, self->fd, iov, n_iov);
   return sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* -------------------------------------------------------------- layers --- */
+
+void
+reeve_stream_set_layer (ReeveStream *self,
+                        const ReeveStreamLayer *layer_class,
+                        gpointer layer)
+{
+  g_return_if_fail (self->layer_class == NULL);
+
+  self->layer_class = layer_class;
+  self->layer = layer;
+}
+
+gboolean
+reeve_stream_has_input (ReeveStream *self)
+{
+  return self->layer_class != NULL &&
+         self->layer_class->has_input (self->layer);
+}
+
+gboolean
+reeve_stream_has_output (ReeveStream *self)
+{
+  return self->layer_class != NULL &&
+         self->layer_class->has_output (self->layer);
+}
+
+gboolean
+reeve_stream_flush (ReeveStream *self)
+{
+  return self->layer_class == NULL ||
+         self->layer_class->flush (self->layer, self->fd);
 }

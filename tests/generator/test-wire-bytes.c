@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "protocol/auth.h"
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
 #include "rpc/wire-json.h"
@@ -59,7 +60,7 @@ static const BytesCase bytes_cases[] = {
     "{\"dom\": " OFF "}", OFF_HEX },
   { "connect_supports_feature", &remote_program, 60, FALSE, "{\"feature\": 14}",
     "0000000e" },
-  { "auth_list", &remote_program, 66, TRUE, "{\"types\": [0]}",
+  { "auth_list", &auth_program, 66, TRUE, "{\"types\": [0]}",
     "00000001 00000000" },
   { "connect_list_all_domains", &remote_program, 273, FALSE,
     "{\"need_results\": 1, \"flags\": 3}", "00000001 00000003" },
@@ -140,7 +141,9 @@ test_numbers (void)
   g_assert_cmphex (remote_program.number, ==, 0x20008086);
   g_assert_cmphex (qemu_program.number, ==, 0x20008087);
   g_assert_cmpuint (remote_program.version, ==, 1);
-  g_assert_cmpuint (remote_program.n_procedures, ==, 443);
+  g_assert_cmphex (auth_program.number, ==, remote_program.number);
+  g_assert_cmpuint (auth_program.n_procedures + remote_program.n_procedures, ==,
+                    443);
 }
 
 int

@@ -94,7 +94,7 @@ set_up (Fixture *self, gconstpointer data)
   self->loop = reeve_loop_new (NULL);
   self->server = reeve_server_new ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
-  reeve_server_add_fd_client (self->server, ends[1], REEVE_SERVICE_DEFAULT);
+  reeve_server_add_fd_client (self->server, ends[1], NULL);
   start_loop (self);
 }
 
