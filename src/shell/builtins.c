@@ -71,6 +71,9 @@ describe_command (const ReeveCommand *command)
     JsonObject *row = json_object_new ();
 
     json_object_set_string_member (row, "option", option->name);
+    if (option->kind != REEVE_OPTION_FLAG)
+      json_object_set_string_member (row, "value",
+                                     get_placeholder (option->kind) + 1);
     json_object_set_boolean_member (row, "required", option->is_required);
     json_object_set_string_member (row, "help", option->help);
     json_array_add_object_element (options, row);
@@ -88,8 +91,11 @@ list_commands (void)
     const ReeveCommandGroup *group = reeve_command_groups[g];
 
     for (size_t i = 0; i < group->n_commands; i++) {
-      JsonObject *row = json_object_new ();
+      JsonObject *row;
 
+      if (group->commands[i].is_hidden)
+        continue;
+      row = json_object_new ();
       json_object_set_string_member (row, "command", group->commands[i].name);
       json_object_set_string_member (row, "summary",
                                      group->commands[i].summary);
