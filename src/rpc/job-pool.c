@@ -56,24 +56,42 @@ start_thread (ReeveJobPool *self, void *(*run) (void *) )
   return failure == 0;
 }
 
-/* Makes more workers when too few wait. A thread that cannot be made is no
- * error: those that are there do the work. */
-static void
-grow_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
+/* Makes up to @n_more workers; returns whether it made one. A thread that
+ * cannot be made is no error: those that are there do the work. */
+static gboolean
+add_ordinary_locked (ReeveJobPool *self, unsigned n_more)
+    REEVE_REQUIRES (self->lock)
 {
   Crew *crew = &self->ordinary_crew;
+  unsigned n_made = 0;
 
-  if (crew->n_waiting >= self->size.lo_water || self->is_stopping)
-    return;
-
-  for (unsigned i = 0;
-       i < self->size.increment && crew->n_threads < self->size.maximum; i++) {
-    if (!start_thread (self, run_ordinary))
-      return;
+  while (n_made < n_more && crew->n_threads < self->size.maximum &&
+         start_thread (self, run_ordinary)) {
+    n_made++;
     crew->n_threads++;
     /* It will wait, or take work that would have woken another one. */
     crew->n_waiting++;
   }
+
+  return n_made > 0;
+}
+
+/* Makes more workers when too few wait. */
+static gboolean
+grow_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
+{
+  return !self->is_stopping &&
+         self->ordinary_crew.n_waiting < self->size.lo_water &&
+         add_ordinary_locked (self, self->size.increment);
+}
+
+static void
+wake_locked (Crew *crew)
+{
+  if (crew->n_woken > 0)
+    return;
+  crew->n_woken++;
+  reeve_cond_signal (&crew->work);
 }
 
 static void
@@ -82,16 +100,18 @@ wake_one_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
   Crew *ordinary = &self->ordinary_crew;
   Crew *priority = &self->priority_crew;
 
-  if (ordinary->n_woken > 0)
-    return;
-  if (ordinary->n_waiting > 0) {
-    ordinary->n_woken++;
-    reeve_cond_signal (&ordinary->work);
-  } else if (self->priority.length > 0 && priority->n_woken == 0 &&
-             priority->n_waiting > 0) {
-    priority->n_woken++;
-    reeve_cond_signal (&priority->work);
-  }
+  if (ordinary->n_waiting > 0)
+    wake_locked (ordinary);
+  else if (self->priority.length > 0 && priority->n_waiting > 0)
+    wake_locked (priority);
+  else if (self->size.lo_water == 0 && add_ordinary_locked (self, 1))
+    wake_locked (ordinary); /* nobody was to wait for it */
+}
+
+static gboolean
+has_work_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
+{
+  return self->normal.length > 0 || self->priority.length > 0;
 }
 
 static void
@@ -121,7 +141,7 @@ take_locked (ReeveJobPool *self, gboolean is_ordinary, Batch *batch)
 static void
 run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
 {
-  if (self->normal.length > 0 || self->priority.length > 0)
+  if (has_work_locked (self))
     wake_one_locked (self);
 
   pthread_mutex_unlock (&self->lock.impl);
@@ -141,10 +161,13 @@ arrive_locked (Crew *crew)
     crew->n_woken--;
 }
 
+/* A thread ends; it may have been woken for work that it leaves to others. */
 static void
-end_thread_locked (ReeveJobPool *self, Crew *crew)
+end_thread_locked (ReeveJobPool *self, Crew *crew) REEVE_REQUIRES (self->lock)
 {
   crew->n_threads--;
+  if (has_work_locked (self))
+    wake_one_locked (self);
   reeve_cond_signal (&self->ended);
 }
 
@@ -156,8 +179,8 @@ run_ordinary (void *data) REEVE_UNCHECKED
   Batch batch;
 
   pthread_mutex_lock (&self->lock.impl);
-  arrive_locked (crew); /* grow_locked() counted us as waiting */
-  for (;;) {
+  arrive_locked (crew); /* whoever made us counted us as waiting */
+  while (crew->n_threads <= self->size.maximum) {
     take_locked (self, TRUE, &batch);
     if (batch.n_jobs > 0) {
       grow_locked (self);
@@ -183,13 +206,13 @@ run_priority (void *data) REEVE_UNCHECKED
   Batch batch;
 
   pthread_mutex_lock (&self->lock.impl);
-  for (;;) {
+  while (crew->n_threads <= self->size.n_priority) {
     take_locked (self, FALSE, &batch);
     if (batch.n_jobs > 0) {
       run_batch_locked (self, &batch);
       continue;
     }
-    if (self->is_stopping || crew->n_threads > self->size.n_priority)
+    if (self->is_stopping)
       break;
     crew->n_waiting++;
     reeve_cond_wait (&crew->work, &self->lock);
@@ -211,12 +234,8 @@ add_priority_threads_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 static void
 add_ordinary_threads_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 {
-  unsigned n_threads;
-
-  do {
-    n_threads = self->ordinary_crew.n_threads;
-    grow_locked (self);
-  } while (self->ordinary_crew.n_threads > n_threads);
+  while (grow_locked (self))
+    ;
 }
 
 ReeveJobPool *
@@ -288,13 +307,19 @@ reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
   wake_one_locked (self);
 }
 
-gboolean
-reeve_job_pool_resize (ReeveJobPool *self,
-                       const ReeveJobPoolSize *size,
-                       GError **error)
+static gboolean
+check_size (const ReeveJobPoolSize *size, GError **error)
 {
-  if (size->lo_water < 1 || size->lo_water > size->hi_water ||
-      size->hi_water > size->maximum || size->increment < 1) {
+  if (size->maximum > REEVE_JOB_POOL_MAX_WORKERS ||
+      size->n_priority > REEVE_JOB_POOL_MAX_PRIORITY) {
+    g_set_error (
+        error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+        _ ("A pool has at most %1$d workers and %2$d priority workers"),
+        REEVE_JOB_POOL_MAX_WORKERS, REEVE_JOB_POOL_MAX_PRIORITY);
+    return FALSE;
+  }
+  if (size->lo_water > size->hi_water || size->hi_water > size->maximum ||
+      size->maximum < 1 || size->increment < 1) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                  _ ("A pool with %1$u to %2$u waiting workers of at most %3$u, "
                     "in steps of %4$u, makes no sense"),
@@ -303,11 +328,24 @@ reeve_job_pool_resize (ReeveJobPool *self,
     return FALSE;
   }
 
+  return TRUE;
+}
+
+gboolean
+reeve_job_pool_resize (ReeveJobPool *self,
+                       const ReeveJobPoolSize *size,
+                       GError **error)
+{
+  if (!check_size (size, error))
+    return FALSE;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->size = *size;
   add_ordinary_threads_locked (self);
   add_priority_threads_locked (self);
+  if (has_work_locked (self))
+    wake_one_locked (self);
   /* Those that are too many see it when they wake. */
   reeve_cond_broadcast (&self->ordinary_crew.work);
   reeve_cond_broadcast (&self->priority_crew.work);

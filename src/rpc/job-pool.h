@@ -11,9 +11,10 @@ G_BEGIN_DECLS
  *
  * Worker threads that run jobs. The numbers are those of a QNX thread pool:
  * `lo_water` threads always wait; when fewer wait, `increment` more are made,
- * up to `maximum`; a thread that would wait while `hi_water` do ends. Priority
- * workers are a second, fixed set that takes priority jobs alone, so that
- * those are served while every ordinary worker is busy.
+ * up to `maximum`; a thread that would wait while `hi_water` do ends. With a
+ * `lo_water` of 0 a thread is made when there is work for it. Priority workers
+ * are a second, fixed set that takes priority jobs alone, so that those are
+ * served while every ordinary worker is busy.
  *
  * A push takes the lock once and wakes at most one worker; a worker that takes
  * work wakes the next one only if work is left.
@@ -44,6 +45,10 @@ struct _ReeveJob {
 
 /* The most jobs that a worker takes at once. */
 #define REEVE_JOB_BATCH 16
+
+/* The largest pool that reeve_job_pool_resize() makes. */
+#define REEVE_JOB_POOL_MAX_WORKERS 1024
+#define REEVE_JOB_POOL_MAX_PRIORITY 64
 
 /**
  * ReeveJobFunc:
@@ -84,8 +89,13 @@ void reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs);
 /**
  * reeve_job_pool_resize:
  *
- * Errors: %REEVE_ERROR_INVALID_ARG unless 1 <= lo_water <= hi_water <=
- * maximum and increment >= 1.
+ * Threads that are missing are made at once; those that are too many end as
+ * soon as they are done with what they run. Nothing that is queued is lost.
+ *
+ * Thread: any.
+ * Errors: %REEVE_ERROR_INVALID_ARG unless lo_water <= hi_water <= maximum,
+ * 1 <= maximum <= %REEVE_JOB_POOL_MAX_WORKERS, increment >= 1 and n_priority
+ * <= %REEVE_JOB_POOL_MAX_PRIORITY.
  */
 gboolean reeve_job_pool_resize (ReeveJobPool *self,
                                 const ReeveJobPoolSize *size,
