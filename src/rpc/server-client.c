@@ -124,6 +124,12 @@ reeve_server_client_get_id (ReeveServerClient *self)
   return self->id;
 }
 
+const uint64_t *
+reeve_server_client_get_key (ReeveServerClient *self)
+{
+  return &self->id;
+}
+
 gint64
 reeve_server_client_get_connect_time (ReeveServerClient *self)
 {

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* What one read takes at most, for all clients that have nothing kept. */
 #define SCRATCH_SIZE 65536
@@ -62,8 +64,7 @@ struct _ReeveServer {
   atomic_ullong n_events_dropped;
 
   ReeveMutex lock;
-  GHashTable *clients REEVE_GUARDED; /* (element-type ReeveServerClient)
-                                        (owned), a set */
+  GHashTable *clients REEVE_GUARDED; /* id -> ReeveServerClient (owned) */
 };
 
 /* -------------------------------------------------------------- limits --- */
@@ -203,7 +204,8 @@ remember (ReeveServer *self, ReeveServerClient *client)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  g_hash_table_add (self->clients, client);
+  g_hash_table_insert (self->clients,
+                       (gpointer) reeve_server_client_get_key (client), client);
 }
 
 static void
@@ -233,10 +235,36 @@ add_client (ReeveServer *self,
                                            options));
 }
 
+/* Whether the peer may do as our own user does; errs on the safe side. */
+static gboolean
+is_owner (ReeveStream *stream)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+
+  return getsockopt (reeve_stream_get_fd (stream), SOL_SOCKET, SO_PEERCRED,
+                     &peer, &size) == 0 &&
+         (peer.uid == 0 || peer.uid == geteuid ());
+}
+
+static void
+refuse_stranger (ReeveServer *self, ReeveService *service, ReeveStream *stream)
+{
+  g_warning (_ ("%s: refused a client that is neither root nor our own user"),
+             reeve_service_get_name (service));
+  atomic_fetch_add (&self->n_refused, 1);
+  reeve_stream_free (stream);
+}
+
 static void
 take_stream (ReeveService *service, ReeveStream *stream, gpointer data)
 {
-  add_client (data, stream, reeve_service_get_options (service));
+  const ReeveServiceOptions *options = reeve_service_get_options (service);
+
+  if ((options->flags & REEVE_SERVICE_OWNER_ONLY) != 0 && !is_owner (stream))
+    refuse_stranger (data, service, stream);
+  else
+    add_client (data, stream, options);
 }
 
 static gboolean
@@ -244,7 +272,8 @@ steal_client (ReeveServer *self, ReeveServerClient *client)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return g_hash_table_steal (self->clients, client);
+  return g_hash_table_steal (self->clients,
+                             reeve_server_client_get_key (client));
 }
 
 void
@@ -266,7 +295,7 @@ get_clients (ReeveServer *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   g_hash_table_iter_init (&iter, self->clients);
-  while (g_hash_table_iter_next (&iter, &client, NULL))
+  while (g_hash_table_iter_next (&iter, NULL, &client))
     g_ptr_array_add (clients, reeve_server_client_ref (client));
   return clients;
 }
@@ -280,6 +309,17 @@ reeve_server_foreach_client (ReeveServer *self,
 
   for (unsigned i = 0; i < clients->len; i++)
     func (clients->pdata[i], data);
+}
+
+ReeveServerClient *
+reeve_server_find_client (ReeveServer *self, uint64_t id)
+{
+  ReeveServerClient *client;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  client = g_hash_table_lookup (self->clients, &id);
+  return client == NULL ? NULL : reeve_server_client_ref (client);
 }
 
 /* ----------------------------------------------------------- deadlines --- */
@@ -357,7 +397,7 @@ reeve_server_new (const char *name,
       g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_service_free);
   self->scratch = g_malloc (SCRATCH_SIZE);
   reeve_mutex_init (&self->lock);
-  self->clients = g_hash_table_new (NULL, NULL);
+  self->clients = g_hash_table_new (g_int64_hash, g_int64_equal);
   self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
   self->watched = g_ptr_array_new_with_free_func (
       (GDestroyNotify) reeve_server_client_unref);

@@ -32,7 +32,9 @@ typedef struct {
 
 typedef enum {
   REEVE_SERVICE_DEFAULT = 0,
-  REEVE_SERVICE_READ_ONLY = 1 << 0, /* its clients are read-only */
+  REEVE_SERVICE_READ_ONLY = 1 << 0,  /* its clients are read-only */
+  REEVE_SERVICE_OWNER_ONLY = 1 << 1, /* of a unix socket: refuses peers that
+                                        are neither root nor our own user */
 } ReeveServiceFlags;
 
 /* What is special about a service; zeros are the defaults in brackets. */
@@ -107,7 +109,7 @@ void reeve_server_stop (ReeveServer *self);
 typedef struct {
   unsigned n_clients;
   guint64 n_accepted; /* since the start */
-  guint64 n_refused;  /* over max_clients */
+  guint64 n_refused;  /* over max_clients, or not our own user */
   guint64 n_calls;
   guint64 n_failed;
   guint64 n_events;
@@ -123,5 +125,8 @@ typedef void (*ReeveServerClientFunc) (ReeveServerClient *client,
 void reeve_server_foreach_client (ReeveServer *self,
                                   ReeveServerClientFunc func,
                                   gpointer data);
+
+/* (transfer full) (nullable): by reeve_server_client_get_id(). Thread: any. */
+ReeveServerClient *reeve_server_find_client (ReeveServer *self, uint64_t id);
 
 G_END_DECLS
