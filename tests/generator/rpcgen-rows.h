@@ -15,6 +15,7 @@ typedef struct {
   xdrproc_t rpcgen_code;
 } RpcgenRow;
 
+extern const RpcgenRow admin_rpcgen_rows[];
 extern const RpcgenRow auth_rpcgen_rows[];
 extern const RpcgenRow message_rpcgen_rows[];
 extern const RpcgenRow qemu_rpcgen_rows[];
