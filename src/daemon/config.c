@@ -5,6 +5,8 @@
 #include "daemon/log.h"
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/message.h"
+#include "rpc/server-limits.h"
 #include "rpc/socket-name.h"
 
 #include <stddef.h>
@@ -14,6 +16,7 @@ typedef enum {
   KIND_UNSIGNED,
   KIND_SIZE,
   KIND_SECONDS,
+  KIND_INTERVAL, /* seconds; 0 is never */
   KIND_NAMES,
   KIND_LEVEL
 } KeyKind;
@@ -31,15 +34,28 @@ typedef struct {
 
 static const Key keys[] = {
   { "server", "max_clients", KIND_UNSIGNED, LIMIT (max_clients), 1, 1000000 },
+  { "server", "max_unauth_clients", KIND_UNSIGNED, LIMIT (max_unauth_clients),
+    1, 1000000 },
+  { "server", "auth_timeout", KIND_SECONDS, LIMIT (auth_timeout_ms), 1, 86400 },
+  { "server", "max_accepts_per_second", KIND_UNSIGNED,
+    LIMIT (max_accepts_per_second), 0, 1000000 },
   { "server", "max_client_calls", KIND_UNSIGNED, LIMIT (max_client_calls), 1,
     65536 },
   { "server", "max_client_reply_bytes", KIND_SIZE,
     LIMIT (max_client_reply_bytes), 65536, UINT32_MAX },
   { "server", "max_client_event_bytes", KIND_SIZE,
     LIMIT (max_client_event_bytes), 4096, UINT32_MAX },
+  { "server", "max_client_stream_bytes", KIND_SIZE,
+    LIMIT (max_client_stream_bytes), 262144, UINT32_MAX },
   { "server", "max_message_bytes", KIND_SIZE, LIMIT (max_message_bytes), 65536,
-    33554436 },
+    REEVE_MESSAGE_MAX },
+  { "server", "max_unauth_message_bytes", KIND_SIZE,
+    LIMIT (max_unauth_message_bytes), 4096, REEVE_MESSAGE_MAX },
   { "server", "call_timeout", KIND_SECONDS, LIMIT (call_timeout_ms), 1, 86400 },
+  { "server", "keepalive_interval", KIND_INTERVAL, LIMIT (keepalive_interval_s),
+    0, 86400 },
+  { "server", "keepalive_count", KIND_UNSIGNED, LIMIT (keepalive_count), 1,
+    1000 },
   { "server", "min_workers", KIND_UNSIGNED, LIMIT (workers.lo_water), 1,
     REEVE_JOB_POOL_MAX_WORKERS },
   { "server", "idle_workers", KIND_UNSIGNED, LIMIT (workers.hi_water), 1,
@@ -74,6 +90,8 @@ set_number (const Key *key, const char *text, void *field, GError **error)
 
   if (key->kind == KIND_SIZE)
     *(size_t *) field = value;
+  else if (key->kind == KIND_INTERVAL)
+    *(int *) field = value == 0 ? -1 : (int) value;
   else
     *(unsigned *) field = key->kind == KIND_SECONDS ? value * 1000 : value;
   return TRUE;
@@ -227,6 +245,19 @@ check_workers (const ReeveJobPoolSize *size, const char *path, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_unauth (const ReeveServerLimits *limits, const char *path, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (reeve_server_limits_check (limits, &why))
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+               "%s: [server] max_unauth_clients: %s", path, why->message);
+  return FALSE;
+}
+
 ReeveDaemonConfig *
 reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
 {
@@ -235,7 +266,8 @@ reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
   self->log_level = G_LOG_LEVEL_MESSAGE;
   if (!take_file (self, path, warnings, error) ||
       !take_drop_ins (self, path, warnings, error) ||
-      !check_workers (&self->limits.workers, path, error))
+      !check_workers (&self->limits.workers, path, error) ||
+      !check_unauth (&self->limits, path, error))
     return NULL;
 
   return g_steal_pointer (&self);

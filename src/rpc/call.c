@@ -28,8 +28,7 @@ reeve_call_new (ReeveServerClient *client,
   self->header = *header;
   self->start_us = g_get_monotonic_time ();
   self->deadline_us =
-      self->start_us +
-      (gint64) reeve_server_get_limits (server)->call_timeout_ms * 1000;
+      self->start_us + (gint64) REEVE_LIMIT (server, call_timeout_ms) * 1000;
   self->link.data = self;
   self->payload_size = (uint32_t) payload_size;
   if (payload_size > 0)

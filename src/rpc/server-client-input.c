@@ -18,11 +18,20 @@
 static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  const ReeveServerLimits *limits = reeve_server_get_limits (self->server);
-
   return self->stream != NULL &&
-         self->calls.length < limits->max_client_calls &&
-         self->replies.n_bytes < limits->max_client_reply_bytes;
+         self->calls.length < REEVE_LIMIT (self->server, max_client_calls) &&
+         self->replies.n_bytes <
+             REEVE_LIMIT (self->server, max_client_reply_bytes);
+}
+
+static size_t
+get_max_message (ReeveServerClient *self)
+{
+  size_t limit = REEVE_LIMIT (self->server, max_message_bytes);
+
+  if (atomic_load_explicit (&self->is_authenticated, memory_order_relaxed))
+    return limit;
+  return MIN (limit, REEVE_LIMIT (self->server, max_unauth_message_bytes));
 }
 
 /* What one read leads to. */
@@ -148,8 +157,7 @@ measure_frame (ReeveServerClient *self,
     return 0;
 
   length = reeve_length_decode (data);
-  if (length < REEVE_PAYLOAD_OFFSET ||
-      length > reeve_server_get_limits (self->server)->max_message_bytes) {
+  if (length < REEVE_PAYLOAD_OFFSET || length > get_max_message (self)) {
     if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
         memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
       g_message (_ ("Client %" PRIu64 " speaks HTTP"), self->id);
@@ -204,12 +212,15 @@ take_frame (ReeveServerClient *self,
 static unsigned
 get_room (ReeveServerClient *self)
 {
+  unsigned limit;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (!has_room_locked (self))
     return 0;
-  return reeve_server_get_limits (self->server)->max_client_calls -
-         self->calls.length;
+  /* It may have been lowered since. */
+  limit = REEVE_LIMIT (self->server, max_client_calls);
+  return limit - MIN (limit, self->calls.length);
 }
 
 /* Returns whether the loop is to look for replies that are held, from now on.
@@ -347,8 +358,7 @@ take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
 static void
 grow_input (ReeveServerClient *self)
 {
-  size_t limit = reeve_server_get_limits (self->server)->max_message_bytes +
-                 REEVE_MESSAGE_MAX_FDS;
+  size_t limit = get_max_message (self) + REEVE_MESSAGE_MAX_FDS;
   size_t wanted = MIN (MAX (2 * self->input_size, INPUT_SIZE), limit);
 
   if (self->input_capacity < wanted) {

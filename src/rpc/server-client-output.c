@@ -265,7 +265,7 @@ reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame)
 static gboolean
 queue_event (ReeveServerClient *self, GBytes *frame)
 {
-  size_t limit = reeve_server_get_limits (self->server)->max_client_event_bytes;
+  size_t limit = REEVE_LIMIT (self->server, max_client_event_bytes);
 
   REEVE_LOCK_SCOPE (&self->lock);
 

@@ -33,6 +33,8 @@ struct _ReeveServerClient {
   atomic_bool is_authenticated;
   char *sasl_name; /* (owned) (nullable): before is_authenticated */
 
+  GList unauth_link; /* of the server's list, under its lock */
+
   /* Of the loop's thread: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;

@@ -75,6 +75,9 @@ reeve_server_client_new (ReeveServer *server,
   self->held = g_byte_array_new ();
   self->attached = g_hash_table_new_full (NULL, NULL, NULL, attached_free);
   read_peer (self, reeve_stream_get_fd (stream));
+  self->unauth_link.data = self;
+  if (options->auth != REEVE_AUTH_NONE)
+    reeve_server_add_unauth (server, &self->unauth_link);
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -174,6 +177,7 @@ reeve_server_client_set_authenticated (ReeveServerClient *self,
 
   self->sasl_name = g_strdup (sasl_name);
   atomic_store (&self->is_authenticated, TRUE);
+  reeve_server_remove_unauth (self->server, &self->unauth_link);
 }
 
 const char *
@@ -406,6 +410,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   for (unsigned i = 0; self->fds != NULL && i < self->fds->len; i++)
     close (g_array_index (self->fds, int, i));
   g_clear_pointer (&self->fds, g_array_unref);
+  reeve_server_remove_unauth (self->server, &self->unauth_link);
   reeve_server_forget (self->server, self);
   reeve_server_client_unref (self);
 }

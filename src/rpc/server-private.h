@@ -8,6 +8,7 @@
 #include "event/thread.h"
 #include "rpc/call.h"
 #include "rpc/message.h"
+#include "rpc/server-limits.h"
 #include "rpc/server.h"
 #include "rpc/stream.h"
 
@@ -145,10 +146,13 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,
                                          GError **error);
-const ReeveServerLimits *reeve_server_get_limits (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* Flushes the client until it holds nothing. Thread: loop. */
 void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
+/* The list of clients that did not authenticate yet; a link that is not in it
+ * is removed without effect. Thread: any. */
+void reeve_server_add_unauth (ReeveServer *self, GList *link);
+void reeve_server_remove_unauth (ReeveServer *self, GList *link);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */

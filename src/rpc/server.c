@@ -22,26 +22,13 @@
 /* Permissions of a unix socket. */
 #define DEFAULT_MODE 0600
 
-static const ReeveServerLimits default_limits = {
-  .max_clients = 5000,
-  .max_client_calls = 64,
-  .max_client_reply_bytes = 8 * 1024 * 1024,
-  .max_client_event_bytes = 1024 * 1024,
-  .max_message_bytes = REEVE_MESSAGE_MAX,
-  .call_timeout_ms = 30000,
-  .workers = { .lo_water = 2,
-               .hi_water = 10,
-               .increment = 1,
-               .maximum = 20,
-               .n_priority = 2 },
-};
-
 struct _ReeveServer {
   ReeveRefs refs;
-  char *name;               /* immutable */
-  ReeveLoop *loop;          /* (owned) */
-  ReeveServerLimits limits; /* immutable */
-  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
+  char *name;             /* immutable */
+  ReeveLoop *loop;        /* (owned) */
+  ReeveLiveLimits limits; /* atomic */
+  ReeveMutex limits_lock; /* held while they are changed */
+  ReeveJobPool *pool;     /* (owned); NULL once it is stopped */
 
   /* Immutable once there are listeners. */
   GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
@@ -65,36 +52,42 @@ struct _ReeveServer {
 
   ReeveMutex lock;
   GHashTable *clients REEVE_GUARDED; /* id -> ReeveServerClient (owned) */
+  GQueue unauth REEVE_GUARDED; /* (element-type ReeveServerClient): those that
+                                  did not authenticate yet, oldest first */
 };
 
 /* -------------------------------------------------------------- limits --- */
 
-#define TAKE_DEFAULT(limits, member)                                           \
-  if ((limits)->member == 0)                                                   \
-  (limits)->member = default_limits.member
-
-static void
-fill_limits (ReeveServerLimits *limits)
+const ReeveLiveLimits *
+reeve_server_get_live_limits (ReeveServer *self)
 {
-  ReeveJobPoolSize *workers = &limits->workers;
+  return &self->limits;
+}
 
-  TAKE_DEFAULT (limits, max_clients);
-  TAKE_DEFAULT (limits, max_client_calls);
-  TAKE_DEFAULT (limits, max_client_reply_bytes);
-  TAKE_DEFAULT (limits, max_client_event_bytes);
-  TAKE_DEFAULT (limits, max_message_bytes);
-  TAKE_DEFAULT (limits, call_timeout_ms);
-  TAKE_DEFAULT (limits, workers.increment);
-  TAKE_DEFAULT (limits, workers.maximum);
-  TAKE_DEFAULT (limits, workers.n_priority);
-  /* A low maximum that was chosen is not raised by a default. */
-  if (workers->hi_water == 0)
-    workers->hi_water = MIN (default_limits.workers.hi_water, workers->maximum);
-  if (workers->lo_water == 0)
-    workers->lo_water =
-        MIN (default_limits.workers.lo_water, workers->hi_water);
-  workers->hi_water = MAX (workers->hi_water, workers->lo_water);
-  workers->maximum = MAX (workers->maximum, workers->hi_water);
+void
+reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits)
+{
+  reeve_live_limits_load (&self->limits, limits);
+  reeve_job_pool_get_size (self->pool, &limits->workers);
+}
+
+gboolean
+reeve_server_set_limits (ReeveServer *self,
+                         const ReeveServerLimits *limits,
+                         GError **error)
+{
+  ReeveServerLimits filled = *limits;
+
+  if (!reeve_server_limits_check (limits, error))
+    return FALSE;
+  reeve_server_limits_fill (&filled);
+
+  REEVE_LOCK_SCOPE (&self->limits_lock);
+
+  if (!reeve_job_pool_resize (self->pool, &filled.workers, error))
+    return FALSE;
+  reeve_live_limits_store (&self->limits, &filled);
+  return TRUE;
 }
 
 /* ------------------------------------------------------------ programs --- */
@@ -213,7 +206,7 @@ refuse_client (ReeveServer *self, ReeveStream *stream)
 {
   if (!self->is_full)
     g_warning (_ ("%1$s: there are %2$u clients already; more are refused"),
-               self->name, self->limits.max_clients);
+               self->name, REEVE_LIMIT (self, max_clients));
   self->is_full = TRUE;
   atomic_fetch_add (&self->n_refused, 1);
   reeve_stream_free (stream);
@@ -224,7 +217,7 @@ add_client (ReeveServer *self,
             ReeveStream *stream,
             const ReeveServiceOptions *options)
 {
-  if (count_clients (self) >= self->limits.max_clients) {
+  if (count_clients (self) >= REEVE_LIMIT (self, max_clients)) {
     refuse_client (self, stream);
     return;
   }
@@ -265,6 +258,31 @@ take_stream (ReeveService *service, ReeveStream *stream, gpointer data)
     refuse_stranger (data, service, stream);
   else
     add_client (data, stream, options);
+}
+
+void
+reeve_server_add_unauth (ReeveServer *self, GList *link)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_queue_push_tail_link (&self->unauth, link);
+}
+
+void
+reeve_server_remove_unauth (ReeveServer *self, GList *link)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (link->prev != NULL || self->unauth.head == link)
+    g_queue_unlink (&self->unauth, link);
+}
+
+static unsigned
+count_unauth (ReeveServer *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->unauth.length;
 }
 
 static gboolean
@@ -383,13 +401,20 @@ reeve_server_new (const char *name,
                   const ReeveServerLimits *limits) REEVE_UNCHECKED
 {
   ReeveServer *self = g_new0 (ReeveServer, 1);
+  ReeveServerLimits filled = { 0 };
 
   reeve_refs_init (&self->refs);
   self->name = g_strdup (name);
   self->loop = reeve_loop_ref (loop);
   if (limits != NULL)
-    self->limits = *limits;
-  fill_limits (&self->limits);
+    filled = *limits;
+  reeve_server_limits_fill (&filled);
+  filled.workers.hi_water =
+      MAX (filled.workers.hi_water, filled.workers.lo_water);
+  filled.workers.maximum =
+      MAX (filled.workers.maximum, filled.workers.hi_water);
+  reeve_live_limits_store (&self->limits, &filled);
+  reeve_mutex_init (&self->limits_lock);
   self->programs = g_ptr_array_new_with_free_func (program_free);
   self->tables = g_ptr_array_new ();
   g_ptr_array_add (self->tables, NULL);
@@ -402,8 +427,7 @@ reeve_server_new (const char *name,
   self->watched = g_ptr_array_new_with_free_func (
       (GDestroyNotify) reeve_server_client_unref);
   self->flush = reeve_loop_add_timeout (loop, -1, flush, self, NULL);
-  self->pool =
-      reeve_job_pool_new (&self->limits.workers, reeve_dispatch_jobs, self);
+  self->pool = reeve_job_pool_new (&filled.workers, reeve_dispatch_jobs, self);
   return self;
 }
 
@@ -421,6 +445,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
     return;
 
   g_assert (g_hash_table_size (self->clients) == 0);
+  g_assert (g_queue_is_empty (&self->unauth));
   reeve_job_pool_free (self->pool);
   reeve_loop_remove (self->loop, self->sweep);
   reeve_loop_remove (self->loop, self->flush);
@@ -432,6 +457,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   reeve_reply_batch_clear (&self->batch);
   g_free (self->scratch);
   reeve_mutex_clear (&self->lock);
+  reeve_mutex_clear (&self->limits_lock);
   reeve_loop_unref (self->loop);
   g_free (self->name);
   g_free (self);
@@ -447,12 +473,6 @@ ReeveLoop *
 reeve_server_get_loop (ReeveServer *self)
 {
   return self->loop;
-}
-
-const ReeveServerLimits *
-reeve_server_get_limits (ReeveServer *self)
-{
-  return &self->limits;
 }
 
 uint8_t *
@@ -533,6 +553,7 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
 {
   *stats = (ReeveServerStats){
     .n_clients = count_clients (self),
+    .n_unauth = count_unauth (self),
     .n_accepted = atomic_load (&self->n_accepted),
     .n_refused = atomic_load (&self->n_refused),
     .n_events = atomic_load (&self->n_events),

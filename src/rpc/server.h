@@ -21,13 +21,24 @@ typedef struct _ReeveServer ReeveServer;
 
 /* What a server allows. Zero members mean the default in brackets. */
 typedef struct {
-  unsigned max_clients;          /* at the same time [5000] */
-  unsigned max_client_calls;     /* in flight for each client [64] */
-  size_t max_client_reply_bytes; /* queued; over it we stop reading [8 MiB] */
-  size_t max_client_event_bytes; /* queued; over it events drop [1 MiB] */
-  size_t max_message_bytes;      /* of a call's frame [REEVE_MESSAGE_MAX] */
-  unsigned call_timeout_ms;      /* until a call is answered [30 000] */
-  ReeveJobPoolSize workers;      /* [5, 10, 1, 20, 5] */
+  unsigned max_clients;            /* at the same time [5000] */
+  unsigned max_unauth_clients;     /* of them, that did not authenticate yet;
+                                      over it one of them goes [256] */
+  unsigned auth_timeout_ms;        /* from connecting to that [60 000] */
+  unsigned max_accepts_per_second; /* of each service [0: as they come] */
+  unsigned max_client_calls;       /* in flight for each client [64] */
+  size_t max_client_reply_bytes;   /* queued; over it we stop reading [8 MiB] */
+  size_t max_client_event_bytes;   /* queued; over it events drop [1 MiB] */
+  size_t max_client_stream_bytes;  /* of data streams, queued [1 MiB] */
+  size_t max_message_bytes;        /* of a call's frame [REEVE_MESSAGE_MAX] */
+  size_t max_unauth_message_bytes; /* the same, before it authenticated
+                                      [128 KiB] */
+  unsigned call_timeout_ms;        /* until a call is answered [30 000] */
+  int keepalive_interval_s;        /* of silence, then we ask whether the client
+                                      is alive; below 0 never [5] */
+  unsigned keepalive_count;        /* of such questions without an answer, then
+                                      the connection is closed [5] */
+  ReeveJobPoolSize workers;        /* [2, 10, 1, 20, 2] */
 } ReeveServerLimits;
 
 typedef enum {
@@ -51,6 +62,31 @@ ReeveServer *reeve_server_new (const char *name,
 ReeveServer *reeve_server_ref (ReeveServer *self);
 void reeve_server_unref (ReeveServer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServer, reeve_server_unref)
+
+/**
+ * reeve_server_get_limits:
+ * @limits: (out): as they are now; no member is zero that has a default
+ *
+ * Thread: any, until reeve_server_stop().
+ */
+void reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits);
+
+/**
+ * reeve_server_set_limits:
+ * @limits: all of them; so get them first to change one
+ *
+ * They hold from now on; what is there already stays: a lower max_clients
+ * closes no connection. Two threads that change limits at once do so one after
+ * the other, but each member is read on its own, so that a client may see one
+ * new limit beside an old one.
+ *
+ * Thread: any, until reeve_server_stop().
+ * Errors: %REEVE_ERROR_INVALID_ARG for limits that make no sense; none is
+ * changed then.
+ */
+gboolean reeve_server_set_limits (ReeveServer *self,
+                                  const ReeveServerLimits *limits,
+                                  GError **error);
 
 const char *reeve_server_get_name (ReeveServer *self);
 ReeveLoop *reeve_server_get_loop (ReeveServer *self);
@@ -105,11 +141,13 @@ void reeve_server_add_fd_client (ReeveServer *self,
  */
 void reeve_server_stop (ReeveServer *self);
 
-/* Counters, for admin, tests and metrics. */
+/* Counters, for admin, tests and metrics: n_clients and n_unauth now, the
+ * others since the start. */
 typedef struct {
   unsigned n_clients;
-  guint64 n_accepted; /* since the start */
-  guint64 n_refused;  /* over max_clients, or not our own user */
+  unsigned n_unauth; /* of them, that did not authenticate yet */
+  guint64 n_accepted;
+  guint64 n_refused; /* over max_clients, or not our own user */
   guint64 n_calls;
   guint64 n_failed;
   guint64 n_events;
