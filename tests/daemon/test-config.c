@@ -1,0 +1,190 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/config.h"
+
+#include "rpc/error.h"
+
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+typedef struct {
+  char *folder;
+  char *path;
+} Fixture;
+
+/* A file that is refused, and the place that the error names behind the
+ * path. */
+typedef struct {
+  const char *name;
+  const char *text;
+  const char *place;
+} RefusalCase;
+
+static const RefusalCase refusal_cases[] = {
+  { "no-number", "[server]\nmax_clients=many\n", "[server] max_clients" },
+  { "zero", "[server]\nmax_clients=0\n", "[server] max_clients" },
+  { "negative", "[server]\ncall_timeout=-1\n", "[server] call_timeout" },
+  { "beyond-64-bits", "[server]\nmax_clients=99999999999999999999\n",
+    "[server] max_clients" },
+  { "too-big", "[server]\nmax_message_bytes=33554437\n",
+    "[server] max_message_bytes" },
+  { "empty", "[server]\nmax_workers=\n", "[server] max_workers" },
+  { "listener", "[listen]\naddresses=ptcp:127.0.0.1:http\n",
+    "[listen] addresses" },
+  { "level", "[log]\nlevel=loud\n", "[log] level" },
+  { "workers-together", "[server]\nmin_workers=30\nmax_workers=4\n",
+    "[server] max_workers" },
+  { "no-group", "max_clients=1\n", "" },
+  { "no-key-file", "[server\n", "" },
+};
+
+static void
+set_up (Fixture *self, gconstpointer data)
+{
+  self->folder = g_dir_make_tmp ("reeve-config-XXXXXX", NULL);
+  self->path = g_build_filename (self->folder, "testd.conf", NULL);
+}
+
+static void
+tear_down (Fixture *self, gconstpointer data)
+{
+  g_autofree char *command = g_strdup_printf ("rm -r '%s'", self->folder);
+
+  g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, NULL, NULL));
+  g_free (self->folder);
+  g_free (self->path);
+}
+
+static void
+write_file (const char *path, const char *text)
+{
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+write_drop_in (Fixture *self, const char *name, const char *text)
+{
+  g_autofree char *folder = g_strconcat (self->path, ".d", NULL);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  g_mkdir_with_parents (folder, 0700);
+  write_file (path, text);
+}
+
+static ReeveDaemonConfig *
+load (Fixture *self, unsigned n_warnings)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  ReeveDaemonConfig *config =
+      reeve_daemon_config_load (self->path, warnings, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (warnings->len, ==, n_warnings);
+  return config;
+}
+
+static void
+test_values (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path, "# a comment\n[server]\nmax_clients = 7 \n"
+                          "call_timeout=2\nmax_message_bytes=65536\n"
+                          "[listen]\naddresses=ptcp:127.0.0.1:0;punix:/x\n"
+                          "[log]\nlevel=debug\n");
+  config = load (self, 0);
+  g_assert_cmpuint (config->limits.max_clients, ==, 7);
+  g_assert_cmpuint (config->limits.call_timeout_ms, ==, 2000);
+  g_assert_cmpuint (config->limits.max_message_bytes, ==, 65536);
+  g_assert_cmpuint (g_strv_length (config->listen), ==, 2);
+  g_assert_cmpstr (config->listen[1], ==, "punix:/x");
+  g_assert_cmpint (config->log_level, ==, G_LOG_LEVEL_DEBUG);
+}
+
+static void
+test_no_file (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = load (self, 0);
+
+  g_assert_cmpuint (config->limits.max_clients, ==, 0);
+  g_assert_null (config->listen);
+  g_assert_cmpint (config->log_level, ==, G_LOG_LEVEL_MESSAGE);
+}
+
+static void
+test_drop_ins (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path, "[server]\nmax_clients=1\nmax_client_calls=1\n");
+  write_drop_in (self, "20-b.conf", "[server]\nmax_clients=3\n");
+  write_drop_in (self, "10-a.conf", "[server]\nmax_clients=2\n");
+  write_drop_in (self, "90-c.conf.bak", "[server]\nmax_clients=4\n");
+  config = load (self, 0);
+  g_assert_cmpuint (config->limits.max_clients, ==, 3);
+  g_assert_cmpuint (config->limits.max_client_calls, ==, 1);
+}
+
+static void
+test_unknown (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path,
+              "[server]\nmax_client=1\nmax_clients=2\n[more]\na=b\n");
+  config = load (self, 2);
+  g_assert_cmpuint (config->limits.max_clients, ==, 2);
+}
+
+static void
+test_refusal (Fixture *self, gconstpointer data)
+{
+  const RefusalCase *row = data;
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *start = NULL;
+
+  write_file (self->path, row->text);
+  g_assert_null (reeve_daemon_config_load (self->path, warnings, &error));
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX);
+  start = g_strdup_printf ("%s: %s", self->path, row->place);
+  g_assert_cmpstr (error->message, >=, start);
+  g_assert_true (g_str_has_prefix (error->message, start));
+}
+
+static void
+test_unreadable (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  /* A symbolic link to itself: root is refused that, too. */
+  g_assert_no_errno (symlink (self->path, self->path));
+  g_assert_null (reeve_daemon_config_load (self->path, warnings, &error));
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_SYSTEM);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (refusal_cases); i++) {
+    g_autofree char *path =
+        g_strconcat ("/daemon/config/refuses/", refusal_cases[i].name, NULL);
+
+    g_test_add (path, Fixture, &refusal_cases[i], set_up, test_refusal,
+                tear_down);
+  }
+  g_test_add ("/daemon/config/values", Fixture, NULL, set_up, test_values,
+              tear_down);
+  g_test_add ("/daemon/config/no-file-is-empty", Fixture, NULL, set_up,
+              test_no_file, tear_down);
+  g_test_add ("/daemon/config/drop-ins-override-in-order", Fixture, NULL,
+              set_up, test_drop_ins, tear_down);
+  g_test_add ("/daemon/config/unknown-keys-warn", Fixture, NULL, set_up,
+              test_unknown, tear_down);
+  g_test_add ("/daemon/config/unreadable", Fixture, NULL, set_up,
+              test_unreadable, tear_down);
+  return g_test_run ();
+}
