@@ -73,6 +73,7 @@ is_own_param (const char *name)
 static gboolean
 split_params (Parts *parts, const char *query, GError **error)
 {
+  g_autoptr (GError) why = NULL;
   GUriParamsIter iter;
   char *name, *value;
 
@@ -83,7 +84,7 @@ split_params (Parts *parts, const char *query, GError **error)
     return TRUE;
 
   g_uri_params_iter_init (&iter, query, -1, "&;", G_URI_PARAMS_NONE);
-  while (g_uri_params_iter_next (&iter, &name, &value, error)) {
+  while (g_uri_params_iter_next (&iter, &name, &value, &why)) {
     g_autofree char *lower = g_ascii_strdown (name, -1);
 
     if (is_own_param (lower)) {
@@ -97,7 +98,7 @@ split_params (Parts *parts, const char *query, GError **error)
     }
     g_free (name);
   }
-  return error == NULL || *error == NULL;
+  return why == NULL || refuse (parts, why->message, error);
 }
 
 static gboolean
