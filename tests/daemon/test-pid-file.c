@@ -73,7 +73,7 @@ test_stale (Fixture *self, gconstpointer data)
 static void
 test_held (Fixture *self, gconstpointer data)
 {
-  g_autoptr (ReevePidFile) file = take (self);
+  ReevePidFile *file = take (self);
   g_autoptr (GError) error = NULL;
   g_autofree char *pid = g_strdup_printf ("%ld", (long) getpid ());
 
@@ -81,6 +81,7 @@ test_held (Fixture *self, gconstpointer data)
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT);
   g_assert_nonnull (g_strrstr (error->message, pid));
   assert_ours (self);
+  reeve_pid_file_free (file);
 }
 
 /* Waits for a child; returns its exit status. */
