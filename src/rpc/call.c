@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/call.h"
 
-#include "rpc/server-private.h"
+#include "rpc/data-stream-private.h"
 
 #include <string.h>
 
@@ -49,6 +49,7 @@ reeve_call_unref (ReeveCall *self)
   if (!reeve_refs_dec (&self->refs))
     return;
 
+  reeve_data_stream_discard (self->data_stream);
   if (self->args != NULL)
     reeve_type_free (self->procedure->args, self->args);
   g_clear_object (&self->cancellable);
@@ -144,6 +145,7 @@ reeve_call_fail (ReeveCall *self, const GError *failure)
 {
   ReeveHeader reply = reeve_call_make_reply (self);
 
+  reeve_data_stream_discard (g_steal_pointer (&self->data_stream));
   atomic_fetch_add_explicit (
       &self->program
            ->counters[self->procedure - self->program->program->procedures]

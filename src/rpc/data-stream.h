@@ -120,6 +120,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveDataStream, reeve_data_stream_unref)
  */
 void reeve_data_stream_wake (ReeveDataStream *self);
 
+/* Whether the client has said that it sends no more: what @receive does not
+ * take now can only be dropped. On a stream that finishes, @receive is called
+ * anew. Thread: any. */
+gboolean reeve_data_stream_is_finishing (ReeveDataStream *self);
+
 /* Sends a copy of 1 to REEVE_DATA_STREAM_CHUNK bytes. Thread: that of @send. */
 void reeve_data_stream_write (ReeveDataStream *self,
                               gconstpointer data,

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "rpc/server-private.h"
+#include "rpc/data-stream-private.h"
 #include "rpc/wire-xdr.h"
 
 #include <string.h>
@@ -138,8 +138,10 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   if (ret != small)
     g_free (ret);
   /* A handler that deferred and failed all the same has answered already. */
-  if (has_failed && !call->is_deferred)
+  if (has_failed && !call->is_deferred) {
+    reeve_data_stream_discard (g_steal_pointer (&call->data_stream));
     add_error (self, &reply, error);
+  }
 
   count (call, g_get_monotonic_time (), has_failed);
   if (call->is_deferred) {

@@ -145,7 +145,10 @@ run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
     wake_one_locked (self);
 
   pthread_mutex_unlock (&self->lock.impl);
-  self->func (batch->jobs, batch->n_jobs, self->user_data);
+  if (batch->jobs[0]->run != NULL)
+    batch->jobs[0]->run (batch->jobs[0]);
+  else
+    self->func (batch->jobs, batch->n_jobs, self->user_data);
   pthread_mutex_lock (&self->lock.impl);
 
   self->n_done += batch->n_jobs;

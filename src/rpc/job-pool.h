@@ -33,6 +33,8 @@ typedef struct {
  * ReeveJob:
  * @is_priority: never blocks, and may be run by a priority worker
  * @group: compared as a pointer, see #ReeveJobFunc
+ * @run: (nullable): runs this job, in place of the pool's function; not for a
+ *   priority job
  *
  * To embed; the pool does not own it.
  */
@@ -41,6 +43,7 @@ struct _ReeveJob {
   GList link; /* of the pool, while it is queued; link.data is the job */
   gboolean is_priority;
   gconstpointer group;
+  void (*run) (ReeveJob *self);
 };
 
 /* The most jobs that a worker takes at once. */

@@ -79,14 +79,22 @@ reeve_message_measure (const ReeveType *type,
 }
 
 void
+reeve_message_write_header (const ReeveHeader *header,
+                            uint8_t *data,
+                            size_t size)
+{
+  put_word (data, (uint32_t) size);
+  reeve_header_encode (header, data + REEVE_LENGTH_SIZE);
+}
+
+void
 reeve_message_write (const ReeveHeader *header,
                      const ReeveType *type,
                      gconstpointer value,
                      uint8_t *data,
                      size_t size)
 {
-  put_word (data, (uint32_t) size);
-  reeve_header_encode (header, data + REEVE_LENGTH_SIZE);
+  reeve_message_write_header (header, data, size);
   if (size > REEVE_PAYLOAD_OFFSET)
     reeve_xdr_encode (type, value, data + REEVE_PAYLOAD_OFFSET,
                       size - REEVE_PAYLOAD_OFFSET);

@@ -51,6 +51,11 @@ void reeve_header_encode (const ReeveHeader *self, uint8_t *data);
 /* The length word in front of the header. */
 uint32_t reeve_length_decode (const uint8_t *data);
 
+/* Writes length word and header of a frame of @size bytes. */
+void reeve_message_write_header (const ReeveHeader *header,
+                                 uint8_t *data,
+                                 size_t size);
+
 /* The size of a whole frame, or -1; errors as of reeve_message_encode(). */
 gssize reeve_message_measure (const ReeveType *type,
                               gconstpointer value,

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "protocol/keepalive.h"
+#include "rpc/data-stream-private.h"
 #include "rpc/error.h"
-#include "rpc/server-client-private.h"
 #include "rpc/stream-layer.h"
 
 #include <errno.h>
@@ -14,14 +14,16 @@
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
 
-/* Whether it may have another call in flight; once closed, it may not. */
+/* Whether it may have another call in flight, and its streams can take more;
+ * once closed, it may not. */
 static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   return self->stream != NULL &&
          self->calls.length < REEVE_LIMIT (self->server, max_client_calls) &&
          self->replies.n_bytes <
-             REEVE_LIMIT (self->server, max_client_reply_bytes);
+             REEVE_LIMIT (self->server, max_client_reply_bytes) &&
+         self->n_full_streams == 0;
 }
 
 static size_t
@@ -116,6 +118,27 @@ take_call (ReeveServerClient *self,
     g_queue_push_tail_link (&intake->jobs, &call->job.link);
 }
 
+static void
+take_stream_frame (ReeveServerClient *self,
+                   const ReeveHeader *header,
+                   const uint8_t *payload,
+                   size_t size,
+                   uint8_t **buffer,
+                   Intake *intake)
+{
+  switch (reeve_data_stream_take_frame (self, header, payload, size, buffer)) {
+  case REEVE_DATA_STREAM_TAKEN:
+    break;
+  case REEVE_DATA_STREAM_FULL:
+    intake->room = 0;
+    break;
+  case REEVE_DATA_STREAM_BAD:
+    intake->is_bad = TRUE;
+    intake->room = 0;
+    break;
+  }
+}
+
 /* How many bytes stand behind a frame to carry its file descriptors; -1 for a
  * frame that is wrong. */
 static int
@@ -174,6 +197,16 @@ measure_frame (ReeveServerClient *self,
   return length <= size ? length : 0;
 }
 
+/* (nullable): the input's buffer, if nothing but a long frame is in it. */
+static uint8_t **
+find_buffer (ReeveServerClient *self, const uint8_t *data, size_t length)
+{
+  return data == self->input && length == self->input_size &&
+                 length >= self->input_capacity / 2
+             ? &self->input
+             : NULL;
+}
+
 /* Takes one frame; returns its size with what carries its file descriptors, 0
  * if it is not all there. */
 static size_t
@@ -206,6 +239,10 @@ take_frame (ReeveServerClient *self,
   else if (header.type == REEVE_MESSAGE_CALL ||
            header.type == REEVE_MESSAGE_CALL_WITH_FDS)
     take_call (self, &header, payload, length - REEVE_PAYLOAD_OFFSET, intake);
+  else if (header.type == REEVE_MESSAGE_STREAM ||
+           header.type == REEVE_MESSAGE_STREAM_HOLE)
+    take_stream_frame (self, &header, payload, length - REEVE_PAYLOAD_OFFSET,
+                       find_buffer (self, data, length), intake);
   return length + (size_t) n_fds;
 }
 
@@ -322,6 +359,23 @@ take_frames (ReeveServerClient *self,
   return used;
 }
 
+/* The length of a frame of a stream whose begin is kept, or 0: it is read into
+ * a buffer of its own, which can then become the stream's. */
+static size_t
+measure_stream_frame (ReeveServerClient *self, const uint8_t *data, size_t size)
+{
+  const size_t limit = REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK;
+  ReeveHeader header;
+  uint32_t length;
+
+  if (size < REEVE_PAYLOAD_OFFSET || atomic_load (&self->n_data_streams) == 0)
+    return 0;
+
+  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
+  length = reeve_length_decode (data);
+  return header.type == REEVE_MESSAGE_STREAM && length <= limit ? length : 0;
+}
+
 /* Keeps what was not taken for the next time. */
 static void
 keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
@@ -333,7 +387,8 @@ keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
   }
 
   if (self->input == NULL) {
-    self->input_capacity = MAX (size, 4096);
+    self->input_capacity =
+        MAX (MAX (size, 4096), measure_stream_frame (self, data, size));
     self->input = g_malloc (self->input_capacity);
     memcpy (self->input, data, size);
   } else if (data != self->input) {
@@ -354,17 +409,23 @@ take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
     keep_input (self, data + used, size - used);
 }
 
-/* Room behind what is kept: it grows with what has come, up to the frame. */
-static void
+/* Room behind what is kept: it grows with what has come, up to the frame.
+ * Returns how much of it is to be filled. */
+static size_t
 grow_input (ReeveServerClient *self)
 {
   size_t limit = get_max_message (self) + REEVE_MESSAGE_MAX_FDS;
-  size_t wanted = MIN (MAX (2 * self->input_size, INPUT_SIZE), limit);
+  size_t frame = measure_stream_frame (self, self->input, self->input_size);
+  size_t wanted = frame > self->input_size
+                      ? frame
+                      : MIN (MAX (2 * self->input_size, INPUT_SIZE), limit);
 
   if (self->input_capacity < wanted) {
     self->input = g_realloc (self->input, wanted);
     self->input_capacity = wanted;
   }
+  return (frame > self->input_size ? frame : self->input_capacity) -
+         self->input_size;
 }
 
 static gssize
@@ -389,9 +450,8 @@ read_some (ReeveServerClient *self)
   gssize n_read;
 
   if (is_kept) {
-    grow_input (self);
+    size = grow_input (self);
     data = self->input + self->input_size;
-    size = self->input_capacity - self->input_size;
   } else {
     data = reeve_server_get_scratch (self->server, &size);
   }

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "rpc/server-client-private.h"
+#include "rpc/data-stream-private.h"
 #include "rpc/stream-layer.h"
 
 #include <errno.h>
@@ -8,12 +8,15 @@
 
 /* Replies are held back up to this size. */
 #define HELD_SIZE 16384
+/* What is written of streams before others have their turn. */
+#define STREAM_TURN_SIZE (512u * 1024)
 
 /* Whether anything waits for the socket. */
 static gboolean
 has_output_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  return self->current != NULL || reeve_stream_has_output (self->stream);
+  return self->current != NULL || !g_queue_is_empty (&self->ready_streams) ||
+         reeve_stream_has_output (self->stream);
 }
 
 void
@@ -35,7 +38,8 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
                             events);
 }
 
-/* The next frame becomes the current one: replies never wait behind events. */
+/* The next frame becomes the current one: replies never wait behind events,
+ * and neither waits behind streams. */
 static void
 start_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
@@ -46,6 +50,24 @@ start_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   self->current_offset = 0;
   if (self->current != NULL)
     output->n_bytes -= g_bytes_get_size (self->current);
+  else
+    self->current =
+        reeve_data_stream_start_frame_locked (self, &self->current_stream);
+}
+
+/* The current frame was written; returns how much of a stream it was. */
+static size_t
+end_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  size_t size = g_bytes_get_size (self->current);
+
+  g_clear_pointer (&self->current, g_bytes_unref);
+  if (self->current_stream == NULL)
+    return 0;
+
+  reeve_data_stream_end_frame_locked (
+      self, g_steal_pointer (&self->current_stream), size);
+  return size;
 }
 
 /* Nothing more is read or written; the loop closes it soon. */
@@ -88,6 +110,8 @@ queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 static void
 write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
+  size_t n_stream_bytes = 0;
+
   queue_held_locked (self);
   if (self->stream != NULL && !reeve_stream_flush (self->stream) &&
       errno != EAGAIN && errno != EINTR)
@@ -98,6 +122,8 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
     gssize n_written;
 
     if (self->current == NULL) {
+      if (n_stream_bytes >= STREAM_TURN_SIZE)
+        break;
       start_frame_locked (self);
       if (self->current == NULL)
         break;
@@ -114,7 +140,7 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
     }
     self->current_offset += (size_t) n_written;
     if (self->current_offset == size)
-      g_clear_pointer (&self->current, g_bytes_unref);
+      n_stream_bytes += end_frame_locked (self);
   }
 
   end_write_locked (self);
@@ -195,6 +221,26 @@ write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
 }
 
 void
+reeve_server_client_write_streams_locked (ReeveServerClient *self)
+{
+  if (self->current == NULL)
+    write_locked (self);
+}
+
+/* The streams of calls that were answered, now that the replies go first. */
+static void
+start_streams_locked (ReeveServerClient *self,
+                      ReeveCall *const *calls,
+                      unsigned n_calls,
+                      unsigned settled) REEVE_REQUIRES (self->lock)
+{
+  for (unsigned i = 0; i < n_calls; i++)
+    if ((settled & 1u << i) != 0 && calls[i]->data_stream != NULL)
+      reeve_data_stream_go_live_locked (
+          self, g_steal_pointer (&calls[i]->data_stream));
+}
+
+void
 reeve_server_client_answer (ReeveServerClient *self,
                             ReeveCall *const *calls,
                             const size_t *ends,
@@ -205,6 +251,7 @@ reeve_server_client_answer (ReeveServerClient *self,
   size_t start = 0;
   size_t size = 0;
   int n_iov = 1;
+  unsigned settled = 0; /* a bit for each call */
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -214,6 +261,7 @@ reeve_server_client_answer (ReeveServerClient *self,
       iov[n_iov].iov_len = ends[i] - start;
       size += iov[n_iov].iov_len;
       n_iov++;
+      settled |= 1u << i;
     }
     start = ends[i];
   }
@@ -224,6 +272,7 @@ reeve_server_client_answer (ReeveServerClient *self,
     hold_locked (self, iov + 1, n_iov - 1);
   else
     write_with_held_locked (self, iov, n_iov);
+  start_streams_locked (self, calls, n_calls, settled);
   reeve_server_client_resume_locked (self);
 }
 

@@ -41,7 +41,8 @@ struct _ReeveServerClient {
   size_t input_capacity;
   GArray *fds; /* (element-type int) (owned) (nullable) */
 
-  atomic_uint n_waiting; /* jobs in the pool that did not begin */
+  atomic_uint n_waiting;      /* jobs in the pool that did not begin */
+  atomic_uint n_data_streams; /* opened, and not ended */
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
@@ -53,10 +54,17 @@ struct _ReeveServerClient {
   gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
   ReeveClientOutput replies REEVE_GUARDED;
   ReeveClientOutput event_queue REEVE_GUARDED;
+  GQueue data_streams REEVE_GUARDED;  /* (element-type ReeveDataStream) (owned):
+                                         live */
+  GQueue ready_streams REEVE_GUARDED; /* (element-type ReeveDataStream) (owned):
+                                         whose frames take turns */
+  unsigned n_full_streams REEVE_GUARDED; /* that can take no more now */
   GBytes *current REEVE_GUARDED; /* (owned) (nullable): partly written */
   size_t current_offset REEVE_GUARDED;
-  gboolean is_throttled REEVE_GUARDED; /* we do not read */
-  gboolean is_resuming REEVE_GUARDED;  /* the loop was told to go on */
+  ReeveDataStream *current_stream REEVE_GUARDED; /* (owned) (nullable): whose
+                                                    frame it is */
+  gboolean is_throttled REEVE_GUARDED;           /* we do not read */
+  gboolean is_resuming REEVE_GUARDED; /* the loop was told to go on */
   gboolean closes_when_written REEVE_GUARDED;
   gboolean is_closing REEVE_GUARDED;  /* the loop was told to close it */
   GHashTable *attached REEVE_GUARDED; /* key -> Attached (owned) */
@@ -91,6 +99,10 @@ void reeve_server_client_update_events_locked (ReeveServerClient *self)
 
 /* Writes what the socket takes. Thread: loop. */
 void reeve_server_client_write (ReeveServerClient *self);
+
+/* Writes what the socket takes of streams, behind all else. */
+void reeve_server_client_write_streams_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
 
 /* Sends what is no answer to a call in flight. (transfer full) */
 void reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame);

@@ -4,8 +4,8 @@
 
 #include "event/intl.h"
 #include "event/refs.h"
+#include "rpc/data-stream-private.h"
 #include "rpc/error.h"
-#include "rpc/server-client-private.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -105,6 +105,7 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
 
   g_assert (self->stream == NULL);
   g_assert (g_queue_is_empty (&self->calls));
+  g_assert (g_queue_is_empty (&self->data_streams));
   g_clear_pointer (&self->attached, g_hash_table_unref);
   g_byte_array_unref (self->held);
   g_free (self->input);
@@ -364,6 +365,7 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   remains->stream = g_steal_pointer (&self->stream);
   remains->watch = self->watch;
   remains->current = g_steal_pointer (&self->current);
+  reeve_data_stream_lose_client_locked (self);
   remains->frames[0] = self->replies.frames;
   remains->frames[1] = self->event_queue.frames;
   self->replies = (ReeveClientOutput){ .frames = G_QUEUE_INIT };

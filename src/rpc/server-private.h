@@ -7,6 +7,7 @@
 #include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/call.h"
+#include "rpc/data-stream.h"
 #include "rpc/message.h"
 #include "rpc/server-limits.h"
 #include "rpc/server.h"
@@ -55,8 +56,11 @@ struct _ReeveCall {
   atomic_bool is_answered;   /* may be read without it */
   GCancellable *cancellable; /* (owned) (nullable) */
 
-  gboolean is_deferred;  /* of the thread that runs it */
-  gboolean closes;       /* the client, when it is answered */
+  /* Of the thread that runs it, then of the one that answers it. */
+  gboolean is_deferred;
+  gboolean closes;              /* the client, when it is answered */
+  ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
+
   uint32_t payload_size; /* immutable */
   uint8_t payload[] __attribute__ ((aligned (8)));
 };
@@ -147,6 +151,8 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          ReeveServerProgram **program,
                                          GError **error);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
+/* A job that is no call. Thread: any, as long as a client of its is there. */
+void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
 /* Flushes the client until it holds nothing. Thread: loop. */
 void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 /* The list of clients that did not authenticate yet; a link that is not in it

@@ -370,6 +370,15 @@ reeve_server_push (ReeveServer *self, GQueue *jobs)
   reeve_job_pool_push (self->pool, jobs);
 }
 
+void
+reeve_server_push_job (ReeveServer *self, ReeveJob *job)
+{
+  GQueue jobs = G_QUEUE_INIT;
+
+  g_queue_push_tail_link (&jobs, &job->link);
+  reeve_job_pool_push (self->pool, &jobs);
+}
+
 /* --------------------------------------------------- replies that wait --- */
 
 static void
@@ -536,8 +545,10 @@ reeve_server_stop (ReeveServer *self)
   clients = get_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
-  /* What runs sees that its client is gone. */
-  g_clear_pointer (&self->pool, reeve_job_pool_free);
+  /* What runs sees that its client is gone, and may still push what ends a
+   * data stream. */
+  reeve_job_pool_free (self->pool);
+  self->pool = NULL;
 }
 
 void

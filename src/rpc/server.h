@@ -29,7 +29,8 @@ typedef struct {
   unsigned max_client_calls;       /* in flight for each client [64] */
   size_t max_client_reply_bytes;   /* queued; over it we stop reading [8 MiB] */
   size_t max_client_event_bytes;   /* queued; over it events drop [1 MiB] */
-  size_t max_client_stream_bytes;  /* of data streams, queued [1 MiB] */
+  size_t max_client_stream_bytes;  /* queued for and from each data stream
+                                      [1 MiB] */
   size_t max_message_bytes;        /* of a call's frame [REEVE_MESSAGE_MAX] */
   size_t max_unauth_message_bytes; /* the same, before it authenticated
                                       [128 KiB] */
