@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/pid-file.h"
+#include "daemon/reload.h"
 #include "event/intl.h"
 #include "rpc/auth.h"
 #include "rpc/error.h"
@@ -27,6 +28,7 @@ struct _ReeveDaemon {
   ReeveDaemonConfig *config;
   ReevePidFile *pid_file;
   ReeveLoop *loop;
+  ReeveReload *reload;
   ReeveServer *server;
   gpointer *states; /* of the modules that were made */
   size_t n_made;
@@ -55,6 +57,15 @@ ReeveServer *
 reeve_daemon_get_server (ReeveDaemon *self)
 {
   return self->server;
+}
+
+void
+reeve_daemon_add_reload (ReeveDaemon *self,
+                         const char *name,
+                         ReeveDaemonReloadFunc func,
+                         gpointer data)
+{
+  reeve_reload_add (self->reload, name, func, data);
 }
 
 static char *
@@ -195,10 +206,18 @@ take_signal (ReeveLoop *loop, int watch, int signum, gpointer data)
   reeve_loop_quit (loop);
 }
 
+static void
+take_hangup (ReeveLoop *loop, int watch, int signum, gpointer data)
+{
+  ReeveDaemon *self = data;
+
+  if (!self->is_stopping)
+    reeve_reload_start (self->reload);
+}
+
 static gboolean
 prepare (ReeveDaemon *self, GError **error)
 {
-  static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
   g_autofree char *pid_path =
       g_strdup_printf ("%s/%s.pid", self->places->run_dir, self->info->name);
 
@@ -213,9 +232,11 @@ prepare (ReeveDaemon *self, GError **error)
   if (self->loop == NULL)
     return reeve_error_from_errno (error, errno,
                                    _ ("Cannot make the event loop"));
-  for (size_t i = 0; i < G_N_ELEMENTS (signals); i++)
-    reeve_loop_add_signal (self->loop, signals[i], take_signal, self, NULL);
+  reeve_loop_add_signal (self->loop, SIGTERM, take_signal, self, NULL);
+  reeve_loop_add_signal (self->loop, SIGINT, take_signal, self, NULL);
+  reeve_loop_add_signal (self->loop, SIGHUP, take_hangup, self, NULL);
 
+  self->reload = reeve_reload_new (self->loop);
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
   reeve_auth_register (self->server);
@@ -227,6 +248,7 @@ prepare (ReeveDaemon *self, GError **error)
 static void
 stop (ReeveDaemon *self)
 {
+  g_clear_pointer (&self->reload, reeve_reload_free);
   if (self->server != NULL)
     reeve_server_stop (self->server);
   while (self->n_made > 0) {

@@ -52,8 +52,8 @@ typedef struct {
 /**
  * reeve_daemon_main:
  *
- * The whole life of the process: runs until SIGTERM, SIGINT or SIGHUP; a
- * second signal ends it at once.
+ * The whole life of the process: runs until SIGTERM or SIGINT; a second one
+ * ends it at once. SIGHUP reloads.
  *
  * Returns: an exit status: 0; 1 failed; 2 bad arguments; 6 bad configuration
  */
@@ -64,5 +64,29 @@ const ReeveDaemonInfo *reeve_daemon_get_info (ReeveDaemon *self);
 const ReevePlaces *reeve_daemon_get_places (ReeveDaemon *self);
 ReeveLoop *reeve_daemon_get_loop (ReeveDaemon *self);
 ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
+
+/**
+ * ReeveDaemonReloadFunc:
+ *
+ * Reads something anew; what was in force stays so if that fails.
+ *
+ * Thread: one of its own, so that it may block.
+ *
+ * Returns: %FALSE with @error set, which is logged
+ */
+typedef gboolean (*ReeveDaemonReloadFunc) (gpointer data, GError **error);
+
+/**
+ * reeve_daemon_add_reload:
+ * @name: (transfer none): for messages; lives as long as the daemon
+ * @func: called at each reload, one after the other in the order in which they
+ *   were added, until the modules are stopped
+ *
+ * Thread: loop, before it runs (as a module's init and start).
+ */
+void reeve_daemon_add_reload (ReeveDaemon *self,
+                              const char *name,
+                              ReeveDaemonReloadFunc func,
+                              gpointer data);
 
 G_END_DECLS
