@@ -9,6 +9,7 @@
 #include "rpc/server-limits.h"
 #include "rpc/socket-name.h"
 
+#include <grp.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ typedef enum {
   KIND_SECONDS,
   KIND_INTERVAL, /* seconds; 0 is never */
   KIND_NAMES,
+  KIND_MODE,
+  KIND_GROUP,
   KIND_LEVEL
 } KeyKind;
 
@@ -30,7 +33,8 @@ typedef struct {
   uint64_t maximum;
 } Key;
 
-#define LIMIT(name) offsetof (ReeveDaemonConfig, limits.name)
+#define CONFIG(name) offsetof (ReeveDaemonConfig, name)
+#define LIMIT(name) CONFIG (limits.name)
 
 static const Key keys[] = {
   { "server", "max_clients", KIND_UNSIGNED, LIMIT (max_clients), 1, 1000000 },
@@ -64,9 +68,11 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_WORKERS },
   { "server", "priority_workers", KIND_UNSIGNED, LIMIT (workers.n_priority), 1,
     REEVE_JOB_POOL_MAX_PRIORITY },
-  { "listen", "addresses", KIND_NAMES, offsetof (ReeveDaemonConfig, listen), 0,
-    0 },
-  { "log", "level", KIND_LEVEL, offsetof (ReeveDaemonConfig, log_level), 0, 0 },
+  { "listen", "addresses", KIND_NAMES, CONFIG (listen), 0, 0 },
+  { "listen", "unix_mode", KIND_MODE, CONFIG (unix_mode), 0600, 0777 },
+  { "listen", "unix_ro_mode", KIND_MODE, CONFIG (unix_ro_mode), 0600, 0777 },
+  { "listen", "unix_group", KIND_GROUP, CONFIG (unix_group), 0, 0 },
+  { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
 };
 
 static const Key *
@@ -94,6 +100,41 @@ set_number (const Key *key, const char *text, void *field, GError **error)
     *(int *) field = value == 0 ? -1 : (int) value;
   else
     *(unsigned *) field = key->kind == KIND_SECONDS ? value * 1000 : value;
+  return TRUE;
+}
+
+/* Octal, whether it starts with a 0 or not. */
+static gboolean
+set_mode (const Key *key, const char *text, mode_t *mode, GError **error)
+{
+  uint64_t value;
+
+  if (!g_ascii_string_to_unsigned (text, 8, key->minimum, key->maximum, &value,
+                                   NULL) ||
+      (value & 0600) != 0600) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("“%s” is not the mode of a socket, from 0600 to 0777"),
+                 text);
+    return FALSE;
+  }
+
+  *mode = (mode_t) value;
+  return TRUE;
+}
+
+/* The daemon starts: there is one thread. */
+static gboolean
+set_group (const char *name, gid_t *gid, GError **error)
+{
+  const struct group *group = getgrnam (name);
+
+  if (group == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("there is no group “%s”"), name);
+    return FALSE;
+  }
+
+  *gid = group->gr_gid;
   return TRUE;
 }
 
@@ -134,6 +175,10 @@ set_key (ReeveDaemonConfig *self,
   if (text == NULL)
     return FALSE;
   g_strstrip (text);
+  if (key->kind == KIND_MODE)
+    return set_mode (key, text, field, error);
+  if (key->kind == KIND_GROUP)
+    return set_group (text, field, error);
   if (key->kind == KIND_LEVEL)
     return reeve_log_parse_level (text, field, error);
   return set_number (key, text, field, error);

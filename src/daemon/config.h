@@ -16,7 +16,10 @@ G_BEGIN_DECLS
  */
 typedef struct {
   ReeveServerLimits limits;
-  char **listen; /* (owned): names of passive streams */
+  char **listen;       /* (owned): names of passive streams */
+  mode_t unix_mode;    /* of the unix sockets; 0: not said */
+  mode_t unix_ro_mode; /* of the read-only one; 0: not said */
+  gid_t unix_group;    /* 0: not said */
   GLogLevelFlags log_level;
 } ReeveDaemonConfig;
 

@@ -134,10 +134,13 @@ listen_at_socket (ReeveDaemon *self,
 }
 
 static gboolean
-listen_at_all (ReeveDaemon *self, char **names, GError **error)
+listen_at_all (ReeveDaemon *self,
+               char **names,
+               const ReeveServiceOptions *options,
+               GError **error)
 {
   for (char **name = names; name != NULL && *name != NULL; name++)
-    if (!listen_at (self, *name, NULL, error))
+    if (!listen_at (self, *name, options, error))
       return FALSE;
 
   return TRUE;
@@ -146,18 +149,30 @@ listen_at_all (ReeveDaemon *self, char **names, GError **error)
 static gboolean
 listen_everywhere (ReeveDaemon *self, GError **error)
 {
+  const ReeveDaemonConfig *config = self->config;
   gboolean is_shared = self->places->mode == REEVE_MODE_SYSTEM;
-
-  const ReeveServiceOptions options = { .mode = is_shared ? 0660 : 0600 };
+  const ReeveServiceOptions options = {
+    .mode = config->unix_mode != 0 ? config->unix_mode
+            : is_shared            ? 0660
+                                   : 0600,
+    .group = config->unix_group,
+  };
   const ReeveServiceOptions read_only = {
-    .mode = is_shared ? 0666 : 0600,
+    .mode = config->unix_ro_mode != 0 ? config->unix_ro_mode
+            : is_shared               ? 0666
+                                      : 0600,
+    .group = config->unix_group,
     .flags = REEVE_SERVICE_READ_ONLY,
+  };
+  const ReeveServiceOptions others = {
+    .mode = config->unix_mode,
+    .group = config->unix_group,
   };
 
   return listen_at_socket (self, "", &options, error) &&
          listen_at_socket (self, "-ro", &read_only, error) &&
-         listen_at_all (self, self->config->listen, error) &&
-         listen_at_all (self, self->options->listen, error);
+         listen_at_all (self, config->listen, &others, error) &&
+         listen_at_all (self, self->options->listen, &others, error);
 }
 
 static gboolean

@@ -84,6 +84,7 @@ bind_unix (const char *name,
            const struct sockaddr_un *address,
            socklen_t size,
            mode_t mode,
+           gid_t group,
            GError **error)
 {
   REEVE_AUTOFD int fd =
@@ -95,8 +96,10 @@ bind_unix (const char *name,
   }
   if (!make_way (name, address, size, error))
     return -1;
-  /* Nobody can connect before listen(), so the mode is right in time. */
+  /* Nobody can connect before listen(), so owner and mode are right in time. */
   if (bind (fd, (const struct sockaddr *) address, size) < 0 ||
+      (group != (gid_t) -1 &&
+       chown (address->sun_path, (uid_t) -1, group) < 0) ||
       chmod (address->sun_path, mode) < 0 || listen (fd, BACKLOG) < 0) {
     reeve_error_from_errno (error, errno, "%s", name);
     return -1;
@@ -183,7 +186,7 @@ open_fd (const char *name, const char *text, GError **error)
 }
 
 ReevePStream *
-reeve_pstream_open (const char *name, mode_t mode, GError **error)
+reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
 {
   g_autoptr (GSocketConnectable) where = NULL;
   struct sockaddr_storage address = { 0 };
@@ -208,7 +211,7 @@ reeve_pstream_open (const char *name, mode_t mode, GError **error)
     return NULL;
 
   fd = is_unix ? bind_unix (name, (struct sockaddr_un *) &address, size, mode,
-                            error)
+                            group, error)
                : bind_inet (name, (struct sockaddr *) &address, size, error);
   if (fd < 0)
     return NULL;

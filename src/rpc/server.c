@@ -510,7 +510,8 @@ reeve_server_listen (ReeveServer *self,
   if (options == NULL)
     options = &defaults;
   pstream = reeve_pstream_open (
-      name, options->mode == 0 ? DEFAULT_MODE : options->mode, error);
+      name, options->mode == 0 ? DEFAULT_MODE : options->mode,
+      options->group == 0 ? (gid_t) -1 : options->group, error);
   if (pstream == NULL)
     return NULL;
 

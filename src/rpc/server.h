@@ -52,6 +52,7 @@ typedef enum {
 /* What is special about a service; zeros are the defaults in brackets. */
 typedef struct {
   mode_t mode; /* permissions of a unix socket [0600] */
+  gid_t group; /* that a unix socket is given to [the process's] */
   ReeveServiceFlags flags;
   ReeveAuth auth; /* what its clients have to do before they can call */
 } ReeveServiceOptions;

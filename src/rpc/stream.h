@@ -67,6 +67,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePStream, reeve_pstream_free)
 /**
  * reeve_pstream_open:
  * @mode: permissions of a unix socket, e.g. 0600
+ * @group: of a unix socket; -1 for that of the process
  *
  * Listens. A unix socket that nobody listens on any more is replaced, a live
  * one is refused; the file is removed by reeve_pstream_free() if it is still
@@ -76,7 +77,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePStream, reeve_pstream_free)
  * more, a port beyond 65535), %REEVE_ERROR_SYSTEM.
  */
 ReevePStream *
-reeve_pstream_open (const char *name, mode_t mode, GError **error);
+reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error);
 int reeve_pstream_get_fd (ReevePStream *self);
 /* (transfer none): as given, with the port that the kernel chose. */
 const char *reeve_pstream_get_name (ReevePStream *self);

@@ -93,6 +93,11 @@ CONFIG = {
     "no listener": ("[listen]\naddresses = pigeon:1\n", ["[listen]", "addresses", "pigeon:1"]),
     "no port": ("[listen]\naddresses = ptcp:127.0.0.1:99999\n",
                 ["[listen]", "addresses", "99999"]),
+    "no mode": ("[listen]\nunix_mode = 0680\n", ["[listen]", "unix_mode", "0680"]),
+    "mode that shuts its owner out": ("[listen]\nunix_ro_mode = 066\n",
+                                      ["[listen]", "unix_ro_mode", "066"]),
+    "no such group": ("[listen]\nunix_group = no-such-group\n",
+                      ["[listen]", "unix_group", "no-such-group"]),
 }
 
 # Words after `reeved`, the exit status, and what the sentence must contain.
