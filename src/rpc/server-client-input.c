@@ -13,6 +13,11 @@
 
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
+/* Frames that are taken of one client before it is the others' turn. */
+#define MAX_FRAMES 32
+/* Bytes that are read of a client whose calls have to wait, to see whether it
+ * asks if we are alive. */
+#define LOOK_AHEAD_SIZE 65536
 
 /* Whether it may have another call in flight, and its streams can take more;
  * once closed, it may not. */
@@ -39,13 +44,44 @@ get_max_message (ReeveServerClient *self)
 /* What one read leads to. */
 typedef struct {
   GQueue jobs;
-  GQueue calls;  /* (element-type ReeveCall): to be put in flight */
-  unsigned room; /* for calls in flight */
+  GQueue calls;        /* (element-type ReeveCall): to be put in flight */
+  GByteArray *answers; /* (owned) (nullable): frames that end no call */
+  unsigned room;       /* for calls in flight */
+  gboolean is_seen;    /* by look_ahead(), what is taken now */
   gboolean is_bad;
 } Intake;
 
+/* (transfer full) */
 static void
-take_keepalive (ReeveServerClient *self, const ReeveHeader *header)
+add_answer (GByteArray **answers, GBytes *frame)
+{
+  gsize size;
+  const void *data = g_bytes_get_data (frame, &size);
+
+  if (*answers == NULL)
+    *answers = g_byte_array_new ();
+  g_byte_array_append (*answers, data, (guint) size);
+  g_bytes_unref (frame);
+}
+
+/* All in one write. */
+static void
+send_answers (ReeveServerClient *self, GByteArray **answers)
+{
+  if (*answers != NULL)
+    reeve_server_client_send_frame (
+        self, g_byte_array_free_to_bytes (g_steal_pointer (answers)));
+}
+
+static gboolean
+is_keepalive (const ReeveHeader *header)
+{
+  return header->program == keepalive_program.number &&
+         header->type != REEVE_MESSAGE_CALL;
+}
+
+static void
+take_keepalive (const ReeveHeader *header, GByteArray **answers)
 {
   ReeveHeader pong = *header;
 
@@ -57,8 +93,7 @@ take_keepalive (ReeveServerClient *self, const ReeveHeader *header)
   pong.procedure = KEEPALIVE_PROC_PONG;
   pong.status = REEVE_STATUS_OK;
   pong.serial = 0;
-  reeve_server_client_send_frame (
-      self, reeve_message_encode (&pong, NULL, NULL, NULL));
+  add_answer (answers, reeve_message_encode (&pong, NULL, NULL, NULL));
 }
 
 static gboolean
@@ -106,8 +141,7 @@ take_call (ReeveServerClient *self,
     ReeveHeader reply = *header;
 
     reply.type = REEVE_MESSAGE_REPLY;
-    reeve_server_client_send_frame (self,
-                                    reeve_message_encode_error (&reply, error));
+    add_answer (&intake->answers, reeve_message_encode_error (&reply, error));
     return;
   }
 
@@ -233,16 +267,17 @@ take_frame (ReeveServerClient *self,
     return 0;
 
   drop_fds (self, (unsigned) n_fds);
-  if (header.program == keepalive_program.number &&
-      header.type != REEVE_MESSAGE_CALL)
-    take_keepalive (self, &header);
-  else if (header.type == REEVE_MESSAGE_CALL ||
-           header.type == REEVE_MESSAGE_CALL_WITH_FDS)
+  if (is_keepalive (&header)) {
+    if (!intake->is_seen)
+      take_keepalive (&header, &intake->answers);
+  } else if (header.type == REEVE_MESSAGE_CALL ||
+             header.type == REEVE_MESSAGE_CALL_WITH_FDS) {
     take_call (self, &header, payload, length - REEVE_PAYLOAD_OFFSET, intake);
-  else if (header.type == REEVE_MESSAGE_STREAM ||
-           header.type == REEVE_MESSAGE_STREAM_HOLE)
+  } else if (header.type == REEVE_MESSAGE_STREAM ||
+             header.type == REEVE_MESSAGE_STREAM_HOLE) {
     take_stream_frame (self, &header, payload, length - REEVE_PAYLOAD_OFFSET,
                        find_buffer (self, data, length), intake);
+  }
   return length + (size_t) n_fds;
 }
 
@@ -316,7 +351,7 @@ start_calls (ReeveServerClient *self, Intake *intake)
     run_inline (self, inline_calls, n_inline);
 }
 
-/* Whether the client has no room, so that reading stops. */
+/* Whether the client has no room, so that its calls wait. */
 static gboolean
 throttle (ReeveServerClient *self)
 {
@@ -324,8 +359,24 @@ throttle (ReeveServerClient *self)
 
   self->is_resuming = FALSE;
   self->is_throttled = !has_room_locked (self);
+  if (!self->is_throttled)
+    self->is_full = FALSE;
   reeve_server_client_update_events_locked (self);
   return self->is_throttled;
+}
+
+static void resume (ReeveLoop *loop, gpointer data);
+
+/* It had its turn; the loop comes back to what it sent. */
+static void
+end_turn (ReeveServerClient *self)
+{
+  if (self->has_had_turn)
+    return;
+
+  self->has_had_turn = TRUE;
+  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
+                     reeve_server_client_ref (self));
 }
 
 /* Takes the frames that are there, as far as there is room; returns how many
@@ -336,6 +387,7 @@ take_frames (ReeveServerClient *self,
              size_t size,
              gboolean *is_bad)
 {
+  unsigned n_left = MAX_FRAMES;
   size_t used = 0;
   size_t length;
 
@@ -344,19 +396,82 @@ take_frames (ReeveServerClient *self,
 
     intake.room = get_room (self);
     do {
-      length = intake.room == 0
+      intake.is_seen = used < self->n_seen;
+      length = intake.room == 0 || n_left == 0
                    ? 0
                    : take_frame (self, data + used, size - used, &intake);
       used += length;
+      n_left -= length > 0;
     } while (length > 0);
     *is_bad = intake.is_bad;
     start_calls (self, &intake);
+    send_answers (self, &intake.answers);
     /* No room any more: unless calls were answered meanwhile, stop. */
-    if (intake.room > 0 || throttle (self))
+    if ((intake.room > 0 && n_left > 0) || throttle (self))
       break;
-  } while (!*is_bad && used < size);
+    if (n_left == 0 && used < size)
+      end_turn (self);
+  } while (!*is_bad && used < size && n_left > 0);
 
+  self->n_seen -= MIN (self->n_seen, used);
   return used;
+}
+
+/* A whole frame's header, and its size with what carries its file descriptors;
+ * 0 for what is no frame, or not all there. */
+static size_t
+peek_frame (const uint8_t *data, size_t size, ReeveHeader *header)
+{
+  size_t length;
+  uint32_t n_fds = 0;
+
+  if (size < REEVE_PAYLOAD_OFFSET)
+    return 0;
+
+  length = reeve_length_decode (data);
+  reeve_header_decode (header, data + REEVE_LENGTH_SIZE);
+  if (length < REEVE_PAYLOAD_OFFSET || length > size)
+    return 0;
+  if (header->type == REEVE_MESSAGE_CALL_WITH_FDS &&
+      length >= REEVE_PAYLOAD_OFFSET + REEVE_LENGTH_SIZE)
+    n_fds = reeve_length_decode (data + REEVE_PAYLOAD_OFFSET);
+  return n_fds <= size - length ? length + n_fds : 0;
+}
+
+/* Whether calls wait for room; if so, whether more is read is decided. */
+static gboolean
+limit_look_ahead (ReeveServerClient *self, gboolean *may_answer)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_full = self->is_throttled && self->input_size >= LOOK_AHEAD_SIZE;
+  reeve_server_client_update_events_locked (self);
+  *may_answer = self->replies.n_bytes <
+                REEVE_LIMIT (self->server, max_client_reply_bytes);
+  return self->is_throttled;
+}
+
+/* Answers the pings behind calls that wait. A client that reads nothing gets no
+ * answer to them either. */
+static void
+look_ahead (ReeveServerClient *self)
+{
+  g_autoptr (GByteArray) pongs = NULL;
+  gboolean may_answer;
+  ReeveHeader header;
+  size_t length;
+
+  if (!limit_look_ahead (self, &may_answer))
+    return;
+
+  while ((length = peek_frame (self->input + self->n_seen,
+                               self->input_size - self->n_seen, &header)) > 0) {
+    if (is_keepalive (&header))
+      take_keepalive (&header, &pongs);
+    self->n_seen += length;
+  }
+  if (may_answer)
+    send_answers (self, &pongs);
 }
 
 /* The length of a frame of a stream whose begin is kept, or 0: it is read into
@@ -407,6 +522,8 @@ take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
     reeve_server_client_close_now (self);
   else
     keep_input (self, data + used, size - used);
+  if (self->input_size > 0)
+    look_ahead (self);
 }
 
 /* Room behind what is kept: it grows with what has come, up to the frame.
@@ -449,6 +566,8 @@ read_some (ReeveServerClient *self)
   size_t size;
   gssize n_read;
 
+  if (self->has_had_turn)
+    return;
   if (is_kept) {
     size = grow_input (self);
     data = self->input + self->input_size;
@@ -478,8 +597,8 @@ has_more (ReeveServerClient *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return self->stream != NULL && !self->is_closing && !self->is_throttled &&
-         reeve_stream_has_input (self->stream);
+  return self->stream != NULL && !self->is_closing && !self->is_full &&
+         !self->has_had_turn && reeve_stream_has_input (self->stream);
 }
 
 static void
@@ -495,6 +614,7 @@ resume (ReeveLoop *loop, gpointer data)
 {
   ReeveServerClient *self = data;
 
+  self->has_had_turn = FALSE;
   if (!throttle (self) && self->input_size > 0)
     take_input (self, self->input, self->input_size);
   if (has_more (self))

@@ -26,7 +26,7 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
 
   if (self->stream == NULL)
     return;
-  if (!self->is_closing && !self->is_throttled)
+  if (!self->is_closing && !self->is_full)
     events |= REEVE_EVENT_READABLE;
   if (!self->is_closing && has_output_locked (self))
     events |= REEVE_EVENT_WRITABLE;

@@ -39,7 +39,9 @@ struct _ReeveServerClient {
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;
   size_t input_capacity;
-  GArray *fds; /* (element-type int) (owned) (nullable) */
+  size_t n_seen;         /* bytes of it that look_ahead() has seen */
+  gboolean has_had_turn; /* the loop comes back to it */
+  GArray *fds;           /* (element-type int) (owned) (nullable) */
 
   atomic_uint n_waiting;      /* jobs in the pool that did not begin */
   atomic_uint n_data_streams; /* opened, and not ended */
@@ -63,7 +65,8 @@ struct _ReeveServerClient {
   size_t current_offset REEVE_GUARDED;
   ReeveDataStream *current_stream REEVE_GUARDED; /* (owned) (nullable): whose
                                                     frame it is */
-  gboolean is_throttled REEVE_GUARDED;           /* we do not read */
+  gboolean is_throttled REEVE_GUARDED;           /* its calls wait for room */
+  gboolean is_full REEVE_GUARDED;     /* and we do not read any more of them */
   gboolean is_resuming REEVE_GUARDED; /* the loop was told to go on */
   gboolean closes_when_written REEVE_GUARDED;
   gboolean is_closing REEVE_GUARDED;  /* the loop was told to close it */

@@ -18,8 +18,8 @@ static const ReeveServerLimits default_limits = {
 };
 
 /* A number that was chosen is not contradicted by the default of another. */
-static void
-fill_workers (ReeveJobPoolSize *self)
+void
+reeve_job_pool_size_fill (ReeveJobPoolSize *self)
 {
   const ReeveJobPoolSize *defaults = &default_limits.workers;
   unsigned chosen = MAX (self->lo_water, self->hi_water);
@@ -35,6 +35,8 @@ fill_workers (ReeveJobPoolSize *self)
         MAX (MIN (defaults->hi_water, self->maximum), self->lo_water);
   if (self->lo_water == 0)
     self->lo_water = MIN (defaults->lo_water, self->hi_water);
+  self->hi_water = MAX (self->hi_water, self->lo_water);
+  self->maximum = MAX (self->maximum, self->hi_water);
 }
 
 void
@@ -51,7 +53,6 @@ reeve_server_limits_fill (ReeveServerLimits *self)
   if (!has_max_unauth)
     self->max_unauth_clients =
         MIN (self->max_unauth_clients, self->max_clients);
-  fill_workers (&self->workers);
 }
 
 static gboolean

@@ -45,8 +45,10 @@ typedef struct {
 
 const ReeveLiveLimits *reeve_server_get_live_limits (ReeveServer *server);
 
-/* Puts defaults in the place of zeros. */
+/* Puts defaults in the place of zeros; those of the pool's size are apart: a
+ * pool that is there may have none of a kind. */
 void reeve_server_limits_fill (ReeveServerLimits *self);
+void reeve_job_pool_size_fill (ReeveJobPoolSize *self);
 
 /* Errors: %REEVE_ERROR_INVALID_ARG for what makes no sense; of zeros nothing
  * is said. */

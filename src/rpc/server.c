@@ -76,7 +76,9 @@ reeve_server_set_limits (ReeveServer *self,
                          const ReeveServerLimits *limits,
                          GError **error)
 {
+  static const ReeveJobPoolSize no_size = { 0 };
   ReeveServerLimits filled = *limits;
+  gboolean has_size = memcmp (&filled.workers, &no_size, sizeof no_size) != 0;
 
   if (!reeve_server_limits_check (limits, error))
     return FALSE;
@@ -84,7 +86,7 @@ reeve_server_set_limits (ReeveServer *self,
 
   REEVE_LOCK_SCOPE (&self->limits_lock);
 
-  if (!reeve_job_pool_resize (self->pool, &filled.workers, error))
+  if (has_size && !reeve_job_pool_resize (self->pool, &filled.workers, error))
     return FALSE;
   reeve_live_limits_store (&self->limits, &filled);
   return TRUE;
@@ -418,10 +420,7 @@ reeve_server_new (const char *name,
   if (limits != NULL)
     filled = *limits;
   reeve_server_limits_fill (&filled);
-  filled.workers.hi_water =
-      MAX (filled.workers.hi_water, filled.workers.lo_water);
-  filled.workers.maximum =
-      MAX (filled.workers.maximum, filled.workers.hi_water);
+  reeve_job_pool_size_fill (&filled.workers);
   reeve_live_limits_store (&self->limits, &filled);
   reeve_mutex_init (&self->limits_lock);
   self->programs = g_ptr_array_new_with_free_func (program_free);

@@ -75,7 +75,8 @@ void reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits);
 
 /**
  * reeve_server_set_limits:
- * @limits: all of them; so get them first to change one
+ * @limits: all of them; so get them first to change one. If all numbers of
+ *   workers are zero, the pool stays as it is
  *
  * They hold from now on; what is there already stays: a lower max_clients
  * closes no connection. Two threads that change limits at once do so one after

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/thread.h"
+#include "protocol/keepalive.h"
 #include "rpc/message.h"
 #include "rpc/server.h"
 #include "tests/rpc/patience.h"
@@ -19,6 +20,7 @@ typedef struct {
   int fd;
   atomic_bool may_end;            /* what is slow */
   _Atomic (ReeveCall *) deferred; /* (owned) (nullable) */
+  GArray *noted;                  /* of the loop's thread: ids of clients */
 } Fixture;
 
 /* One row: what is sent, and what comes back when. */
@@ -56,10 +58,21 @@ deferred (ReeveCall *call, GError **error)
   return TRUE;
 }
 
+static gboolean
+noted (ReeveCall *call, GError **error)
+{
+  Fixture *fixture = reeve_call_get_user_data (call);
+  uint64_t id = reeve_server_client_get_id (reeve_call_get_client (call));
+
+  g_array_append_val (fixture->noted, id);
+  return TRUE;
+}
+
 static const patience_handlers handlers = {
   .quick = quick,
   .slow = slow,
   .deferred = deferred,
+  .noted = noted,
 };
 
 /* ------------------------------------------------------------- fixture --- */
@@ -91,6 +104,7 @@ set_up (Fixture *self, gconstpointer data)
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
   self->fd = ends[0];
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  self->noted = g_array_new (FALSE, FALSE, sizeof (uint64_t));
   self->loop = reeve_loop_new (NULL);
   self->server = reeve_server_new ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
@@ -123,48 +137,106 @@ tear_down (Fixture *self, gconstpointer data)
   answer_deferred (self);
   reeve_server_unref (self->server);
   reeve_loop_unref (self->loop);
+  g_array_unref (self->noted);
   close (self->fd);
 }
 
-/* Sends calls, all in one write; serials count from 1. */
-static void
-send_calls (Fixture *self, const char *procedures)
+/* Of calls: quick, slow, deferred, noted; of keepalive: ping; and one of a
+ * procedure that is not. */
+static ReeveHeader
+make_header (char letter, uint32_t serial)
 {
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  ReeveHeader header = {
+    .program = patience_program.number,
+    .version = patience_program.version,
+    .type = REEVE_MESSAGE_CALL,
+    .serial = serial,
+  };
 
-  for (unsigned i = 0; procedures[i] != '\0'; i++) {
-    const ReeveHeader header = {
-      .program = patience_program.number,
-      .version = patience_program.version,
-      .procedure = procedures[i] == 'q'   ? PATIENCE_PROC_QUICK
-                   : procedures[i] == 's' ? PATIENCE_PROC_SLOW
-                                          : PATIENCE_PROC_DEFERRED,
-      .type = REEVE_MESSAGE_CALL,
-      .serial = i + 1,
-    };
+  switch (letter) {
+  case 'q':
+    header.procedure = PATIENCE_PROC_QUICK;
+    break;
+  case 's':
+    header.procedure = PATIENCE_PROC_SLOW;
+    break;
+  case 'd':
+    header.procedure = PATIENCE_PROC_DEFERRED;
+    break;
+  case 'n':
+    header.procedure = PATIENCE_PROC_NOTED;
+    break;
+  case 'p':
+    header.program = keepalive_program.number;
+    header.version = keepalive_program.version;
+    header.procedure = KEEPALIVE_PROC_PING;
+    header.type = REEVE_MESSAGE_EVENT;
+    header.serial = 0;
+    break;
+  default:
+    header.procedure = 77;
+    break;
+  }
+  return header;
+}
+
+/* (transfer full): serials count from 1. */
+static GByteArray *
+make_frames (const char *letters)
+{
+  GByteArray *bytes = g_byte_array_new ();
+
+  for (unsigned i = 0; letters[i] != '\0'; i++) {
+    const ReeveHeader header = make_header (letters[i], i + 1);
     g_autoptr (GBytes) frame = reeve_message_encode (&header, NULL, NULL, NULL);
     gsize size;
     const void *data = g_bytes_get_data (frame, &size);
 
     g_byte_array_append (bytes, data, (guint) size);
   }
+  return bytes;
+}
 
-  g_assert_cmpint (send (self->fd, bytes->data, bytes->len, MSG_NOSIGNAL), ==,
+/* Sends frames, all in one write. */
+static void
+send_frames (int fd, const char *letters)
+{
+  g_autoptr (GByteArray) bytes = make_frames (letters);
+
+  g_assert_cmpint (send (fd, bytes->data, bytes->len, MSG_NOSIGNAL), ==,
                    bytes->len);
+}
+
+static void
+receive_header (Fixture *self, ReeveHeader *header)
+{
+  uint8_t frame[REEVE_PAYLOAD_OFFSET];
+
+  g_assert_cmpint (recv (self->fd, frame, sizeof frame, MSG_WAITALL), ==,
+                   sizeof frame);
+  reeve_header_decode (header, frame + REEVE_LENGTH_SIZE);
 }
 
 static void
 assert_reply (Fixture *self, uint32_t serial)
 {
-  uint8_t frame[REEVE_PAYLOAD_OFFSET];
   ReeveHeader header;
 
-  g_assert_cmpint (recv (self->fd, frame, sizeof frame, MSG_WAITALL), ==,
-                   sizeof frame);
-  reeve_header_decode (&header, frame + REEVE_LENGTH_SIZE);
+  receive_header (self, &header);
   g_assert_cmpuint (header.type, ==, REEVE_MESSAGE_REPLY);
   g_assert_cmpuint (header.status, ==, REEVE_STATUS_OK);
   g_assert_cmpuint (header.serial, ==, serial);
+}
+
+static void
+assert_pong (Fixture *self)
+{
+  ReeveHeader header;
+
+  receive_header (self, &header);
+  g_assert_cmpuint (header.program, ==, keepalive_program.number);
+  g_assert_cmpint (header.procedure, ==, KEEPALIVE_PROC_PONG);
+  g_assert_cmpuint (header.type, ==, REEVE_MESSAGE_EVENT);
 }
 
 /* --------------------------------------------------------------- tests --- */
@@ -183,12 +255,82 @@ test_reply (Fixture *self, gconstpointer data)
   const ReplyCase *row = data;
   uint32_t serial = 0;
 
-  send_calls (self, row->calls);
+  send_frames (self->fd, row->calls);
   for (unsigned i = 0; i < row->n_at_once; i++)
     assert_reply (self, ++serial);
   atomic_store (&self->may_end, TRUE);
   for (unsigned i = 0; i < row->n_later; i++)
     assert_reply (self, ++serial);
+}
+
+/* Its calls wait for room: its pings do not, and each is answered once. */
+static void
+test_ping (Fixture *self, gconstpointer data)
+{
+  send_frames (self->fd, "sqpqp");
+  assert_pong (self);
+  assert_pong (self);
+  send_frames (self->fd, "p");
+  assert_pong (self);
+
+  atomic_store (&self->may_end, TRUE);
+  assert_reply (self, 1);
+  assert_reply (self, 2);
+  assert_reply (self, 4);
+  send_frames (self->fd, "p");
+  assert_pong (self);
+}
+
+/* Calls that wait are not all read: the sender is held up. */
+static void
+test_look_ahead (Fixture *self, gconstpointer data)
+{
+  g_autofree char *calls = g_strnfill (1000, 'q');
+  g_autoptr (GByteArray) bytes = make_frames (calls);
+  const size_t plenty = 16 * 1024 * 1024;
+  const gint64 patience_us = 200000;
+  gint64 end_us = g_get_monotonic_time () + patience_us;
+  size_t n_sent = 0;
+
+  send_frames (self->fd, "s");
+  while (g_get_monotonic_time () < end_us) {
+    size_t offset = n_sent % bytes->len;
+    gssize n = send (self->fd, bytes->data + offset, bytes->len - offset,
+                     MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n <= 0)
+      continue;
+    n_sent += (size_t) n;
+    end_us = g_get_monotonic_time () + patience_us;
+    g_assert_cmpuint (n_sent, <, plenty);
+  }
+  g_assert_cmpuint (n_sent, >, 65536);
+}
+
+/* One sends many calls, then the other sends one: its turn comes long before
+ * the many are done. */
+static void
+test_turns (Fixture *self, gconstpointer data)
+{
+  g_autofree char *calls = g_strnfill (640, 'n');
+  int ends[2];
+  unsigned place = 0;
+
+  end_loop (self);
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  reeve_server_add_fd_client (self->server, ends[1], NULL);
+  send_frames (self->fd, calls);
+  send_frames (ends[0], "n");
+  start_loop (self);
+  for (unsigned i = 0; i < 640; i++)
+    assert_reply (self, i + 1);
+  end_loop (self);
+
+  while (g_array_index (self->noted, uint64_t, place) != 2)
+    g_assert_cmpuint (++place, <, self->noted->len);
+  g_assert_cmpuint (place, <=, 64);
+  start_loop (self);
+  close (ends[0]);
 }
 
 static void
@@ -204,7 +346,7 @@ test_close (Fixture *self, gconstpointer data)
 {
   atomic_bool has_turned = FALSE;
 
-  send_calls (self, "dq");
+  send_frames (self->fd, "dq");
   while (atomic_load (&self->deferred) == NULL)
     g_usleep (100);
   end_loop (self);
@@ -229,5 +371,11 @@ main (int argc, char **argv)
   }
   g_test_add ("/rpc/server-client/close/takes-no-call-any-more", Fixture, NULL,
               set_up, test_close, tear_down);
+  g_test_add ("/rpc/server-client/ping/does-not-wait-behind-calls", Fixture,
+              NULL, set_up, test_ping, tear_down);
+  g_test_add ("/rpc/server-client/look-ahead/is-bounded", Fixture, NULL, set_up,
+              test_look_ahead, tear_down);
+  g_test_add ("/rpc/server-client/turns/many-calls-take-several", Fixture, NULL,
+              set_up, test_turns, tear_down);
   return g_test_run ();
 }

@@ -50,6 +50,7 @@ test_set (Fixture *self, gconstpointer data)
   limits.max_client_stream_bytes = 1 << 20;
   limits.keepalive_interval_s = -1;
   limits.workers.lo_water = 4;
+  limits.workers.n_priority = 0;
   g_assert_true (reeve_server_set_limits (self->server, &limits, &error));
   g_assert_no_error (error);
 
@@ -91,10 +92,8 @@ static const RefusalCase refusal_cases[] = {
   { "no-message-is-so-large", { .max_message_bytes = REEVE_MESSAGE_MAX + 1 } },
   { "no-first-message-is-so-small",
     { .max_unauth_message_bytes = REEVE_PAYLOAD_OFFSET - 1 } },
-  { "more-workers-wait-than-are",
-    { .max_clients = 9, .workers = { .hi_water = 3, .maximum = 2 } } },
-  { "fewest-are-more-than-most",
-    { .max_clients = 9, .workers = { .lo_water = 3, .hi_water = 2 } } },
+  { "no-such-pool",
+    { .max_clients = 9, .workers = { .lo_water = 3, .maximum = 2 } } },
 };
 
 static void
