@@ -18,9 +18,12 @@ typedef enum {
   KIND_SIZE,
   KIND_SECONDS,
   KIND_INTERVAL, /* seconds; 0 is never */
-  KIND_NAMES,
   KIND_MODE,
   KIND_GROUP,
+  KIND_YES_NO,
+  KIND_TEXT,
+  KIND_WORDS,
+  KIND_LISTENERS,
   KIND_LEVEL
 } KeyKind;
 
@@ -68,10 +71,20 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_WORKERS },
   { "server", "priority_workers", KIND_UNSIGNED, LIMIT (workers.n_priority), 1,
     REEVE_JOB_POOL_MAX_PRIORITY },
-  { "listen", "addresses", KIND_NAMES, CONFIG (listen), 0, 0 },
+  { "listen", "addresses", KIND_LISTENERS, CONFIG (listen), 0, 0 },
   { "listen", "unix_mode", KIND_MODE, CONFIG (unix_mode), 0600, 0777 },
   { "listen", "unix_ro_mode", KIND_MODE, CONFIG (unix_ro_mode), 0600, 0777 },
   { "listen", "unix_group", KIND_GROUP, CONFIG (unix_group), 0, 0 },
+  { "tls", "certificate", KIND_TEXT, CONFIG (tls.certificate), 0, 0 },
+  { "tls", "key", KIND_TEXT, CONFIG (tls.key), 0, 0 },
+  { "tls", "ca", KIND_TEXT, CONFIG (tls.ca), 0, 0 },
+  { "tls", "crl", KIND_TEXT, CONFIG (tls.crl), 0, 0 },
+  { "tls", "priority", KIND_TEXT, CONFIG (tls.priority), 0, 0 },
+  { "tls", "allowed_names", KIND_WORDS, CONFIG (tls.allowed_names), 0, 0 },
+  { "tls", "verify_clients", KIND_YES_NO, CONFIG (tls.verify_clients), 0, 0 },
+  { "tls", "check_files", KIND_YES_NO, CONFIG (tls.check_files), 0, 0 },
+  { "tls", "handshake_timeout", KIND_SECONDS, CONFIG (tls.handshake_timeout_ms),
+    1, 3600 },
   { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
 };
 
@@ -155,6 +168,55 @@ check_listeners (char **names, GError **error)
 }
 
 static gboolean
+set_yes_no (const char *text, gboolean *field, GError **error)
+{
+  gboolean is_yes = g_str_equal (text, "yes") || g_str_equal (text, "true");
+
+  if (!is_yes && !g_str_equal (text, "no") && !g_str_equal (text, "false")) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("“%s” is neither yes nor no"), text);
+    return FALSE;
+  }
+
+  *field = is_yes;
+  return TRUE;
+}
+
+static gboolean
+set_words (const Key *key, GKeyFile *file, char ***field, GError **error)
+{
+  g_strfreev (*field);
+  *field =
+      g_key_file_get_string_list (file, key->group, key->name, NULL, error);
+  for (char **word = *field; word != NULL && *word != NULL; word++)
+    g_strstrip (*word);
+
+  return *field != NULL &&
+         (key->kind == KIND_WORDS || check_listeners (*field, error));
+}
+
+static gboolean
+set_text (const Key *key, const char *text, void *field, GError **error)
+{
+  switch (key->kind) {
+  case KIND_TEXT:
+    g_free (*(char **) field);
+    *(char **) field = g_strdup (text);
+    return TRUE;
+  case KIND_MODE:
+    return set_mode (key, text, field, error);
+  case KIND_GROUP:
+    return set_group (text, field, error);
+  case KIND_YES_NO:
+    return set_yes_no (text, field, error);
+  case KIND_LEVEL:
+    return reeve_log_parse_level (text, field, error);
+  default:
+    return set_number (key, text, field, error);
+  }
+}
+
+static gboolean
 set_key (ReeveDaemonConfig *self,
          const Key *key,
          GKeyFile *file,
@@ -163,25 +225,11 @@ set_key (ReeveDaemonConfig *self,
   void *field = (char *) self + key->offset;
   g_autofree char *text = NULL;
 
-  if (key->kind == KIND_NAMES) {
-    g_strfreev (*(char ***) field);
-    *(char ***) field =
-        g_key_file_get_string_list (file, key->group, key->name, NULL, error);
-    return *(char ***) field != NULL &&
-           check_listeners (*(char ***) field, error);
-  }
+  if (key->kind == KIND_WORDS || key->kind == KIND_LISTENERS)
+    return set_words (key, file, field, error);
 
   text = g_key_file_get_string (file, key->group, key->name, error);
-  if (text == NULL)
-    return FALSE;
-  g_strstrip (text);
-  if (key->kind == KIND_MODE)
-    return set_mode (key, text, field, error);
-  if (key->kind == KIND_GROUP)
-    return set_group (text, field, error);
-  if (key->kind == KIND_LEVEL)
-    return reeve_log_parse_level (text, field, error);
-  return set_number (key, text, field, error);
+  return text != NULL && set_text (key, g_strstrip (text), field, error);
 }
 
 static gboolean
@@ -309,6 +357,8 @@ reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
   g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
 
   self->log_level = G_LOG_LEVEL_MESSAGE;
+  self->tls.verify_clients = TRUE;
+  self->tls.check_files = TRUE;
   if (!take_file (self, path, warnings, error) ||
       !take_drop_ins (self, path, warnings, error) ||
       !check_workers (&self->limits.workers, path, error) ||
@@ -325,5 +375,11 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
     return;
 
   g_strfreev (self->listen);
+  g_free (self->tls.certificate);
+  g_free (self->tls.key);
+  g_free (self->tls.ca);
+  g_free (self->tls.crl);
+  g_free (self->tls.priority);
+  g_strfreev (self->tls.allowed_names);
   g_free (self);
 }

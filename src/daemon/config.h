@@ -6,12 +6,25 @@
 
 G_BEGIN_DECLS
 
+/* The group `[tls]`; paths may be relative to the configuration directory. */
+typedef struct {
+  char *certificate; /* (owned) (nullable), as what follows */
+  char *key;
+  char *ca;
+  char *crl;
+  char *priority;
+  char **allowed_names; /* patterns of distinguished names */
+  gboolean verify_clients;
+  gboolean check_files;
+  unsigned handshake_timeout_ms;
+} ReeveDaemonTlsConfig;
+
 /**
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[listen]` and `[log]`, then the files `*.conf` in the folder
- * FILE.d, in the order of their names, each of which overrides what came
+ * `[server]`, `[listen]`, `[tls]` and `[log]`, then the files `*.conf` in the
+ * folder FILE.d, in the order of their names, each of which overrides what came
  * before. Files that do not exist are empty.
  */
 typedef struct {
@@ -20,6 +33,7 @@ typedef struct {
   mode_t unix_mode;    /* of the unix sockets; 0: not said */
   mode_t unix_ro_mode; /* of the read-only one; 0: not said */
   gid_t unix_group;    /* 0: not said */
+  ReeveDaemonTlsConfig tls;
   GLogLevelFlags log_level;
 } ReeveDaemonConfig;
 

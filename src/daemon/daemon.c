@@ -8,9 +8,11 @@
 #include "daemon/options.h"
 #include "daemon/pid-file.h"
 #include "daemon/reload.h"
+#include "daemon/tls.h"
 #include "event/intl.h"
 #include "rpc/auth.h"
 #include "rpc/error.h"
+#include "rpc/socket-name.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -30,7 +32,8 @@ struct _ReeveDaemon {
   ReeveLoop *loop;
   ReeveReload *reload;
   ReeveServer *server;
-  gpointer *states; /* of the modules that were made */
+  ReeveDaemonTls *tls; /* (nullable): nobody listens with TLS */
+  gpointer *states;    /* of the modules that were made */
   size_t n_made;
   gboolean is_stopping;
 };
@@ -114,7 +117,9 @@ listen_at (ReeveDaemon *self,
     return FALSE;
 
   g_message (_ ("Listening at %s"), actual);
-  if (g_str_has_prefix (actual, "ptcp:"))
+  if (g_str_has_prefix (actual, "ptcp:") ||
+      (options != NULL && options->tls != NULL &&
+       !self->config->tls.verify_clients))
     g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
                   "daemon"),
                actual);
@@ -134,14 +139,37 @@ listen_at_socket (ReeveDaemon *self,
 }
 
 static gboolean
+reload_tls (gpointer data, GError **error)
+{
+  return reeve_daemon_tls_reload (data, error);
+}
+
+static ReeveTlsSlot *
+get_tls (ReeveDaemon *self)
+{
+  if (self->tls == NULL) {
+    self->tls = reeve_daemon_tls_new (&self->config->tls, self->places);
+    reeve_reload_add (self->reload, "TLS", reload_tls, self->tls);
+  }
+
+  return reeve_daemon_tls_get_slot (self->tls);
+}
+
+static gboolean
 listen_at_all (ReeveDaemon *self,
                char **names,
                const ReeveServiceOptions *options,
                GError **error)
 {
-  for (char **name = names; name != NULL && *name != NULL; name++)
-    if (!listen_at (self, *name, options, error))
+  for (char **name = names; name != NULL && *name != NULL; name++) {
+    ReeveServiceOptions more = *options;
+
+    if (reeve_socket_name_skip (*name, "ptls") != NULL)
+      more.tls = get_tls (self);
+    more.handshake_timeout_ms = self->config->tls.handshake_timeout_ms;
+    if (!listen_at (self, *name, &more, error))
       return FALSE;
+  }
 
   return TRUE;
 }
@@ -260,6 +288,17 @@ prepare (ReeveDaemon *self, GError **error)
          start_modules (self, error);
 }
 
+gboolean
+reeve_daemon_reload_tls (ReeveDaemon *self, GError **error)
+{
+  if (self->tls != NULL)
+    return reeve_daemon_tls_reload (self->tls, error);
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INTERNAL,
+                       _ ("no TLS service found, unable to update TLS files"));
+  return FALSE;
+}
+
 static void
 stop (ReeveDaemon *self)
 {
@@ -278,6 +317,7 @@ static void
 clear (ReeveDaemon *self)
 {
   reeve_server_unref (self->server);
+  reeve_daemon_tls_free (self->tls);
   reeve_loop_unref (self->loop);
   reeve_pid_file_free (self->pid_file);
   reeve_daemon_config_free (self->config);

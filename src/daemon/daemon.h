@@ -89,4 +89,17 @@ void reeve_daemon_add_reload (ReeveDaemon *self,
                               ReeveDaemonReloadFunc func,
                               gpointer data);
 
+/**
+ * reeve_daemon_reload_tls:
+ *
+ * Reads the certificates of TLS anew, for clients that come from now on; those
+ * that are there stay as they are. Waits for the disk. Thread: any but the
+ * loop's, once it runs.
+ *
+ * Errors: %REEVE_ERROR_INTERNAL if no listener speaks TLS; %REEVE_ERROR_SYSTEM
+ * and %REEVE_ERROR_INVALID_ARG for files that cannot be used, and then nothing
+ * changes.
+ */
+gboolean reeve_daemon_reload_tls (ReeveDaemon *self, GError **error);
+
 G_END_DECLS

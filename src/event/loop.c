@@ -86,8 +86,8 @@ run_invocations (ReeveLoop *self, GQueue *invocations)
   }
 }
 
-static void
-dispatch_wake_up (ReeveLoop *self)
+void
+reeve_loop_catch_up (ReeveLoop *self)
 {
   GQueue invocations;
 
@@ -104,7 +104,7 @@ dispatch_batch (ReeveLoop *self)
 
   for (int i = 0; i < n_events; i++) {
     if (events[i].data.u64 == OWN_WAKE)
-      dispatch_wake_up (self);
+      reeve_loop_catch_up (self);
     else if (events[i].data.u64 == OWN_TIMER)
       reeve_loop_dispatch_timeouts (self);
     else

@@ -111,6 +111,11 @@ gboolean reeve_loop_is_current (ReeveLoop *self);
  */
 void reeve_loop_invoke (ReeveLoop *self, ReeveLoopFunc func, gpointer data);
 
+/* Calls what is queued by reeve_loop_invoke(), and what pulses call, so that
+ * whoever holds something until then lets it go. Thread: loop, or owner after
+ * the loop. */
+void reeve_loop_catch_up (ReeveLoop *self);
+
 /**
  * reeve_loop_add_handle:
  * @fd: (transfer none): an open file that epoll supports (not a regular file)

@@ -143,7 +143,9 @@ get_actual_name (const char *name, int fd)
   struct sockaddr_storage storage;
   socklen_t size = sizeof storage;
   g_autoptr (GSocketAddress) address = NULL;
-  const char *colon;
+  const char *port = reeve_socket_name_get_port (name);
+  size_t length = port == NULL ? strlen (name) : (size_t) (port - name);
+  const char *colon = length > 0 && name[length - 1] == ':' ? "" : ":";
 
   if (getsockname (fd, (struct sockaddr *) &storage, &size) < 0)
     return g_strdup (name);
@@ -152,9 +154,8 @@ get_actual_name (const char *name, int fd)
   if (!G_IS_INET_SOCKET_ADDRESS (address))
     return g_strdup (name);
 
-  colon = strrchr (name, ':');
   return g_strdup_printf (
-      "%.*s:%u", (int) (colon - name), name,
+      "%.*s%s%u", (int) length, name, colon,
       g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
 }
 

@@ -609,6 +609,13 @@ read_input (ReeveServerClient *self)
   while (has_more (self));
 }
 
+void
+reeve_server_client_read_more (ReeveServerClient *self)
+{
+  if (has_more (self))
+    read_input (self);
+}
+
 static void
 resume (ReeveLoop *loop, gpointer data)
 {
@@ -617,8 +624,7 @@ resume (ReeveLoop *loop, gpointer data)
   self->has_had_turn = FALSE;
   if (!throttle (self) && self->input_size > 0)
     take_input (self, self->input, self->input_size);
-  if (has_more (self))
-    read_input (self);
+  reeve_server_client_read_more (self);
   reeve_server_client_unref (self);
 }
 
@@ -642,6 +648,10 @@ reeve_server_client_take_ready (ReeveLoop *loop,
 {
   ReeveServerClient *self = data;
 
+  if (self->handshake != NULL) {
+    reeve_server_client_shake (self, events);
+    return;
+  }
   if (events & REEVE_EVENT_WRITABLE)
     reeve_server_client_write (self);
   if (events & REEVE_EVENT_READABLE)

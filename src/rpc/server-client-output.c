@@ -24,7 +24,7 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
 {
   ReeveEvents events = REEVE_EVENT_NONE;
 
-  if (self->stream == NULL)
+  if (self->stream == NULL || self->is_shaking)
     return;
   if (!self->is_closing && !self->is_full)
     events |= REEVE_EVENT_READABLE;
@@ -306,7 +306,7 @@ reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame)
 
   iov.iov_base = (void *) g_bytes_get_data (frame, &size);
   iov.iov_len = size;
-  if (self->stream != NULL && !self->is_closing)
+  if (self->stream != NULL && !self->is_closing && !self->is_shaking)
     write_replies_locked (self, &iov, 1);
   g_bytes_unref (frame);
 }
@@ -318,7 +318,7 @@ queue_event (ReeveServerClient *self, GBytes *frame)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (self->stream == NULL ||
+  if (self->stream == NULL || self->is_shaking ||
       self->event_queue.n_bytes + g_bytes_get_size (frame) > limit)
     return FALSE;
 

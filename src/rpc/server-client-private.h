@@ -4,11 +4,13 @@
 
 /*
  * What the files of a client know of each other: server-client.c has its life
- * and its calls in flight, server-client-input.c turns what is read into
- * calls, server-client-output.c writes replies and events.
+ * and its calls in flight, server-client-handshake.c what TLS does before the
+ * first frame, server-client-input.c turns what is read into calls,
+ * server-client-output.c writes replies and events.
  */
 
 #include "rpc/server-private.h"
+#include "rpc/tls-context.h"
 
 #include <sys/socket.h>
 
@@ -18,6 +20,8 @@ typedef struct {
   GQueue frames; /* (element-type GBytes) (owned) */
   size_t n_bytes;
 } ReeveClientOutput;
+
+typedef struct _ReeveClientHandshake ReeveClientHandshake;
 
 struct _ReeveServerClient {
   ReeveRefs refs;
@@ -32,6 +36,10 @@ struct _ReeveServerClient {
   atomic_bool is_read_only;
   atomic_bool is_authenticated;
   char *sasl_name; /* (owned) (nullable): before is_authenticated */
+  char *x509_name; /* (owned) (nullable): before the first call */
+
+  /* Of the loop's thread. */
+  ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts */
 
   GList unauth_link; /* of the server's list, under its lock */
 
@@ -49,7 +57,8 @@ struct _ReeveServerClient {
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
   int watch REEVE_GUARDED;
-  ReeveEvents events REEVE_GUARDED; /* that are watched for */
+  ReeveEvents events REEVE_GUARDED;  /* that are watched for */
+  gboolean is_shaking REEVE_GUARDED; /* a handshake; nothing else is sent */
   GQueue calls REEVE_GUARDED;     /* (element-type ReeveCall): in flight, oldest
                                      first */
   GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
@@ -80,6 +89,20 @@ gboolean
 reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
     REEVE_REQUIRES (self->lock);
 
+/* ---------------------------------------- server-client-handshake.c --- */
+
+/* Of a new client, whose socket is watched. */
+void reeve_server_client_init_handshake (ReeveServerClient *self,
+                                         ReeveTlsContext *context,
+                                         int fd,
+                                         int watch,
+                                         unsigned timeout_ms);
+/* Something is ready during the handshake. */
+void reeve_server_client_shake (ReeveServerClient *self, ReeveEvents events);
+/* It is over, or its client is closed. */
+void reeve_server_client_stop_handshake (ReeveServerClient *self);
+void reeve_client_handshake_free (ReeveClientHandshake *self);
+
 /* -------------------------------------------- server-client-input.c --- */
 
 /* The watch of its socket. */
@@ -88,6 +111,9 @@ void reeve_server_client_take_ready (ReeveLoop *loop,
                                      int fd,
                                      ReeveEvents events,
                                      gpointer data);
+
+/* Takes the input that the socket does not tell of. */
+void reeve_server_client_read_more (ReeveServerClient *self);
 
 /* If there was no room and is again, the loop goes on: with what was read
  * already, then by reading. */

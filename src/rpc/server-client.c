@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* How long a handshake of TLS may take. */
+#define HANDSHAKE_TIMEOUT_MS 15000
+
 typedef struct {
   gpointer data;
   GDestroyNotify close_func; /* (nullable) */
@@ -58,35 +61,45 @@ ReeveServerClient *
 reeve_server_client_new (ReeveServer *server,
                          ReeveStream *stream,
                          uint64_t id,
-                         const ReeveServiceOptions *options) REEVE_UNCHECKED
+                         const ReeveServiceOptions *options,
+                         ReeveTlsContext *tls) REEVE_UNCHECKED
 {
   ReeveServerClient *self = g_new0 (ReeveServerClient, 1);
+  int fd = reeve_stream_get_fd (stream);
 
   reeve_refs_init (&self->refs);
   self->server = reeve_server_ref (server);
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
   self->auth = options->auth;
-  atomic_init (&self->is_authenticated, options->auth == REEVE_AUTH_NONE);
+  atomic_init (&self->is_authenticated,
+               options->auth == REEVE_AUTH_NONE && tls == NULL);
   atomic_init (&self->is_read_only,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
   self->stream = stream;
   self->held = g_byte_array_new ();
   self->attached = g_hash_table_new_full (NULL, NULL, NULL, attached_free);
-  read_peer (self, reeve_stream_get_fd (stream));
+  read_peer (self, fd);
+  if (tls != NULL)
+    self->transport = REEVE_TRANSPORT_TLS;
   self->unauth_link.data = self;
-  if (options->auth != REEVE_AUTH_NONE)
+  if (options->auth != REEVE_AUTH_NONE || tls != NULL)
     reeve_server_add_unauth (server, &self->unauth_link);
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->events = REEVE_EVENT_READABLE;
   self->watch = reeve_loop_add_handle (
-      reeve_server_get_loop (server), reeve_stream_get_fd (stream),
-      self->events, reeve_server_client_take_ready,
-      reeve_server_client_ref (self),
+      reeve_server_get_loop (server), fd, self->events,
+      reeve_server_client_take_ready, reeve_server_client_ref (self),
       (GDestroyNotify) reeve_server_client_unref);
+  self->is_shaking = tls != NULL;
+  if (tls != NULL)
+    reeve_server_client_init_handshake (self, tls, fd, self->watch,
+                                        options->handshake_timeout_ms == 0
+                                            ? HANDSHAKE_TIMEOUT_MS
+                                            : options->handshake_timeout_ms);
   return self;
 }
 
@@ -108,9 +121,11 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_assert (g_queue_is_empty (&self->data_streams));
   g_clear_pointer (&self->attached, g_hash_table_unref);
   g_byte_array_unref (self->held);
+  reeve_client_handshake_free (self->handshake);
   g_free (self->input);
   g_free (self->address);
   g_free (self->sasl_name);
+  g_free (self->x509_name);
   reeve_mutex_clear (&self->lock);
   reeve_server_unref (self->server);
   g_free (self);
@@ -185,6 +200,12 @@ const char *
 reeve_server_client_get_sasl_name (ReeveServerClient *self)
 {
   return atomic_load (&self->is_authenticated) ? self->sasl_name : NULL;
+}
+
+const char *
+reeve_server_client_get_x509_name (ReeveServerClient *self)
+{
+  return atomic_load (&self->is_authenticated) ? self->x509_name : NULL;
 }
 
 gboolean
@@ -397,6 +418,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
     return;
 
   reeve_server_client_ref (self);
+  reeve_server_client_stop_handshake (self);
   reeve_loop_remove (reeve_server_get_loop (self->server), remains.watch);
   reeve_stream_free (remains.stream);
   g_clear_pointer (&remains.current, g_bytes_unref);

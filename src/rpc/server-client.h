@@ -58,6 +58,11 @@ gboolean reeve_server_client_is_authenticated (ReeveServerClient *self);
 /* (nullable): the name that SASL found. Immutable once authenticated. */
 const char *reeve_server_client_get_sasl_name (ReeveServerClient *self);
 
+/* (nullable): the distinguished name in the certificate that it showed, as in
+ * `C=GB,O=Acme,CN=web`; NULL until it is authenticated, and where certificates
+ * are not verified. */
+const char *reeve_server_client_get_x509_name (ReeveServerClient *self);
+
 /* The peer's credentials; FALSE for a peer that is not on a unix socket. */
 gboolean reeve_server_client_get_unix_peer (ReeveServerClient *self,
                                             uid_t *uid,

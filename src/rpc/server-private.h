@@ -103,10 +103,12 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data);
 
 /* ---------------------------------------------------- server-client*.c --- */
 
+/* @tls: (nullable) (transfer none): if it is a client of TLS */
 ReeveServerClient *reeve_server_client_new (ReeveServer *server,
                                             ReeveStream *stream,
                                             uint64_t id,
-                                            const ReeveServiceOptions *options);
+                                            const ReeveServiceOptions *options,
+                                            ReeveTlsContext *tls);
 ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
 /* Its id, at a place that lives as long as it does. */
 const uint64_t *reeve_server_client_get_key (ReeveServerClient *self);
@@ -139,6 +141,11 @@ gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
 GCancellable *
 reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call);
 
+/* The function of the pool for handshakes. */
+void reeve_server_client_run_handshakes (ReeveJob *const *jobs,
+                                         unsigned n_jobs,
+                                         gpointer data);
+
 /* Thread: loop. */
 void reeve_server_client_close_now (ReeveServerClient *self);
 
@@ -153,6 +160,7 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
+void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
 /* Flushes the client until it holds nothing. Thread: loop. */
 void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 /* The list of clients that did not authenticate yet; a link that is not in it

@@ -7,6 +7,7 @@
 #include "rpc/error.h"
 #include "rpc/server-private.h"
 #include "rpc/service.h"
+#include "rpc/socket-name.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,16 +20,19 @@
 #define SWEEP_MS 250
 /* The longest time that a reply is held, so that the next goes with it. */
 #define HOLD_MS 1
+/* The alert of TLS. */
+#define INTERNAL_ERROR 80
 /* Permissions of a unix socket. */
 #define DEFAULT_MODE 0600
 
 struct _ReeveServer {
   ReeveRefs refs;
-  char *name;             /* immutable */
-  ReeveLoop *loop;        /* (owned) */
-  ReeveLiveLimits limits; /* atomic */
-  ReeveMutex limits_lock; /* held while they are changed */
-  ReeveJobPool *pool;     /* (owned); NULL once it is stopped */
+  char *name;               /* immutable */
+  ReeveLoop *loop;          /* (owned) */
+  ReeveLiveLimits limits;   /* atomic */
+  ReeveMutex limits_lock;   /* held while they are changed */
+  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
+  ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
 
   /* Immutable once there are listeners. */
   GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
@@ -214,20 +218,41 @@ refuse_client (ReeveServer *self, ReeveStream *stream)
   reeve_stream_free (stream);
 }
 
+/* Without a certificate there can be no handshake; the alert says that it is
+ * not the client's fault. */
+static void
+refuse_tls (ReeveServer *self, ReeveStream *stream)
+{
+  static const uint8_t alert[] = { 0x15, 3, 3, 0, 2, 2, INTERNAL_ERROR };
+  const struct iovec iov = { .iov_base = (void *) alert,
+                             .iov_len = sizeof alert };
+
+  reeve_stream_sendv (stream, &iov, 1);
+  atomic_fetch_add (&self->n_refused, 1);
+  reeve_stream_free (stream);
+}
+
 static void
 add_client (ReeveServer *self,
             ReeveStream *stream,
             const ReeveServiceOptions *options)
 {
+  g_autoptr (ReeveTlsContext) tls =
+      options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
+
   if (count_clients (self) >= REEVE_LIMIT (self, max_clients)) {
     refuse_client (self, stream);
+    return;
+  }
+  if (options->tls != NULL && tls == NULL) {
+    refuse_tls (self, stream);
     return;
   }
 
   self->is_full = FALSE;
   atomic_fetch_add (&self->n_accepted, 1);
   remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
-                                           options));
+                                           options, tls));
 }
 
 /* Whether the peer may do as our own user does; errs on the safe side. */
@@ -372,13 +397,39 @@ reeve_server_push (ReeveServer *self, GQueue *jobs)
   reeve_job_pool_push (self->pool, jobs);
 }
 
-void
-reeve_server_push_job (ReeveServer *self, ReeveJob *job)
+static void
+push_job (ReeveJobPool *pool, ReeveJob *job)
 {
   GQueue jobs = G_QUEUE_INIT;
 
   g_queue_push_tail_link (&jobs, &job->link);
-  reeve_job_pool_push (self->pool, &jobs);
+  reeve_job_pool_push (pool, &jobs);
+}
+
+void
+reeve_server_push_job (ReeveServer *self, ReeveJob *job)
+{
+  push_job (self->pool, job);
+}
+
+/* Half of the processors at most are busy with strangers. */
+static void
+start_handshakes (ReeveServer *self)
+{
+  unsigned n_threads = CLAMP (g_get_num_processors () / 2, 1, 8);
+  const ReeveJobPoolSize size = {
+    .lo_water = 1, .hi_water = n_threads, .increment = 1, .maximum = n_threads
+  };
+
+  if (self->handshakes == NULL)
+    self->handshakes =
+        reeve_job_pool_new (&size, reeve_server_client_run_handshakes, self);
+}
+
+void
+reeve_server_push_handshake (ReeveServer *self, ReeveJob *job)
+{
+  push_job (self->handshakes, job);
 }
 
 /* --------------------------------------------------- replies that wait --- */
@@ -455,6 +506,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_assert (g_hash_table_size (self->clients) == 0);
   g_assert (g_queue_is_empty (&self->unauth));
   reeve_job_pool_free (self->pool);
+  reeve_job_pool_free (self->handshakes);
   reeve_loop_remove (self->loop, self->sweep);
   reeve_loop_remove (self->loop, self->flush);
   g_ptr_array_unref (self->watched);
@@ -496,6 +548,17 @@ reeve_server_get_batch (ReeveServer *self)
   return &self->batch;
 }
 
+static gboolean
+check_tls (const char *name, const ReeveServiceOptions *options, GError **error)
+{
+  if (options->tls != NULL || reeve_socket_name_skip (name, "ptls") == NULL)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               _ ("%s: TLS needs a certificate"), name);
+  return FALSE;
+}
+
 const char *
 reeve_server_listen (ReeveServer *self,
                      const char *name,
@@ -508,6 +571,8 @@ reeve_server_listen (ReeveServer *self,
 
   if (options == NULL)
     options = &defaults;
+  if (!check_tls (name, options, error))
+    return NULL;
   pstream = reeve_pstream_open (
       name, options->mode == 0 ? DEFAULT_MODE : options->mode,
       options->group == 0 ? (gid_t) -1 : options->group, error);
@@ -520,6 +585,8 @@ reeve_server_listen (ReeveServer *self,
     return NULL;
   }
 
+  if (options->tls != NULL)
+    start_handshakes (self);
   g_ptr_array_add (self->services, service);
   return reeve_service_get_name (service);
 }
@@ -531,8 +598,11 @@ reeve_server_add_fd_client (ReeveServer *self,
 {
   static const ReeveServiceOptions defaults = { 0 };
 
-  add_client (self, reeve_stream_new_for_fd (fd),
-              options == NULL ? &defaults : options);
+  if (options == NULL)
+    options = &defaults;
+  if (options->tls != NULL)
+    start_handshakes (self);
+  add_client (self, reeve_stream_new_for_fd (fd), options);
 }
 
 void
@@ -545,10 +615,13 @@ reeve_server_stop (ReeveServer *self)
   clients = get_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
+  g_clear_pointer (&self->handshakes, reeve_job_pool_free);
   /* What runs sees that its client is gone, and may still push what ends a
    * data stream. */
   reeve_job_pool_free (self->pool);
   self->pool = NULL;
+  /* What they left for the loop holds clients, which hold us. */
+  reeve_loop_catch_up (self->loop);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "rpc/job-pool.h"
 #include "rpc/program.h"
 #include "rpc/server-client.h"
+#include "rpc/tls-context.h"
 
 G_BEGIN_DECLS
 
@@ -54,7 +55,10 @@ typedef struct {
   mode_t mode; /* permissions of a unix socket [0600] */
   gid_t group; /* that a unix socket is given to [the process's] */
   ReeveServiceFlags flags;
-  ReeveAuth auth; /* what its clients have to do before they can call */
+  ReeveAuth auth;    /* what its clients have to do before they can call */
+  ReeveTlsSlot *tls; /* (nullable) (transfer none): speak TLS, as it says at the
+                        time; while it is empty, nobody is let in */
+  unsigned handshake_timeout_ms; /* of TLS [15 000] */
 } ReeveServiceOptions;
 
 /* @limits is copied; (nullable) for the defaults. Thread: owner. */

@@ -80,6 +80,8 @@ reeve_service_new (ReeveLoop *loop,
   self->loop = reeve_loop_ref (loop);
   self->pstream = pstream;
   self->options = *options;
+  if (options->tls != NULL)
+    reeve_tls_slot_ref (options->tls);
   self->func = func;
   self->data = data;
   self->pause = reeve_loop_add_timeout (loop, -1, go_on, self, NULL);
@@ -101,6 +103,7 @@ reeve_service_free (ReeveService *self)
   reeve_loop_remove (self->loop, self->watch);
   reeve_loop_unref (self->loop);
   reeve_pstream_free (self->pstream);
+  reeve_tls_slot_unref (self->options.tls);
   g_free (self);
 }
 

@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/tls-context.h"
 
 #include <gio/gunixsocketaddress.h>
 #include <stdint.h>
@@ -22,6 +23,17 @@ reeve_socket_name_skip (const char *name, const char *scheme)
     return NULL;
 
   return name + length + 1;
+}
+
+const char *
+reeve_socket_name_get_port (const char *text)
+{
+  const char *colon = strrchr (text, ':');
+  const char *digits = colon == NULL ? text : colon + 1;
+
+  return digits[0] != '\0' && strspn (digits, "0123456789") == strlen (digits)
+             ? digits
+             : NULL;
 }
 
 static gboolean
@@ -50,7 +62,8 @@ parse_path (const char *name, const char *path, GError **error)
   return G_SOCKET_CONNECTABLE (g_unix_socket_address_new (path));
 }
 
-/* Splits HOST:PORT at its last colon. */
+/* Splits HOST:PORT at its last colon. @port is changed if it is there; what is
+ * no port is a host if the port has a default. */
 static gboolean
 split_host (const char *name,
             const char *text,
@@ -62,11 +75,16 @@ split_host (const char *name,
   const char *digits = colon == NULL ? text : colon + 1;
   guint64 number;
 
-  if (!g_ascii_string_to_unsigned (digits, 10, 0, UINT16_MAX, &number, NULL))
+  if (*port != 0 && reeve_socket_name_get_port (text) == NULL) {
+    *host = g_strdup (text);
+  } else if (!g_ascii_string_to_unsigned (digits, 10, 0, UINT16_MAX, &number,
+                                          NULL)) {
     return refuse (name, _ ("a port is a number from 0 to 65535"), error);
-  *port = (uint16_t) number;
+  } else {
+    *port = (uint16_t) number;
+    *host = colon == NULL ? g_strdup ("") : g_strndup (text, colon - text);
+  }
 
-  *host = colon == NULL ? g_strdup ("") : g_strndup (text, colon - text);
   if ((*host)[0] == '[') {
     size_t length = strlen (*host);
 
@@ -119,12 +137,16 @@ reeve_socket_name_parse (const char *name, gboolean is_passive, GError **error)
   if (rest != NULL)
     return parse_path (name, rest, error);
 
-  rest = reeve_socket_name_skip (name, is_passive ? "ptcp" : "tcp");
+  rest = reeve_socket_name_skip (name, is_passive ? "ptls" : "tls");
+  port = rest == NULL ? 0 : REEVE_TLS_PORT;
+  if (rest == NULL)
+    rest = reeve_socket_name_skip (name, is_passive ? "ptcp" : "tcp");
   if (rest == NULL) {
     refuse (name,
-            is_passive ? _ ("a listener is punix:PATH, ptcp:HOST:PORT or pfd:N")
-                       : _ ("a stream is unix:PATH, tcp:HOST:PORT, fd:N or "
-                            "exec:COMMAND"),
+            is_passive ? _ ("a listener is punix:PATH, ptcp:HOST:PORT, "
+                            "ptls:HOST:PORT or pfd:N")
+                       : _ ("a stream is unix:PATH, tcp:HOST:PORT, "
+                            "tls:HOST:PORT, fd:N or exec:COMMAND"),
             error);
     return NULL;
   }

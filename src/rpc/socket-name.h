@@ -6,14 +6,19 @@
 
 G_BEGIN_DECLS
 
-/* The names of sockets: `unix:PATH`, `tcp:HOST:PORT`, `tcp:[V6]:PORT`. */
+/* The names of sockets: `unix:PATH`, `tcp:HOST:PORT`, `tcp:[V6]:PORT`, and with
+ * `tls:` the same. */
 
 /* (nullable): what follows "@scheme:" in @name. */
 const char *reeve_socket_name_skip (const char *name, const char *scheme);
 
+/* (nullable): the port's digits at the end of HOST:PORT, of PORT. */
+const char *reeve_socket_name_get_port (const char *text);
+
 /**
  * reeve_socket_name_parse:
- * @is_passive: `punix:` and `ptcp:`; a host may be left out
+ * @is_passive: `punix:`, `ptcp:` and `ptls:`; a host may be left out. With TLS
+ *   a port may, too.
  *
  * Errors: %REEVE_ERROR_INVALID_ARG, naming what is wrong.
  *

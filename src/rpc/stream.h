@@ -13,10 +13,10 @@ G_BEGIN_DECLS
  * ("pstream") listens. Nothing here blocks once it is open: "would block" is
  * -1 with errno EAGAIN.
  *
- * Active: `unix:PATH`, `tcp:HOST:PORT` (`[::1]` for IPv6), `fd:N`,
- * `exec:COMMAND` (a shell command whose stdin and stdout are the peer).
+ * Active: `unix:PATH`, `tcp:HOST:PORT` (`[::1]` for IPv6), `tls:HOST[:PORT]`,
+ * `fd:N`, `exec:COMMAND` (a shell command whose stdin and stdout are the peer).
  * Passive: `punix:PATH`, `ptcp:[HOST:]PORT` (port 0: the kernel chooses),
- * `pfd:N`.
+ * `ptls:` with the same (the port may be left out), `pfd:N`.
  */
 
 typedef struct _ReeveStream ReeveStream;

@@ -31,6 +31,8 @@ static const RefusalCase refusal_cases[] = {
   { "empty", "[server]\nmax_workers=\n", "[server] max_workers" },
   { "listener", "[listen]\naddresses=ptcp:127.0.0.1:http\n",
     "[listen] addresses" },
+  { "listener-tls", "[listen]\naddresses=ptls:[::1:0\n", "[listen] addresses" },
+  { "no-yes-or-no", "[tls]\nverify_clients=maybe\n", "[tls] verify_clients" },
   { "level", "[log]\nlevel=loud\n", "[log] level" },
   { "workers-together", "[server]\nmin_workers=30\nmax_workers=4\n",
     "[server] max_workers" },
@@ -103,12 +105,35 @@ test_values (Fixture *self, gconstpointer data)
 }
 
 static void
+test_tls (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path, "[listen]\naddresses=ptls:127.0.0.1;ptls:\n"
+                          "[tls]\ncertificate=/a\nkey=b\nverify_clients=no\n"
+                          "allowed_names=C=GB,O=Acme,CN=*; *,CN=web\n"
+                          "handshake_timeout=3\n");
+  config = load (self, 0);
+  g_assert_cmpstr (config->tls.certificate, ==, "/a");
+  g_assert_cmpstr (config->tls.key, ==, "b");
+  g_assert_null (config->tls.ca);
+  g_assert_false (config->tls.verify_clients);
+  g_assert_true (config->tls.check_files);
+  g_assert_cmpuint (g_strv_length (config->tls.allowed_names), ==, 2);
+  g_assert_cmpstr (config->tls.allowed_names[0], ==, "C=GB,O=Acme,CN=*");
+  g_assert_cmpstr (config->tls.allowed_names[1], ==, "*,CN=web");
+  g_assert_cmpuint (config->tls.handshake_timeout_ms, ==, 3000);
+}
+
+static void
 test_no_file (Fixture *self, gconstpointer data)
 {
   g_autoptr (ReeveDaemonConfig) config = load (self, 0);
 
   g_assert_cmpuint (config->limits.max_clients, ==, 0);
   g_assert_null (config->listen);
+  g_assert_true (config->tls.verify_clients);
+  g_assert_null (config->tls.allowed_names);
   g_assert_cmpint (config->log_level, ==, G_LOG_LEVEL_MESSAGE);
 }
 
@@ -178,6 +203,7 @@ main (int argc, char **argv)
   }
   g_test_add ("/daemon/config/values", Fixture, NULL, set_up, test_values,
               tear_down);
+  g_test_add ("/daemon/config/tls", Fixture, NULL, set_up, test_tls, tear_down);
   g_test_add ("/daemon/config/no-file-is-empty", Fixture, NULL, set_up,
               test_no_file, tear_down);
   g_test_add ("/daemon/config/drop-ins-override-in-order", Fixture, NULL,

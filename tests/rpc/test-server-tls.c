@@ -1,0 +1,470 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/thread.h"
+#include "rpc/message.h"
+#include "rpc/server.h"
+#include "rpc/stream-layer.h"
+#include "tests/rpc/patience.h"
+#include "tls-fixture.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 20000
+/* Of a server that is to lose patience with a handshake. */
+#define TIMEOUT_MS 200
+
+/* A server, its loop in a thread of its own. */
+typedef struct {
+  ReeveLoop *loop;
+  ReeveServer *server;
+  ReeveTlsSlot *slot;
+  pthread_t thread;
+  unsigned timeout_ms; /* of a handshake */
+  char *name; /* (owned) (nullable): of the last caller's certificate */
+  atomic_int transport;
+} Fixture;
+
+/* The other end of a connection. */
+typedef struct {
+  ReeveTlsSession *session;
+  ReeveStream *stream;
+  int fd;
+} Client;
+
+static gboolean
+quick (ReeveCall *call, GError **error)
+{
+  Fixture *fixture = reeve_call_get_user_data (call);
+  ReeveServerClient *client = reeve_call_get_client (call);
+
+  g_free (fixture->name);
+  fixture->name = g_strdup (reeve_server_client_get_x509_name (client));
+  atomic_store (&fixture->transport,
+                (int) reeve_server_client_get_transport (client));
+  return TRUE;
+}
+
+static const patience_handlers handlers = { .quick = quick };
+
+static void *
+run_loop (void *data)
+{
+  reeve_loop_run (data);
+  return NULL;
+}
+
+static void
+start_loop (Fixture *self)
+{
+  pthread_create (&self->thread, NULL, run_loop, self->loop);
+}
+
+static void
+end_loop (Fixture *self)
+{
+  reeve_loop_quit (self->loop);
+  pthread_join (self->thread, NULL);
+}
+
+static void
+set_up (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveTlsContext) context =
+      tls_fixture_make_context (REEVE_TLS_SERVER, "server", 0);
+
+  self->timeout_ms = PATIENCE_MS;
+  self->loop = reeve_loop_new (NULL);
+  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->slot = reeve_tls_slot_new (context);
+  reeve_server_add_program (self->server, &patience_program, &handlers, self);
+  start_loop (self);
+}
+
+static void
+tear_down (Fixture *self, gconstpointer data)
+{
+  end_loop (self);
+  reeve_server_stop (self->server);
+  reeve_server_unref (self->server);
+  reeve_loop_unref (self->loop);
+  reeve_tls_slot_unref (self->slot);
+  g_free (self->name);
+}
+
+/* -------------------------------------------------------------- client --- */
+
+typedef struct {
+  Fixture *fixture;
+  int fd;
+  atomic_bool is_done;
+} Adding;
+
+static void
+add_client (ReeveLoop *loop, gpointer data)
+{
+  Adding *adding = data;
+  const ReeveServiceOptions options = {
+    .tls = adding->fixture->slot,
+    .handshake_timeout_ms = adding->fixture->timeout_ms,
+  };
+
+  reeve_server_add_fd_client (adding->fixture->server, adding->fd, &options);
+  atomic_store (&adding->is_done, TRUE);
+}
+
+static int
+connect_to (Fixture *self)
+{
+  Adding adding = { .fixture = self };
+  int ends[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  adding.fd = ends[1];
+  reeve_loop_invoke (self->loop, add_client, &adding);
+  while (!atomic_load (&adding.is_done))
+    g_usleep (100);
+  return ends[0];
+}
+
+static void
+wait_readable (int fd)
+{
+  struct pollfd file = { .fd = fd, .events = POLLIN };
+
+  g_assert_cmpint (poll (&file, 1, PATIENCE_MS), ==, 1);
+}
+
+static void
+client_init (Client *self, Fixture *fixture, const char *certificate)
+{
+  g_autoptr (ReeveTlsContext) context = tls_fixture_make_context (
+      REEVE_TLS_CLIENT, certificate, REEVE_TLS_NO_SANITY);
+
+  self->fd = connect_to (fixture);
+  self->session = reeve_tls_session_new (context, "localhost");
+  self->stream = NULL;
+}
+
+static void
+client_clear (Client *self)
+{
+  if (self->stream != NULL)
+    reeve_stream_free (self->stream);
+  else
+    close (self->fd);
+  reeve_tls_session_unref (self->session);
+}
+
+/* Up to the end, or as many turns. */
+static ReeveTlsProgress
+client_handshake (Client *self, int n_turns)
+{
+  ReeveTlsProgress progress = REEVE_TLS_HANDSHAKE_WAITS;
+  g_autofree char *why = NULL;
+
+  for (int i = 0; i < n_turns && progress == REEVE_TLS_HANDSHAKE_WAITS; i++) {
+    if (i > 0) {
+      wait_readable (self->fd);
+      if (reeve_tls_session_fill (self->session, self->fd) <= 0)
+        return REEVE_TLS_HANDSHAKE_FAILED;
+    }
+    progress = reeve_tls_session_handshake (self->session, &why);
+    reeve_tls_session_flush (self->session, self->fd);
+  }
+
+  if (progress == REEVE_TLS_HANDSHAKE_DONE) {
+    self->stream = reeve_stream_new_for_fd (self->fd);
+    reeve_tls_session_attach (reeve_tls_session_ref (self->session),
+                              self->stream);
+  }
+  return progress;
+}
+
+/* Reads as much, or until the end. */
+static size_t
+client_read (Client *self, void *data, size_t size)
+{
+  size_t filled = 0;
+  gssize n_read = 1;
+
+  while (filled < size && n_read != 0) {
+    if (!reeve_stream_has_input (self->stream))
+      wait_readable (self->fd);
+    n_read = reeve_stream_recv (self->stream, (char *) data + filled,
+                                size - filled, NULL);
+    if (n_read > 0)
+      filled += (size_t) n_read;
+    else if (n_read < 0)
+      g_assert_cmpint (errno, ==, EAGAIN);
+  }
+
+  return filled;
+}
+
+static void
+client_send_call (Client *self, uint32_t serial)
+{
+  const ReeveHeader header = {
+    .program = patience_program.number,
+    .version = patience_program.version,
+    .procedure = PATIENCE_PROC_QUICK,
+    .type = REEVE_MESSAGE_CALL,
+    .serial = serial,
+  };
+  g_autoptr (GBytes) frame = reeve_message_encode (&header, NULL, NULL, NULL);
+  struct iovec iov;
+  gsize size;
+
+  iov.iov_base = (void *) g_bytes_get_data (frame, &size);
+  iov.iov_len = size;
+  g_assert_cmpint (reeve_stream_sendv (self->stream, &iov, 1), ==, size);
+}
+
+static void
+client_call (Client *self, uint32_t serial)
+{
+  uint8_t frame[REEVE_PAYLOAD_OFFSET];
+  ReeveHeader header;
+
+  client_send_call (self, serial);
+  g_assert_cmpuint (client_read (self, frame, sizeof frame), ==, sizeof frame);
+  reeve_header_decode (&header, frame + REEVE_LENGTH_SIZE);
+  g_assert_cmpuint (header.type, ==, REEVE_MESSAGE_REPLY);
+  g_assert_cmpuint (header.status, ==, REEVE_STATUS_OK);
+  g_assert_cmpuint (header.serial, ==, serial);
+}
+
+/* What the server says after the handshake; 0 if it just closes. */
+static ReeveTlsVerdict
+client_read_verdict (Client *self)
+{
+  uint8_t byte;
+
+  return client_read (self, &byte, 1) == 1 ? byte : 0;
+}
+
+static void
+client_open (Client *self, Fixture *fixture)
+{
+  client_init (self, fixture, "client");
+  g_assert_cmpint (client_handshake (self, 10), ==, REEVE_TLS_HANDSHAKE_DONE);
+  g_assert_cmpint (client_read_verdict (self), ==, REEVE_TLS_ACCEPTED);
+}
+
+/* --------------------------------------------------------------- tests --- */
+
+static void
+test_call (Fixture *self, gconstpointer data)
+{
+  Client client;
+
+  client_open (&client, self);
+  client_call (&client, 1);
+  client_call (&client, 2);
+  g_assert_cmpstr (self->name, ==, "C=GB,O=Acme,CN=client");
+  g_assert_cmpint (atomic_load (&self->transport), ==, REEVE_TRANSPORT_TLS);
+  client_clear (&client);
+}
+
+/* The call arrives with the last message of the handshake. */
+static void
+test_early_call (Fixture *self, gconstpointer data)
+{
+  uint8_t bytes[1 + REEVE_PAYLOAD_OFFSET];
+  Client client;
+
+  client_init (&client, self, "client");
+  g_assert_cmpint (client_handshake (&client, 10), ==,
+                   REEVE_TLS_HANDSHAKE_DONE);
+  client_send_call (&client, 1);
+  g_assert_cmpuint (client_read (&client, bytes, sizeof bytes), ==,
+                    sizeof bytes);
+  g_assert_cmpint (bytes[0], ==, REEVE_TLS_ACCEPTED);
+  client_clear (&client);
+}
+
+static void
+assert_no_client (Fixture *self)
+{
+  ReeveServerStats stats;
+
+  do {
+    reeve_server_get_stats (self->server, &stats);
+    g_usleep (100);
+  } while (stats.n_clients > 0);
+  g_assert_cmpuint (stats.n_unauth, ==, 0);
+  g_assert_cmpuint (stats.n_calls, ==, 0);
+}
+
+static void
+test_refusal (Fixture *self, gconstpointer data)
+{
+  Client client;
+
+  client_init (&client, self, data);
+  g_assert_cmpint (client_handshake (&client, 10), ==,
+                   REEVE_TLS_HANDSHAKE_DONE);
+  g_assert_cmpint (client_read_verdict (&client), ==,
+                   data == NULL ? REEVE_TLS_NO_CERTIFICATE : REEVE_TLS_EXPIRED);
+  g_assert_cmpint (client_read_verdict (&client), ==, 0);
+  assert_no_client (self);
+  client_clear (&client);
+}
+
+/* Silent from the start, and in the middle. */
+static void
+test_silence (Fixture *self, gconstpointer data)
+{
+  self->timeout_ms = TIMEOUT_MS;
+  for (int n_turns = 0; n_turns < 2; n_turns++) {
+    gint64 start_us = g_get_monotonic_time ();
+    Client client;
+
+    client_init (&client, self, "client");
+    client_handshake (&client, n_turns);
+    assert_no_client (self);
+    g_assert_cmpint (g_get_monotonic_time () - start_us, >=,
+                     TIMEOUT_MS * 1000 - 1000);
+    client_clear (&client);
+  }
+}
+
+static void
+test_no_tls (Fixture *self, gconstpointer data)
+{
+  static const char text[] = "GET / HTTP/1.1\r\n\r\n";
+  int fd = connect_to (self);
+  char answer[16];
+
+  g_assert_cmpint (write (fd, text, sizeof text), ==, sizeof text);
+  wait_readable (fd);
+  /* An alert, and the end. */
+  g_assert_cmpint (recv (fd, answer, sizeof answer, 0), ==, 7);
+  g_assert_cmpint (answer[0], ==, 0x15);
+  g_assert_cmpint (recv (fd, answer, sizeof answer, MSG_WAITALL), ==, 0);
+  assert_no_client (self);
+  close (fd);
+}
+
+static void
+test_counts (Fixture *self, gconstpointer data)
+{
+  ReeveServerStats stats;
+  Client client;
+
+  client_init (&client, self, "client");
+  reeve_server_get_stats (self->server, &stats);
+  g_assert_cmpuint (stats.n_unauth, ==, 1);
+  client_handshake (&client, 10);
+  g_assert_cmpint (client_read_verdict (&client), ==, REEVE_TLS_ACCEPTED);
+  reeve_server_get_stats (self->server, &stats);
+  g_assert_cmpuint (stats.n_unauth, ==, 0);
+  g_assert_cmpuint (stats.n_clients, ==, 1);
+  client_clear (&client);
+}
+
+static void
+test_goes_away (Fixture *self, gconstpointer data)
+{
+  for (int i = 0; i < 50; i++) {
+    Client client;
+
+    client_init (&client, self, "client");
+    client_handshake (&client, i % 3);
+    client_clear (&client);
+  }
+  assert_no_client (self);
+}
+
+/* A new certificate is for new clients alone. */
+static void
+test_exchange (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveTlsContext) other =
+      tls_fixture_make_context (REEVE_TLS_SERVER, "second", 0);
+  Client old, new, refused;
+  char alert[7];
+
+  client_open (&old, self);
+  reeve_tls_slot_set_context (self->slot, other);
+  client_open (&new, self);
+  g_assert_cmpint (reeve_tls_session_verify (new.session, NULL), ==,
+                   REEVE_TLS_ACCEPTED);
+  g_assert_cmpstr (reeve_tls_session_get_peer_name (new.session), ==,
+                   "C=GB,O=Acme,CN=second");
+
+  reeve_tls_slot_set_context (self->slot, NULL);
+  client_init (&refused, self, "client");
+  g_assert_cmpint (recv (refused.fd, alert, sizeof alert, MSG_WAITALL), ==, 7);
+  g_assert_cmpint (recv (refused.fd, alert, sizeof alert, 0), ==, 0);
+
+  client_call (&old, 1);
+  client_call (&new, 1);
+  g_assert_cmpint (reeve_tls_session_verify (old.session, NULL), ==,
+                   REEVE_TLS_ACCEPTED);
+  g_assert_cmpstr (reeve_tls_session_get_peer_name (old.session), ==,
+                   "C=GB,O=Acme,CN=server");
+  client_clear (&refused);
+  client_clear (&old);
+  client_clear (&new);
+}
+
+/* The server stops while clients are anywhere in their handshakes. */
+static void
+test_stop (Fixture *self, gconstpointer data)
+{
+  Client clients[12];
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (clients); i++) {
+    client_init (&clients[i], self, "client");
+    client_handshake (&clients[i], (int) i % 3);
+  }
+  end_loop (self);
+  reeve_server_stop (self->server);
+  start_loop (self);
+  for (unsigned i = 0; i < G_N_ELEMENTS (clients); i++)
+    client_clear (&clients[i]);
+}
+
+static void
+test_needs_a_slot (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (
+      reeve_server_listen (self->server, "ptls:127.0.0.1:0", NULL, &error));
+  g_assert_nonnull (strstr (error->message, "needs a certificate"));
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  tls_fixture_set_up ();
+  tls_fixture_issue ("old", REEVE_CERTIFICATE_CLIENT, "ca", -9, -1);
+  tls_fixture_issue ("second", REEVE_CERTIFICATE_SERVER, "ca", -1, 9);
+#define ADD(name, data, func)                                                  \
+  g_test_add ("/rpc/server-tls/" name, Fixture, data, set_up, func, tear_down)
+  ADD ("call", NULL, test_call);
+  ADD ("call/behind-the-handshake", NULL, test_early_call);
+  ADD ("refuses/no-certificate", NULL, test_refusal);
+  ADD ("refuses/expired", "old", test_refusal);
+  ADD ("refuses/silence", NULL, test_silence);
+  ADD ("refuses/no-tls", NULL, test_no_tls);
+  ADD ("counts-as-unauthenticated", NULL, test_counts);
+  ADD ("client-goes-away", NULL, test_goes_away);
+  ADD ("exchange", NULL, test_exchange);
+  ADD ("stop", NULL, test_stop);
+  ADD ("needs-a-slot", NULL, test_needs_a_slot);
+#undef ADD
+  status = g_test_run ();
+  tls_fixture_tear_down ();
+  return status;
+}
