@@ -16,11 +16,6 @@
 #define MAX_MEMORY_KIB (UINT64_C (1) << 40)
 #define MIB_IN_KIB 1024
 
-typedef struct {
-  const char *word;
-  uint64_t bytes;
-} Unit;
-
 static gboolean
 fail (GError **error, const xmlNode *node, const char *reason)
 {
@@ -38,35 +33,6 @@ fail_missing (GError **error, const char *name)
   return FALSE;
 }
 
-static gboolean
-find_unit (const char *word, uint64_t *bytes)
-{
-  static const Unit units[] = {
-    { "b", 1 },
-    { "bytes", 1 },
-    { "KB", 1000 },
-    { "k", UINT64_C (1) << 10 },
-    { "KiB", UINT64_C (1) << 10 },
-    { "MB", 1000000 },
-    { "M", UINT64_C (1) << 20 },
-    { "MiB", UINT64_C (1) << 20 },
-    { "GB", 1000000000 },
-    { "G", UINT64_C (1) << 30 },
-    { "GiB", UINT64_C (1) << 30 },
-    { "TB", UINT64_C (1000000000000) },
-    { "T", UINT64_C (1) << 40 },
-    { "TiB", UINT64_C (1) << 40 },
-  };
-
-  for (size_t i = 0; i < G_N_ELEMENTS (units); i++) {
-    if (g_str_equal (units[i].word, word)) {
-      *bytes = units[i].bytes;
-      return TRUE;
-    }
-  }
-  return FALSE;
-}
-
 /* Reads an amount of memory, and writes it back in KiB. */
 static gboolean
 parse_memory (xmlNode *node, uint64_t step_kib, uint64_t *kib, GError **error)
@@ -77,7 +43,7 @@ parse_memory (xmlNode *node, uint64_t step_kib, uint64_t *kib, GError **error)
   uint64_t bytes = 1024;
   uint64_t number;
 
-  if (unit != NULL && !find_unit (unit, &bytes))
+  if (unit != NULL && !reeve_xml_find_unit (unit, &bytes))
     return fail (error, node, _ ("its unit is not known"));
   if (!reeve_xml_get_number (text, 0, MAX_MEMORY_KIB * 1024 / bytes, &number))
     return fail (error, node, _ ("it is not a number in the allowed range"));

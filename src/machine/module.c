@@ -4,9 +4,12 @@
 
 #include "machine/machine-list.h"
 #include "machine/remote.h"
+#include "machine/storage-image.h"
+#include "machine/storage-pool.h"
 
 typedef struct {
   ReeveMachineList *machines; /* (owned) */
+  ReeveStoragePool *pool;     /* (owned) (nullable) */
   ReeveRemote *remote;        /* (owned) */
 } Module;
 
@@ -26,9 +29,14 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
   *state = self;
   self->machines =
       reeve_machine_list_new (reeve_daemon_get_loop (daemon), &paths);
-  self->remote = reeve_remote_new (
-      self->machines, places->mode == REEVE_MODE_SESSION ? "qemu:///session"
-                                                         : "qemu:///system");
+  self->pool = reeve_storage_pool_open (reeve_daemon_get_loop (daemon),
+                                        places->state_dir, "default", error);
+  if (self->pool == NULL)
+    return FALSE;
+  self->remote =
+      reeve_remote_new (self->machines, self->pool,
+                        places->mode == REEVE_MODE_SESSION ? "qemu:///session"
+                                                           : "qemu:///system");
   reeve_remote_register (self->remote, reeve_daemon_get_server (daemon));
   return reeve_machine_list_load (self->machines, error);
 }
@@ -47,8 +55,10 @@ stop (ReeveDaemon *daemon, gpointer state)
 {
   Module *self = state;
 
+  reeve_image_wait ();
   reeve_machine_list_close (self->machines);
   reeve_remote_free (self->remote);
+  reeve_storage_pool_unref (self->pool);
   reeve_machine_list_unref (self->machines);
   g_free (self);
 }

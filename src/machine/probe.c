@@ -27,28 +27,32 @@ limit_output (gpointer data)
   (void) setrlimit (RLIMIT_FSIZE, &limit);
 }
 
-/* FALSE: it did not end in time, and was killed. */
+/* FALSE: it did not end in time, or was no longer wanted, and was killed. */
 static gboolean
-wait_for (pid_t pid, int timeout_ms, int *status)
+wait_for (pid_t pid, int timeout_ms, GCancellable *cancellable, int *status)
 {
   REEVE_AUTOFD int fd = (int) syscall (SYS_pidfd_open, pid, 0);
-  struct pollfd ended = { .fd = fd, .events = POLLIN };
-  gint64 left_us = timeout_ms * 1000;
+  GPollFD cancelled = { .fd = -1 };
+  struct pollfd ended[2] = { { .fd = fd, .events = POLLIN } };
+  gint64 left_us = (gint64) timeout_ms * 1000;
   gint64 end_us = g_get_monotonic_time () + left_us;
-  int n_ended = 0;
+  gboolean is_pollable = cancellable != NULL &&
+                         g_cancellable_make_pollfd (cancellable, &cancelled);
 
+  ended[1] = (struct pollfd){ .fd = cancelled.fd, .events = POLLIN };
   while (fd >= 0 && left_us > 0) {
-    n_ended = poll (&ended, 1, (int) (left_us / 1000));
-    if (n_ended >= 0 || errno != EINTR)
+    if (poll (ended, 2, (int) (left_us / 1000)) >= 0 || errno != EINTR)
       break;
     left_us = end_us - g_get_monotonic_time ();
   }
+  if (is_pollable)
+    g_cancellable_release_fd (cancellable);
 
-  if (n_ended != 1)
+  if (ended[0].revents == 0)
     kill (pid, SIGKILL);
   while (waitpid (pid, status, 0) < 0 && errno == EINTR)
     ;
-  return n_ended == 1;
+  return ended[0].revents != 0;
 }
 
 static char *
@@ -89,7 +93,7 @@ reeve_probe_run (const char *const *argv,
                                G_SPAWN_DO_NOT_REAP_CHILD, limit_output, NULL,
                                &pid, null, output, null, error))
     return NULL;
-  if (!wait_for (pid, timeout_ms, &end_status)) {
+  if (!wait_for (pid, timeout_ms, NULL, &end_status)) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
                  _ ("it did not end within %d ms"), timeout_ms);
     return NULL;
@@ -98,4 +102,51 @@ reeve_probe_run (const char *const *argv,
   if (status != NULL)
     *status = end_status;
   return read_output (output, error);
+}
+
+/* What a program said when it failed, without the end of the line. */
+static void
+set_failure (const char *program, int output, GError **error)
+{
+  char text[1024];
+  ssize_t size = pread (output, text, sizeof text - 1, 0);
+  g_autofree char *valid = NULL;
+
+  text[MAX (size, 0)] = '\0';
+  valid = g_utf8_make_valid (g_strchomp (text), -1);
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_FAILED,
+               _ ("%1$s failed: %2$s"), program, valid);
+}
+
+gboolean
+reeve_probe_run_quiet (const char *const *argv,
+                       int timeout_ms,
+                       GCancellable *cancellable,
+                       GError **error)
+{
+  REEVE_AUTOFD int output = memfd_create ("reeve-probe", MFD_CLOEXEC);
+  REEVE_AUTOFD int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  int status = 0;
+  GPid pid;
+
+  if (output < 0 || null < 0)
+    return reeve_error_from_errno (error, errno, _ ("cannot run %s"), argv[0]);
+  if (!g_spawn_async_with_fds (NULL, (char **) argv, NULL,
+                               G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH,
+                               NULL, NULL, &pid, null, null, output, error))
+    return FALSE;
+
+  if (!wait_for (pid, timeout_ms, cancellable, &status)) {
+    if (g_cancellable_is_cancelled (cancellable))
+      g_set_error (error, REEVE_ERROR, REEVE_ERROR_ABORTED,
+                   _ ("%s was no longer wanted"), argv[0]);
+    else
+      g_set_error (error, REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
+                   _ ("%1$s did not end within %2$d ms"), argv[0], timeout_ms);
+    return FALSE;
+  }
+  if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
+    return TRUE;
+  set_failure (argv[0], output, error);
+  return FALSE;
 }

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
@@ -26,5 +26,21 @@ char *reeve_probe_run (const char *const *argv,
                        int timeout_ms,
                        int *status,
                        GError **error);
+
+/**
+ * reeve_probe_run_quiet:
+ * @timeout_ms: after which it is killed
+ * @cancellable: (nullable): which kills it, too
+ *
+ * Runs a program that does something to files, and waits for it. Thread: one
+ * that may wait.
+ *
+ * Errors: as of reeve_probe_run(); %REEVE_ERROR_ABORTED when it was cancelled;
+ * %REEVE_ERROR_OPERATION_FAILED with what it wrote to stderr when it failed.
+ */
+gboolean reeve_probe_run_quiet (const char *const *argv,
+                                int timeout_ms,
+                                GCancellable *cancellable,
+                                GError **error);
 
 G_END_DECLS

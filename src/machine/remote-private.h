@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 
 struct _ReeveRemote {
   ReeveMachineList *machines; /* (owned) */
+  ReeveStoragePool *pool;     /* (owned) */
   char *uri;                  /* immutable */
   remote_handlers handlers;   /* immutable once registered */
   qemu_handlers qemu_handlers;
@@ -30,6 +31,8 @@ void reeve_remote_add_info (remote_handlers *handlers);
 void reeve_remote_add_stats (remote_handlers *handlers);
 void reeve_remote_add_metadata (remote_handlers *handlers);
 void reeve_remote_add_event (remote_handlers *handlers);
+void reeve_remote_add_pool (remote_handlers *handlers);
+void reeve_remote_add_volume (remote_handlers *handlers);
 void reeve_remote_add_qemu (qemu_handlers *handlers);
 
 ReeveRemote *reeve_remote_get (ReeveCall *call);

@@ -12,11 +12,14 @@
 #define DEADLINE_MARGIN_US (200 * 1000)
 
 ReeveRemote *
-reeve_remote_new (ReeveMachineList *machines, const char *uri)
+reeve_remote_new (ReeveMachineList *machines,
+                  ReeveStoragePool *pool,
+                  const char *uri)
 {
   ReeveRemote *self = g_new0 (ReeveRemote, 1);
 
   self->machines = reeve_machine_list_ref (machines);
+  self->pool = reeve_storage_pool_ref (pool);
   self->uri = g_strdup (uri);
   reeve_remote_add_connect (&self->handlers);
   reeve_remote_add_node (&self->handlers);
@@ -27,6 +30,8 @@ reeve_remote_new (ReeveMachineList *machines, const char *uri)
   reeve_remote_add_stats (&self->handlers);
   reeve_remote_add_metadata (&self->handlers);
   reeve_remote_add_event (&self->handlers);
+  reeve_remote_add_pool (&self->handlers);
+  reeve_remote_add_volume (&self->handlers);
   reeve_remote_add_qemu (&self->qemu_handlers);
   return self;
 }
@@ -38,6 +43,7 @@ reeve_remote_free (ReeveRemote *self)
     return;
 
   reeve_machine_list_unref (self->machines);
+  reeve_storage_pool_unref (self->pool);
   g_free (self->uri);
   g_free (self);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "machine/machine-list.h"
+#include "machine/storage-pool.h"
 #include "rpc/server.h"
 
 G_BEGIN_DECLS
@@ -11,13 +12,15 @@ G_BEGIN_DECLS
  * ReeveRemote:
  *
  * The programs `remote` and `qemu`: what libvirt's clients call, answered from
- * a list of machines.
+ * a list of machines and a storage pool.
  */
 typedef struct _ReeveRemote ReeveRemote;
 
 /* @uri: what a client that asked for none is told, e.g. "qemu:///system".
  * Thread: owner. */
-ReeveRemote *reeve_remote_new (ReeveMachineList *machines, const char *uri);
+ReeveRemote *reeve_remote_new (ReeveMachineList *machines,
+                               ReeveStoragePool *pool,
+                               const char *uri);
 
 /* After the server was stopped. */
 void reeve_remote_free (ReeveRemote *self);

@@ -2,17 +2,16 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/store.h"
 
-#include "event/fd.h"
 #include "event/intl.h"
+#include "machine/durable.h"
 #include "rpc/error.h"
 
-#include <fcntl.h>
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SUFFIX ".xml"
-#define TEMPORARY_SUFFIX ".new"
 
 static char *
 make_path (const char *dir, const char *name)
@@ -30,62 +29,12 @@ make_mark_path (const char *dir, const char *name)
   return g_build_filename (dir, "autostart", file, NULL);
 }
 
-/* Without it, what a directory names may be gone after a power cut. */
-static gboolean
-sync_dir (const char *path, GError **error)
-{
-  REEVE_AUTOFD int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-  if (fd < 0 || fsync (fd) < 0)
-    return reeve_error_from_errno (error, errno,
-                                   _ ("cannot sync the directory %s"), path);
-  return TRUE;
-}
-
-static gboolean
-write_all (int fd, const char *text, size_t size)
-{
-  while (size > 0) {
-    ssize_t n_written = write (fd, text, size);
-
-    if (n_written < 0 && errno == EINTR)
-      continue;
-    if (n_written < 0)
-      return FALSE;
-    text += n_written;
-    size -= (size_t) n_written;
-  }
-  return TRUE;
-}
-
-static gboolean
-write_temporary (const char *path, const char *text, GError **error)
-{
-  REEVE_AUTOFD int fd =
-      open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-  if (fd >= 0 && write_all (fd, text, strlen (text)) &&
-      write_all (fd, "\n", 1) && fsync (fd) == 0)
-    return TRUE;
-  reeve_error_from_errno (error, errno, _ ("cannot write %s"), path);
-  (void) unlink (path);
-  return FALSE;
-}
-
 gboolean
 reeve_store_save (const char *dir, ReeveConfig *config, GError **error)
 {
   g_autofree char *path = make_path (dir, reeve_config_get_name (config));
-  g_autofree char *temporary = g_strconcat (path, TEMPORARY_SUFFIX, NULL);
 
-  if (!write_temporary (temporary, reeve_config_get_xml (config), error))
-    return FALSE;
-  if (rename (temporary, path) < 0) {
-    reeve_error_from_errno (error, errno, _ ("cannot write %s"), path);
-    (void) unlink (temporary);
-    return FALSE;
-  }
-  return sync_dir (dir, error);
+  return reeve_durable_write (path, reeve_config_get_xml (config), error);
 }
 
 static gboolean
@@ -104,7 +53,7 @@ reeve_store_remove (const char *dir, const char *name, GError **error)
 
   /* The mark first: a mark of nothing would mark whatever gets the name. */
   return remove_file (mark, error) && remove_file (path, error) &&
-         sync_dir (dir, error);
+         reeve_durable_sync_dir (dir, error);
 }
 
 static gboolean
@@ -145,10 +94,10 @@ reeve_store_set_autostart (const char *dir,
     return reeve_error_from_errno (error, errno,
                                    _ ("cannot make the directory %s"), marks);
   if (!is_autostart)
-    return remove_file (mark, error) && sync_dir (marks, error);
+    return remove_file (mark, error) && reeve_durable_sync_dir (marks, error);
   if (symlink (file, mark) < 0 && errno != EEXIST)
     return reeve_error_from_errno (error, errno, _ ("cannot make %s"), mark);
-  return sync_dir (marks, error);
+  return reeve_durable_sync_dir (marks, error);
 }
 
 static ReeveConfig *
@@ -210,7 +159,7 @@ reeve_store_load (const char *dir,
     g_autofree char *path = g_build_filename (dir, file, NULL);
 
     /* left by one that was stopped while it wrote: never acknowledged */
-    if (g_str_has_suffix (file, SUFFIX TEMPORARY_SUFFIX))
+    if (g_str_has_suffix (file, SUFFIX REEVE_DURABLE_SUFFIX))
       (void) unlink (path);
     else if (g_str_has_suffix (file, SUFFIX))
       load_file (dir, file, func, data);

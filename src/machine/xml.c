@@ -257,3 +257,35 @@ reeve_xml_get_number (const char *text,
   *number = value;
   return TRUE;
 }
+
+gboolean
+reeve_xml_find_unit (const char *word, uint64_t *bytes)
+{
+  static const struct {
+    const char *word;
+    uint64_t bytes;
+  } units[] = {
+    { "b", 1 },
+    { "bytes", 1 },
+    { "KB", 1000 },
+    { "k", UINT64_C (1) << 10 },
+    { "KiB", UINT64_C (1) << 10 },
+    { "MB", 1000000 },
+    { "M", UINT64_C (1) << 20 },
+    { "MiB", UINT64_C (1) << 20 },
+    { "GB", 1000000000 },
+    { "G", UINT64_C (1) << 30 },
+    { "GiB", UINT64_C (1) << 30 },
+    { "TB", UINT64_C (1000000000000) },
+    { "T", UINT64_C (1) << 40 },
+    { "TiB", UINT64_C (1) << 40 },
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (units); i++) {
+    if (g_str_equal (units[i].word, word)) {
+      *bytes = units[i].bytes;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}

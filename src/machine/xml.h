@@ -63,4 +63,7 @@ gboolean reeve_xml_get_number (const char *text,
                                uint64_t max,
                                uint64_t *number);
 
+/* How many bytes a unit such as "KiB" has; FALSE for none that is known. */
+gboolean reeve_xml_find_unit (const char *word, uint64_t *bytes);
+
 G_END_DECLS

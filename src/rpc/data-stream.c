@@ -344,8 +344,9 @@ end (ReeveDataStream *self, gboolean is_finished)
   if (!is_finished && self->funcs->abort != NULL)
     self->funcs->abort (self, self->user_data);
 
-  leave (self);
+  /* What it held is free when the client is told. */
   free_user_data (self);
+  leave (self);
   /* The reference of those that are live. */
   reeve_data_stream_unref (self);
 }

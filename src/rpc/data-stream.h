@@ -57,8 +57,9 @@ typedef enum {
  *   the client aborted it or is gone, or a function failed
  *
  * Where a stream ends, @finish or @abort (or both, if @finish fails) has run
- * before its data is freed. If the call fails after the stream was opened, or
- * is answered by its deadline, none of them is called.
+ * before its data is freed, and its data is freed before the client is told. If
+ * the call fails after the stream was opened, or is answered by its deadline,
+ * none of them is called.
  */
 typedef struct {
   gssize (*receive) (ReeveDataStream *stream,

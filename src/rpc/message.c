@@ -10,7 +10,12 @@
 #include <string.h>
 
 /* Where libvirt's clients expect an error to come from. */
-enum { ORIGIN_RPC = 7, ORIGIN_XML = 5, ORIGIN_QEMU = 10 };
+enum {
+  ORIGIN_XML = 5,
+  ORIGIN_RPC = 7,
+  ORIGIN_QEMU = 10,
+  ORIGIN_STORAGE = 18,
+};
 enum { LEVEL_ERROR = 2 };
 
 static uint32_t
@@ -129,6 +134,10 @@ get_origin (int code)
   case REEVE_ERROR_XML:
   case REEVE_ERROR_XML_DETAIL:
     return ORIGIN_XML;
+  case REEVE_ERROR_NO_POOL:
+  case REEVE_ERROR_NO_VOLUME:
+  case REEVE_ERROR_VOLUME_EXISTS:
+    return ORIGIN_STORAGE;
   default:
     return ORIGIN_QEMU;
   }
