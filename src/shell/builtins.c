@@ -109,7 +109,9 @@ list_commands (void)
 static gboolean
 run_help (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
 {
-  const char *name = reeve_arguments_get (arguments, "command");
+  const char *const *words = reeve_arguments_get_rest (arguments);
+  g_autofree char *name =
+      words[0] == NULL ? NULL : g_strjoinv (" ", (char **) words);
   const ReeveCommand *command = NULL;
 
   if (name != NULL) {
@@ -167,7 +169,7 @@ run_complete (ReeveShell *shell,
 }
 
 static const ReeveOption help_options[] = {
-  { "command", REEVE_OPTION_STRING, .completion = REEVE_COMPLETE_COMMANDS,
+  { "command", REEVE_OPTION_REST, .completion = REEVE_COMPLETE_COMMANDS,
     .help = N_ ("which command to explain") },
 };
 

@@ -30,6 +30,41 @@ reeve_command_find (const char *name)
   return NULL;
 }
 
+const ReeveCommand *
+reeve_command_find_words (const char *const *words, size_t *n_words)
+{
+  g_autofree char *two = words[0] != NULL && words[1] != NULL
+                             ? g_strjoin (" ", words[0], words[1], NULL)
+                             : NULL;
+  const ReeveCommand *command = two == NULL ? NULL : reeve_command_find (two);
+
+  *n_words = command == NULL ? 1 : 2;
+  if (command == NULL && words[0] != NULL)
+    command = reeve_command_find (words[0]);
+  return command;
+}
+
+static gboolean
+begins_commands (const char *word)
+{
+  g_autofree char *start = g_strconcat (word, " ", NULL);
+
+  for (size_t g = 0; reeve_command_groups[g] != NULL; g++)
+    for (size_t i = 0; i < reeve_command_groups[g]->n_commands; i++)
+      if (g_str_has_prefix (reeve_command_groups[g]->commands[i].name, start))
+        return TRUE;
+
+  return FALSE;
+}
+
+char *
+reeve_command_dup_unknown (const char *const *words)
+{
+  return words[1] != NULL && begins_commands (words[0])
+             ? g_strjoin (" ", words[0], words[1], NULL)
+             : g_strdup (words[0]);
+}
+
 const ReeveOption *
 reeve_command_find_option (const ReeveCommand *self, const char *name)
 {

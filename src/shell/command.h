@@ -53,6 +53,7 @@ typedef struct {
 /* The values of a command's options. */
 typedef struct _ReeveArguments ReeveArguments;
 
+/* Its name may have two words. */
 typedef struct {
   const char *name;
   const char *summary;
@@ -62,6 +63,7 @@ typedef struct {
                    const ReeveArguments *arguments,
                    GError **error);
   gboolean is_hidden;
+  gboolean is_local; /* it works without a daemon */
 } ReeveCommand;
 
 /* A group of commands: one file each. */
@@ -85,6 +87,16 @@ extern const ReeveCommandGroup *const reeve_command_groups[];
 
 /* (nullable) */
 const ReeveCommand *reeve_command_find (const char *name);
+/* (nullable): the command that @words begin with.
+ *
+ * @words: (array zero-terminated=1)
+ * @n_words: (out): how many of them are its name
+ */
+const ReeveCommand *
+reeve_command_find_words (const char *const *words, size_t *n_words);
+/* (transfer full): what @words name if they are no command: the first two, if
+ * commands begin with the first. */
+char *reeve_command_dup_unknown (const char *const *words);
 /* (nullable) */
 const ReeveOption *
 reeve_command_find_option (const ReeveCommand *self, const char *name);

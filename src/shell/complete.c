@@ -21,13 +21,28 @@ offer (GPtrArray *results, const char *prefix, const char *word)
     g_ptr_array_add (results, g_strdup (word));
 }
 
+/* Of a name of two words the one that is next. @first: (nullable): the word
+ * that is there already */
 static void
-offer_commands (GPtrArray *results, const char *prefix)
+offer_commands (GPtrArray *results, const char *first, const char *prefix)
 {
+  g_autofree char *start =
+      first == NULL ? g_strdup ("") : g_strconcat (first, " ", NULL);
+  const char *last = NULL;
+
   for (size_t g = 0; reeve_command_groups[g] != NULL; g++)
-    for (size_t i = 0; i < reeve_command_groups[g]->n_commands; i++)
-      if (!reeve_command_groups[g]->commands[i].is_hidden)
-        offer (results, prefix, reeve_command_groups[g]->commands[i].name);
+    for (size_t i = 0; i < reeve_command_groups[g]->n_commands; i++) {
+      const ReeveCommand *command = &reeve_command_groups[g]->commands[i];
+      g_autofree char *word = NULL;
+
+      if (command->is_hidden || !g_str_has_prefix (command->name, start))
+        continue;
+      word = g_strndup (command->name + strlen (start),
+                        strcspn (command->name + strlen (start), " "));
+      if (last == NULL || !g_str_equal (last, word))
+        offer (results, prefix, word);
+      last = results->len > 0 ? results->pdata[results->len - 1] : NULL;
+    }
 }
 
 static void
@@ -101,7 +116,7 @@ offer_values (ReeveShell *shell,
       offer (results, prefix, reeve_event_name (i));
     break;
   case REEVE_COMPLETE_COMMANDS:
-    offer_commands (results, prefix);
+    offer_commands (results, NULL, prefix);
     break;
   case REEVE_COMPLETE_PROCEDURES: {
     g_auto (GStrv) names = reeve_call_list_procedures ();
@@ -145,16 +160,19 @@ reeve_complete (ReeveShell *shell, const char *const *words)
   GPtrArray *results = g_ptr_array_new ();
   size_t n_words = g_strv_length ((char **) words);
   const char *last = n_words > 0 ? words[n_words - 1] : "";
+  size_t n_name = 0;
   const ReeveCommand *command =
-      n_words > 1 ? reeve_command_find (words[0]) : NULL;
+      n_words > 1 ? reeve_command_find_words (words, &n_name) : NULL;
 
   if (n_words <= 1) {
-    offer_commands (results, last);
+    offer_commands (results, NULL, last);
+  } else if (n_words == 2 && (command == NULL || n_name == 2)) {
+    offer_commands (results, words[0], last);
   } else if (command != NULL && g_str_has_prefix (last, "--")) {
     offer_options (results, last, command);
   } else if (command != NULL) {
     const ReeveOption *option =
-        find_open_option (command, words + 1, n_words - 1);
+        find_open_option (command, words + n_name, n_words - n_name);
 
     if (option != NULL)
       offer_values (shell, results, last, option->completion);

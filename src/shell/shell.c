@@ -73,24 +73,29 @@ get_exit_status (ReeveShell *self, const GError *error)
   case REEVE_ERROR_NO_CONNECT:
     return REEVE_EXIT_NO_CONNECTION;
   default:
-    return self->connection == NULL ? REEVE_EXIT_NO_CONNECTION
-                                    : REEVE_EXIT_FAILED;
+    return self->connection == NULL && !self->is_local
+               ? REEVE_EXIT_NO_CONNECTION
+               : REEVE_EXIT_FAILED;
   }
 }
 
 static gboolean
 run (ReeveShell *self, const char *const *words, GError **error)
 {
-  const ReeveCommand *command = reeve_command_find (words[0]);
+  size_t n_words;
+  const ReeveCommand *command = reeve_command_find_words (words, &n_words);
   g_autoptr (ReeveArguments) arguments = NULL;
 
   if (command == NULL) {
+    g_autofree char *name = reeve_command_dup_unknown (words);
+
     g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
-                 _ ("there is no command “%s”; see “help”"), words[0]);
+                 _ ("there is no command “%s”; see “help”"), name);
     return FALSE;
   }
 
-  arguments = reeve_arguments_parse (command, words + 1, error);
+  self->is_local = command->is_local;
+  arguments = reeve_arguments_parse (command, words + n_words, error);
   return arguments != NULL && command->run (self, arguments, error);
 }
 

@@ -24,6 +24,7 @@ typedef struct {
   gboolean is_quiet;
   gboolean is_interactive;
   gboolean is_finished; /* "quit" was said */
+  gboolean is_local;    /* the command that runs needs no connection */
   int timeout_ms;       /* of each call; -1 for the default */
   ReeveOutputFormat format;
   ReeveConnection *connection; /* (owned) (nullable) */
