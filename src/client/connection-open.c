@@ -6,6 +6,8 @@
 #include "protocol/auth.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
+#include "rpc/socket-name.h"
+#include "rpc/tls-client.h"
 
 #include <pthread.h>
 
@@ -98,6 +100,24 @@ open_remote (Opening *self,
   return FALSE;
 }
 
+static ReeveStream *
+open_stream (const ReeveUri *uri,
+             gint64 deadline_us,
+             GCancellable *cancellable,
+             GError **error)
+{
+  const ReeveTlsClientOptions options = {
+    .pki_path = uri->pki_path,
+    .priority = uri->tls_priority,
+    .flags = uri->tls_flags,
+  };
+
+  if (reeve_socket_name_skip (uri->stream, "tls") != NULL)
+    return reeve_tls_client_open (uri->stream, &options, deadline_us,
+                                  cancellable, error);
+  return reeve_stream_open (uri->stream, deadline_us, cancellable, error);
+}
+
 ReeveConnection *
 reeve_connection_open (const char *uri,
                        ReeveConnectionFlags flags,
@@ -119,8 +139,7 @@ reeve_connection_open (const char *uri,
     timeout_ms = REEVE_CONNECTION_TIMEOUT_MS;
   opening.deadline_us = g_get_monotonic_time () + (gint64) timeout_ms * 1000;
 
-  stream = reeve_stream_open (parsed->stream, opening.deadline_us, cancellable,
-                              error);
+  stream = open_stream (parsed, opening.deadline_us, cancellable, error);
   if (stream == NULL)
     return NULL;
   connection = reeve_connection_new (text, stream);

@@ -8,6 +8,7 @@
 #include "event/refs.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
+#include "rpc/stream-layer.h"
 
 /* The life of a connection. */
 
@@ -156,6 +157,13 @@ reeve_connection_set_close_func (ReeveConnection *self,
     func (self, closed, data);
 }
 
+static void
+take_early_input (ReeveLoop *loop, gpointer data)
+{
+  reeve_connection_take_ready (loop, 0, -1, REEVE_EVENT_READABLE, data);
+  release (data);
+}
+
 ReeveConnection *
 reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
 {
@@ -178,6 +186,11 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   self->watch = reeve_loop_add_handle (self->loop, reeve_stream_get_fd (stream),
                                        REEVE_EVENT_READABLE,
                                        reeve_connection_take_ready, self, NULL);
+  /* A layer may have read more than what opened it. */
+  if (reeve_stream_has_input (stream)) {
+    reeve_refs_inc (&self->refs);
+    reeve_loop_invoke (self->loop, take_early_input, self);
+  }
   return self;
 }
 

@@ -32,8 +32,8 @@ typedef enum {
 /**
  * reeve_connection_open:
  * @uri: (nullable): `DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/[PATH][?PARAM=
- *   VALUE&…]` as libvirt has it (transports unix, tcp, ssh, ext), or a stream
- *   name of rpc/stream.h (`unix:PATH`, `tcp:HOST:PORT`); %NULL takes
+ *   VALUE&…]` as libvirt has it (transports unix, tcp, tls, ssh, ext), or a
+ *   stream name of rpc/stream.h (`unix:PATH`, `tcp:HOST:PORT`); %NULL takes
  *   $REEVE_URI, then $LIBVIRT_DEFAULT_URI, then reeved's own socket
  * @timeout_ms: for all of it: resolving, connecting, the first replies; -1 for
  *   the default

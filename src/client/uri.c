@@ -186,13 +186,13 @@ get_unix_stream (const Parts *parts, gboolean is_read_only, GError **error)
 }
 
 static char *
-get_tcp_stream (const Parts *parts)
+get_network_stream (const Parts *parts, const char *scheme, int port)
 {
   const char *host = parts->host != NULL ? parts->host : "localhost";
   gboolean is_v6 = strchr (host, ':') != NULL;
 
-  return g_strdup_printf (is_v6 ? "tcp:[%s]:%d" : "tcp:%s:%d", host,
-                          parts->port > 0 ? parts->port : TCP_PORT);
+  return g_strdup_printf (is_v6 ? "%s:[%s]:%d" : "%s:%s:%d", scheme, host,
+                          parts->port > 0 ? parts->port : port);
 }
 
 /* ------------------------------------------------------------ commands --- */
@@ -297,17 +297,16 @@ get_stream (const Parts *parts, gboolean is_read_only, GError **error)
   if (g_str_equal (transport, "unix"))
     return get_unix_stream (parts, is_read_only, error);
   if (g_str_equal (transport, "tcp"))
-    return get_tcp_stream (parts);
+    return get_network_stream (parts, "tcp", TCP_PORT);
+  if (g_str_equal (transport, "tls"))
+    return get_network_stream (parts, "tls", REEVE_TLS_PORT);
   if (g_str_equal (transport, "ssh"))
     return get_ssh_stream (parts, is_read_only, error);
   if (g_str_equal (transport, "ext"))
     return get_ext_stream (parts, error);
 
-  if (g_str_equal (transport, "tls"))
-    refuse (parts, _ ("TLS is not supported yet; use ssh"), error);
-  else
-    refuse (parts, _ ("the transport is none of unix, tcp, ssh and ext"),
-            error);
+  refuse (parts, _ ("the transport is none of unix, tcp, tls, ssh and ext"),
+          error);
   return NULL;
 }
 
@@ -328,7 +327,8 @@ get_name (const Parts *parts)
 static gboolean
 is_stream_name (const char *text)
 {
-  static const char *const schemes[] = { "unix:", "tcp:", "fd:", "exec:" };
+  static const char *const schemes[] = { "unix:", "tcp:", "tls:", "fd:",
+                                         "exec:" };
 
   for (size_t i = 0; i < G_N_ELEMENTS (schemes); i++)
     if (g_str_has_prefix (text, schemes[i]) &&
@@ -355,6 +355,12 @@ reeve_uri_parse (const char *uri, gboolean is_read_only, GError **error)
     return NULL;
   self->stream = get_stream (&parts, is_read_only, error);
   self->name = get_name (&parts);
+  self->pki_path = g_strdup (get_param (&parts, "pkipath"));
+  self->tls_priority = g_strdup (get_param (&parts, "tls_priority"));
+  if (is_set (&parts, "no_verify"))
+    self->tls_flags |= REEVE_TLS_NO_VERIFY;
+  if (is_set (&parts, "no_sanity"))
+    self->tls_flags |= REEVE_TLS_NO_SANITY;
   return self->stream == NULL ? NULL : g_steal_pointer (&self);
 }
 
@@ -366,6 +372,8 @@ reeve_uri_free (ReeveUri *self)
 
   g_free (self->stream);
   g_free (self->name);
+  g_free (self->pki_path);
+  g_free (self->tls_priority);
   g_free (self);
 }
 

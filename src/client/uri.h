@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "rpc/tls-context.h"
 
 G_BEGIN_DECLS
 
@@ -11,6 +11,9 @@ G_BEGIN_DECLS
  * @stream: (owned): the name of the stream to open, see rpc/stream.h
  * @name: (owned): what `connect_open` of the program `remote` is given; ""
  *   lets the server choose
+ * @pki_path: (owned) (nullable): for a stream with TLS, as what follows
+ * @tls_priority: (owned) (nullable)
+ * @tls_flags: what is taken for granted
  * @is_plain: it was the name of a stream, where any daemon may listen, also one
  *   without the program `remote`
  *
@@ -19,13 +22,16 @@ G_BEGIN_DECLS
 typedef struct {
   char *stream;
   char *name;
+  char *pki_path;
+  char *tls_priority;
+  ReeveTlsFlags tls_flags;
   gboolean is_plain;
 } ReeveUri;
 
 /**
  * reeve_uri_parse:
  * @uri: `DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/[PATH][?PARAM=VALUE&…]`
- *   with the transports unix, tcp, ssh and ext; or a stream's name
+ *   with the transports unix, tcp, tls, ssh and ext; or a stream's name
  * @is_read_only: take the read-only socket where the URI names none
  *
  * Errors: %REEVE_ERROR_INVALID_ARG, naming what is wrong.

@@ -35,6 +35,12 @@ typedef struct {
   void (*free) (gpointer layer);
 } ReeveStreamLayer;
 
+/* As reeve_stream_open(), without what TLS does at the start. */
+ReeveStream *reeve_stream_connect (const char *name,
+                                   gint64 deadline_us,
+                                   GCancellable *cancellable,
+                                   GError **error);
+
 /* @layer: (transfer full): from now on all bytes go through it. */
 void reeve_stream_set_layer (ReeveStream *self,
                              const ReeveStreamLayer *layer_class,

@@ -7,6 +7,7 @@
 #include "rpc/error.h"
 #include "rpc/message.h"
 #include "rpc/socket-name.h"
+#include "rpc/tls-client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,10 +230,10 @@ parse_fd (const char *name, const char *text, int *fd, GError **error)
 }
 
 ReeveStream *
-reeve_stream_open (const char *name,
-                   gint64 deadline_us,
-                   GCancellable *cancellable,
-                   GError **error)
+reeve_stream_connect (const char *name,
+                      gint64 deadline_us,
+                      GCancellable *cancellable,
+                      GError **error)
 {
   g_autoptr (GSocketConnectable) where = NULL;
   const char *rest;
@@ -250,6 +251,18 @@ reeve_stream_open (const char *name,
   if (where == NULL)
     return NULL;
   return open_socket (name, where, deadline_us, cancellable, error);
+}
+
+ReeveStream *
+reeve_stream_open (const char *name,
+                   gint64 deadline_us,
+                   GCancellable *cancellable,
+                   GError **error)
+{
+  if (reeve_socket_name_skip (name, "tls") != NULL)
+    return reeve_tls_client_open (name, NULL, deadline_us, cancellable, error);
+
+  return reeve_stream_connect (name, deadline_us, cancellable, error);
 }
 
 /* ---------------------------------------------------------------- data --- */

@@ -32,6 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveStream, reeve_stream_free)
  * Connects; GIO resolves names and tries each address. Blocks until it is
  * connected, failed or cancelled: not for a loop's thread.
  *
+ * With TLS the server is verified, and we are accepted, by the files that
+ * libvirt's clients use: see rpc/tls-client.h.
+ *
  * Errors: %REEVE_ERROR_INVALID_ARG for a bad name, %REEVE_ERROR_NO_CONNECT
  * with the name and the reason, %REEVE_ERROR_TIMED_OUT when @deadline_us (of
  * g_get_monotonic_time()) passes, %REEVE_ERROR_ABORTED when cancelled.

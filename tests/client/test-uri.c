@@ -29,11 +29,20 @@ static const UriCase uri_cases[] = {
   { "tcp-v6", "qemu+tcp://[::1]:7/system", "tcp:[::1]:7", "qemu:///system" },
   { "tcp-without-host", "qemu+tcp:///system", "tcp:localhost:16509",
     "qemu:///system" },
+  { "tls", "qemu+tls://host/system", "tls:host:16514", "qemu:///system" },
+  { "host-alone-is-tls", "qemu://host/system", "tls:host:16514",
+    "qemu:///system" },
+  { "tls-port", "qemu+tls://[::1]:7/system", "tls:[::1]:7", "qemu:///system" },
+  { "tls-without-host", "qemu+tls:///system", "tls:localhost:16514",
+    "qemu:///system" },
+  { "tls-parameters-are-ours", "qemu+tls://host/system?pkipath=/p&no_verify=1",
+    "tls:host:16514", "qemu:///system" },
   { "remote-asks-for-nothing", "remote+tcp://host/", "tcp:host:16509", "" },
   { "ext", "qemu+ext:///system?command=/bin/my%20nc", "exec:exec '/bin/my nc'",
     "qemu:///system" },
   { "stream-unix", "unix:/tmp/a", "unix:/tmp/a", "" },
   { "stream-tcp", "tcp:[::1]:5", "tcp:[::1]:5", "" },
+  { "stream-tls", "tls:host", "tls:host", "" },
   { "stream-exec", "exec:nc a 5", "exec:nc a 5", "" },
   { "unix-with-host", "qemu+unix://host/system", NULL, NULL },
   { "ext-without-command", "qemu+ext:///system", NULL, NULL },
@@ -86,6 +95,21 @@ test_ssh_quotes (void)
 }
 
 static void
+test_tls (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReeveUri) uri = reeve_uri_parse (
+      "qemu+tls://host/system?pkipath=/p%20q&no_verify=1&no_sanity=0&"
+      "tls_priority=NORMAL:-VERS-ALL:%2BVERS-TLS1.2",
+      FALSE, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (uri->pki_path, ==, "/p q");
+  g_assert_cmpstr (uri->tls_priority, ==, "NORMAL:-VERS-ALL:+VERS-TLS1.2");
+  g_assert_cmpint (uri->tls_flags, ==, REEVE_TLS_NO_VERIFY);
+}
+
+static void
 test_default (void)
 {
   g_autofree char *first = NULL;
@@ -116,6 +140,7 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &uri_cases[i], test_uri);
   }
   g_test_add_func ("/client/uri/ssh/quotes", test_ssh_quotes);
+  g_test_add_func ("/client/uri/tls", test_tls);
   g_test_add_func ("/client/uri/default", test_default);
   return g_test_run ();
 }

@@ -21,14 +21,14 @@ tls_fixture_get_path (const char *name, const char *suffix)
   return path;
 }
 
-void
-tls_fixture_issue (const char *name,
-                   ReeveCertificateKind kind,
-                   const char *ca,
-                   int start_days,
-                   int end_days)
+static void
+issue (const char *name,
+       ReeveCertificateKind kind,
+       const char *const *hosts,
+       const char *ca,
+       int start_days,
+       int end_days)
 {
-  static const char *const hosts[] = { "localhost", "127.0.0.1", NULL };
   g_autofree char *distinguished = g_strdup_printf ("C=GB,O=Acme,CN=%s", name);
   gint64 now = g_get_real_time () / G_USEC_PER_SEC;
   g_autoptr (GError) error = NULL;
@@ -36,7 +36,7 @@ tls_fixture_issue (const char *name,
     .kind = kind,
     .key_kind = REEVE_KEY_ECDSA,
     .name = distinguished,
-    .hosts = kind == REEVE_CERTIFICATE_SERVER ? hosts : NULL,
+    .hosts = hosts,
     .start = now + start_days * DAY_S,
     .end = now + end_days * DAY_S,
     .ca = ca == NULL ? NULL : tls_fixture_get_path (ca, ".pem"),
@@ -47,6 +47,26 @@ tls_fixture_issue (const char *name,
 
   reeve_tls_issue (&request, &error);
   g_assert_no_error (error);
+}
+
+void
+tls_fixture_issue (const char *name,
+                   ReeveCertificateKind kind,
+                   const char *ca,
+                   int start_days,
+                   int end_days)
+{
+  static const char *const hosts[] = { "localhost", "127.0.0.1", NULL };
+
+  issue (name, kind, kind == REEVE_CERTIFICATE_SERVER ? hosts : NULL, ca,
+         start_days, end_days);
+}
+
+void
+tls_fixture_issue_for (const char *name, const char *host)
+{
+  issue (name, REEVE_CERTIFICATE_SERVER, (const char *const[]){ host, NULL },
+         "ca", -1, 9);
 }
 
 void

@@ -25,6 +25,9 @@ void tls_fixture_issue (const char *name,
                         int start_days,
                         int end_days);
 
+/* A server's, of the usual CA, for @host alone. */
+void tls_fixture_issue_for (const char *name, const char *host);
+
 /* Adds the certificate @name of @ca to @ca.crl. */
 void tls_fixture_revoke (const char *ca, const char *name);
 

@@ -1,0 +1,59 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "rpc/stream.h"
+#include "rpc/tls-context.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveTlsClientOptions:
+ * @pki_path: (nullable): the folder of `cacert.pem`, `cacrl.pem`,
+ *   `clientcert.pem` and `clientkey.pem`; without it they are where libvirt's
+ *   clients have them: in `~/.pki/libvirt`, unless the user is root, and below
+ *   `/etc/pki`
+ * @priority: (nullable): as of #ReeveTlsSettings
+ *
+ * How a client makes a TLS connection.
+ */
+typedef struct {
+  const char *pki_path;
+  const char *priority;
+  ReeveTlsFlags flags;
+} ReeveTlsClientOptions;
+
+/* The files of a client; NULL: it is not there, and need not be. */
+typedef struct {
+  char *certificate; /* (owned) (nullable) */
+  char *key;         /* (owned) (nullable) */
+  char *ca;          /* (owned) */
+  char *crl;         /* (owned) (nullable) */
+} ReeveTlsClientFiles;
+
+void
+reeve_tls_client_files_find (ReeveTlsClientFiles *self, const char *pki_path);
+void reeve_tls_client_files_clear (ReeveTlsClientFiles *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReeveTlsClientFiles,
+                                  reeve_tls_client_files_clear)
+
+/**
+ * reeve_tls_client_open:
+ * @name: `tls:HOST[:PORT]`
+ * @options: (nullable): for the defaults
+ *
+ * Connects, shakes hands, verifies the server, and waits until it accepted us.
+ * Otherwise as reeve_stream_open().
+ *
+ * Errors: those, and %REEVE_ERROR_AUTH_FAILED when one side does not accept the
+ * other's certificate; for files those of reeve_tls_context_new().
+ */
+ReeveStream *reeve_tls_client_open (const char *name,
+                                    const ReeveTlsClientOptions *options,
+                                    gint64 deadline_us,
+                                    GCancellable *cancellable,
+                                    GError **error);
+
+G_END_DECLS
