@@ -35,7 +35,10 @@ FLAGS = {
     "repeatable": {"yes": ["REPEATABLE"], "no": []},
 }
 TAG = re.compile(r"@([a-z]+):\s*([^@]*)")
-ACCESS = re.compile(r"^none$|^[a-z_]+:[a-z_]+( [a-z_]+:[a-z_]+)*$")
+# One tag of @acl, with the condition under which it is needed: that a member of
+# the arguments has one of some bits, none of them, or a value.
+ACCESS = re.compile(r"[a-z_]+:[a-z_]+(?:\?([a-z]\w*)[&!=](?:0x[0-9a-f]+|[0-9]+))?")
+CONDITION_TYPES = ("int", "unsigned int", "hyper", "unsigned hyper")
 KEYWORDS = {
     "bool", "case", "char", "const", "default", "double", "quadruple", "enum",
     "float", "hyper", "int", "opaque", "program", "short", "string", "struct",
@@ -382,9 +385,7 @@ class Parser:
                 raise Refused(where, f"@dispatch: “{value}” is none of {known}")
             procedure.dispatch = value
         elif tag == "acl":
-            if not ACCESS.match(value):
-                raise Refused(where, f"@acl: “{value}” is not object:permission or none")
-            procedure.access = value
+            self.read_access(procedure, value)
         elif tag == "since":
             procedure.since = value
         elif tag in FLAGS:
@@ -394,6 +395,26 @@ class Parser:
             procedure.flags += FLAGS[tag][value]
         else:
             raise Refused(where, f"unknown tag @{tag}")
+
+    def read_access(self, procedure: Procedure, value: str):
+        procedure.access = value
+        if value == "none":
+            return
+        types = {}
+        if procedure.args != "void":
+            args = self.module.types[procedure.args]
+            if isinstance(args, Struct):
+                types = {m.name: m.type for m in args.members if m.shape is Shape.PLAIN}
+        for tag in value.split(" "):
+            match = ACCESS.fullmatch(tag)
+            if match is None:
+                raise Refused(
+                    procedure.where, f"@acl: “{value}” is not object:permission or none"
+                )
+            if match[1] is not None and types.get(match[1]) not in CONDITION_TYPES:
+                raise Refused(
+                    procedure.where, f"@acl: “{match[1]}” is no integer of the arguments"
+                )
 
     def check_procedures(self, prefix: str, procedures: list[Procedure]):
         numbers: dict[int, Procedure] = {}
