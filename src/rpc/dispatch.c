@@ -85,7 +85,7 @@ run_handler (ReeveReplyBatch *self,
   const ReeveType *type = call->procedure->ret;
   gboolean is_done;
 
-  if (!decode_args (call, error))
+  if (!decode_args (call, error) || !reeve_access_check_call (call, error))
     return FALSE;
 
   is_done = call->procedure->stub (call->program->handlers, call, call->args,

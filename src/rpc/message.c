@@ -15,6 +15,7 @@ enum {
   ORIGIN_RPC = 7,
   ORIGIN_QEMU = 10,
   ORIGIN_STORAGE = 18,
+  ORIGIN_ACCESS = 55,
 };
 enum { LEVEL_ERROR = 2 };
 
@@ -138,6 +139,8 @@ get_origin (int code)
   case REEVE_ERROR_NO_VOLUME:
   case REEVE_ERROR_VOLUME_EXISTS:
     return ORIGIN_STORAGE;
+  case REEVE_ERROR_ACCESS_DENIED:
+    return ORIGIN_ACCESS;
   default:
     return ORIGIN_QEMU;
   }

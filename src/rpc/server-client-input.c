@@ -99,6 +99,7 @@ take_keepalive (const ReeveHeader *header, GByteArray **answers)
 static gboolean
 check_call (ReeveServerClient *self,
             const ReeveHeader *header,
+            const ReeveProgram *program,
             const ReeveProcedure *procedure,
             GError **error)
 {
@@ -114,12 +115,9 @@ check_call (ReeveServerClient *self,
     return FALSE;
   }
   if (atomic_load (&self->is_read_only) &&
-      (procedure->flags & REEVE_PROCEDURE_READ_ONLY) == 0) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_DENIED,
-                 _ ("operation forbidden: read only access prevents %s"),
-                 procedure->name);
-    return FALSE;
-  }
+      (procedure->flags & REEVE_PROCEDURE_READ_ONLY) == 0)
+    return reeve_access_refuse_read_only (self, program, procedure,
+                                          header->serial, NULL, error);
 
   return TRUE;
 }
@@ -137,7 +135,8 @@ take_call (ReeveServerClient *self,
       reeve_server_find (self->server, header, &program, &error);
   ReeveCall *call;
 
-  if (procedure == NULL || !check_call (self, header, procedure, &error)) {
+  if (procedure == NULL ||
+      !check_call (self, header, program->program, procedure, &error)) {
     ReeveHeader reply = *header;
 
     reply.type = REEVE_MESSAGE_REPLY;

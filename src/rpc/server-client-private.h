@@ -31,6 +31,8 @@ struct _ReeveServerClient {
   ReeveTransport transport;
   gboolean has_peer;
   struct ucred peer;
+  gid_t *groups; /* (owned) (nullable): the main one first */
+  size_t n_groups;
   char *address; /* (owned) (nullable) */
   ReeveAuth auth;
   atomic_bool is_read_only;

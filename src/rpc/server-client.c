@@ -34,6 +34,24 @@ attached_free (gpointer data)
   g_free (self);
 }
 
+/* Asks the kernel, which no look-up by name is needed for. */
+static void
+read_groups (ReeveServerClient *self, int fd)
+{
+  gid_t none;
+  socklen_t size = 0;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS, &none, &size) < 0 &&
+      errno != ERANGE)
+    size = 0;
+  self->groups = g_malloc (sizeof (gid_t) + size);
+  self->groups[0] = self->peer.gid;
+  if (size > 0 &&
+      getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS, self->groups + 1, &size) < 0)
+    size = 0;
+  self->n_groups = 1 + size / sizeof (gid_t);
+}
+
 static void
 read_peer (ReeveServerClient *self, int fd)
 {
@@ -55,6 +73,8 @@ read_peer (ReeveServerClient *self, int fd)
   self->transport = REEVE_TRANSPORT_UNIX;
   self->has_peer =
       getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &self->peer, &size) == 0;
+  if (self->has_peer)
+    read_groups (self, fd);
 }
 
 ReeveServerClient *
@@ -124,6 +144,7 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   reeve_client_handshake_free (self->handshake);
   g_free (self->input);
   g_free (self->address);
+  g_free (self->groups);
   g_free (self->sasl_name);
   g_free (self->x509_name);
   reeve_mutex_clear (&self->lock);
@@ -221,6 +242,13 @@ reeve_server_client_get_unix_peer (ReeveServerClient *self,
   *gid = self->peer.gid;
   *pid = self->peer.pid;
   return TRUE;
+}
+
+const gid_t *
+reeve_server_client_get_unix_groups (ReeveServerClient *self, size_t *n_groups)
+{
+  *n_groups = self->n_groups;
+  return self->groups;
 }
 
 const char *

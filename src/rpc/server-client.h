@@ -68,6 +68,10 @@ gboolean reeve_server_client_get_unix_peer (ReeveServerClient *self,
                                             uid_t *uid,
                                             gid_t *gid,
                                             pid_t *pid);
+/* (array length=n_groups) (transfer none) (nullable): the groups that its
+ * process was in when it connected, the main one first; as above. */
+const gid_t *
+reeve_server_client_get_unix_groups (ReeveServerClient *self, size_t *n_groups);
 /* (nullable): "HOST:PORT" of a peer that is not on a unix socket. */
 const char *reeve_server_client_get_address (ReeveServerClient *self);
 

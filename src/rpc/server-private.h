@@ -6,6 +6,7 @@
 
 #include "event/refs.h"
 #include "event/thread.h"
+#include "rpc/access.h"
 #include "rpc/call.h"
 #include "rpc/data-stream.h"
 #include "rpc/message.h"
@@ -27,6 +28,15 @@ typedef struct {
   atomic_ullong latency[REEVE_LATENCY_BUCKETS];
 } ReeveProcedureCounters;
 
+/* What a procedure takes, and when. */
+typedef struct {
+  const char *tag;           /* "object:permission"; NULL: no more follow */
+  const ReeveMember *member; /* (nullable): an integer of the arguments */
+  char test;                 /* that it has some of the bits of @value (&), none
+                                of them (!), or is @value (=) */
+  uint64_t value;
+} ReeveAccessTag;
+
 /* A program that a server has; immutable but for the counters. */
 typedef struct {
   const ReeveProgram *program;
@@ -34,9 +44,33 @@ typedef struct {
   gpointer user_data;
   const ReeveProcedure **by_number; /* (owned): index - lowest number */
   ReeveProcedureCounters *counters; /* (owned): in the program's order */
+  ReeveAccessTag **access; /* (owned): in the same order; NULL: takes nothing */
+  const ReeveAccessObjects *objects; /* (nullable) */
   int32_t lowest;
   uint32_t n_numbers;
 } ReeveServerProgram;
+
+/* ----------------------------------------------------------- access.c --- */
+
+/* Who decides for a server. */
+typedef struct {
+  const ReevePolicy *policy; /* (nullable) */
+  gpointer data;
+} ReeveServerPolicy;
+
+ReeveAccessTag **reeve_access_tags_new (const ReeveProgram *program);
+void reeve_access_tags_free (ReeveAccessTag **self, size_t n_procedures);
+
+/* Whether a call whose arguments were decoded may run. */
+gboolean reeve_access_check_call (ReeveCall *call, GError **error);
+
+/* FALSE, with @error set; @tag: (nullable): what it takes. */
+gboolean reeve_access_refuse_read_only (ReeveServerClient *client,
+                                        const ReeveProgram *program,
+                                        const ReeveProcedure *procedure,
+                                        uint32_t serial,
+                                        const char *tag,
+                                        GError **error);
 
 /* ------------------------------------------------------------- call.c --- */
 
@@ -153,6 +187,7 @@ void reeve_server_client_close_now (ReeveServerClient *self);
 
 /* (nullable): what a header asks for, with @error set; a procedure that
  * cannot be called is an error, too. */
+const ReeveServerPolicy *reeve_server_get_policy (ReeveServer *self);
 const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,

@@ -37,6 +37,7 @@ struct _ReeveServer {
   /* Immutable once there are listeners. */
   GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
   GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
+  ReeveServerPolicy policy;
 
   /* Of the loop's thread. */
   GPtrArray *services; /* (element-type ReeveService) (owned) */
@@ -105,6 +106,7 @@ program_free (gpointer data)
 
   g_free (self->by_number);
   g_free (self->counters);
+  reeve_access_tags_free (self->access, self->program->n_procedures);
   g_free (self);
 }
 
@@ -121,6 +123,7 @@ reeve_server_add_program (ReeveServer *self,
   entry->handlers = handlers;
   entry->user_data = user_data;
   entry->counters = g_new0 (ReeveProcedureCounters, program->n_procedures);
+  entry->access = reeve_access_tags_new (program);
   entry->lowest = program->procedures[0].number;
   entry->n_numbers = (uint32_t) (last->number - entry->lowest + 1);
   entry->by_number = g_new0 (const ReeveProcedure *, entry->n_numbers);
@@ -132,6 +135,33 @@ reeve_server_add_program (ReeveServer *self,
   g_ptr_array_set_size (self->tables, (int) self->tables->len - 1);
   g_ptr_array_add (self->tables, (gpointer) program);
   g_ptr_array_add (self->tables, NULL);
+}
+
+void
+reeve_server_set_objects (ReeveServer *self,
+                          const ReeveProgram *program,
+                          const ReeveAccessObjects *objects)
+{
+  for (unsigned i = 0; i < self->programs->len; i++) {
+    ReeveServerProgram *entry = self->programs->pdata[i];
+
+    if (entry->program == program)
+      entry->objects = objects;
+  }
+}
+
+void
+reeve_server_set_policy (ReeveServer *self,
+                         const ReevePolicy *policy,
+                         gpointer data)
+{
+  self->policy = (ReeveServerPolicy){ policy, data };
+}
+
+const ReeveServerPolicy *
+reeve_server_get_policy (ReeveServer *self)
+{
+  return &self->policy;
 }
 
 const ReeveProgram *const *
