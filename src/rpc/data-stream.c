@@ -74,6 +74,7 @@ reeve_data_stream_open (ReeveCall *call,
   self->job.run = run;
   reeve_refs_init (&self->refs);
   self->client = reeve_server_client_ref (call->client);
+  self->job.group = reeve_server_client_get_jobs (call->client);
   self->header = call->header;
   self->header.type = REEVE_MESSAGE_STREAM;
   self->header.status = REEVE_STATUS_CONTINUE;

@@ -3,6 +3,7 @@
 #include "rpc/job-pool.h"
 
 #include "event/intl.h"
+#include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/error.h"
 
@@ -16,14 +17,37 @@ typedef struct {
   unsigned n_woken; /* signalled, and not running yet */
 } Crew;
 
+/* Jobs of one group and kind that wait, in their order. */
+typedef struct {
+  GList link; /* in the backlog, when it may have a turn */
+  GQueue jobs;
+} Line;
+
+/* Under the pool's lock, but for the references. */
+struct _ReeveJobGroup {
+  ReeveRefs refs;
+  Line normal;
+  Line priority;
+  unsigned n_running; /* of normal jobs */
+  gboolean is_parked; /* so many that the next waits until one ends */
+};
+
+/* The jobs of one kind. */
+typedef struct {
+  GQueue lines; /* (element-type Line): whose turn comes, in order */
+  unsigned n_jobs;
+} Backlog;
+
 struct _ReeveJobPool {
   ReeveJobFunc func; /* immutable */
   gpointer user_data;
 
   ReeveMutex lock;
   ReeveJobPoolSize size REEVE_GUARDED;
-  GQueue normal REEVE_GUARDED;   /* (element-type ReeveJob) */
-  GQueue priority REEVE_GUARDED; /* (element-type ReeveJob) */
+  Backlog normal REEVE_GUARDED;
+  Backlog priority REEVE_GUARDED;
+  gboolean is_normal_next REEVE_GUARDED;  /* for an ordinary worker */
+  ReeveJobGroup *ungrouped REEVE_GUARDED; /* (owned): of jobs without one */
   Crew ordinary_crew REEVE_GUARDED;
   Crew priority_crew REEVE_GUARDED;
   ReeveCond ended; /* a thread did */
@@ -35,10 +59,33 @@ struct _ReeveJobPool {
 typedef struct {
   ReeveJob *jobs[REEVE_JOB_BATCH];
   unsigned n_jobs;
+  ReeveJobGroup *group; /* (owned) (nullable): of a normal job */
 } Batch;
 
 static void *run_ordinary (void *data);
 static void *run_priority (void *data);
+
+ReeveJobGroup *
+reeve_job_group_new (void)
+{
+  ReeveJobGroup *self = g_new0 (ReeveJobGroup, 1);
+
+  reeve_refs_init (&self->refs);
+  self->normal.link.data = &self->normal;
+  self->priority.link.data = &self->priority;
+  return self;
+}
+
+void
+reeve_job_group_unref (ReeveJobGroup *self)
+{
+  if (self == NULL || !reeve_refs_dec (&self->refs))
+    return;
+
+  g_assert (g_queue_is_empty (&self->normal.jobs));
+  g_assert (g_queue_is_empty (&self->priority.jobs));
+  g_free (self);
+}
 
 static gboolean
 start_thread (ReeveJobPool *self, void *(*run) (void *) )
@@ -102,39 +149,107 @@ wake_one_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 
   if (ordinary->n_waiting > 0)
     wake_locked (ordinary);
-  else if (self->priority.length > 0 && priority->n_waiting > 0)
+  else if (self->priority.lines.length > 0 && priority->n_waiting > 0)
     wake_locked (priority);
   else if (self->size.lo_water == 0 && add_ordinary_locked (self, 1))
     wake_locked (ordinary); /* nobody was to wait for it */
 }
 
+/* Work that may be taken. */
 static gboolean
 has_work_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 {
-  return self->normal.length > 0 || self->priority.length > 0;
+  return self->normal.lines.length > 0 || self->priority.lines.length > 0;
+}
+
+static ReeveJobGroup *
+get_group_locked (ReeveJobPool *self, const ReeveJob *job)
+    REEVE_REQUIRES (self->lock)
+{
+  return job->group != NULL ? job->group : self->ungrouped;
+}
+
+/* Whether another normal job of the group may run. */
+static gboolean
+may_run_locked (ReeveJobPool *self, const ReeveJobGroup *group)
+    REEVE_REQUIRES (self->lock)
+{
+  return group == self->ungrouped ||
+         group->n_running < self->size.maximum - self->size.maximum / 4;
+}
+
+/* The normal jobs of the group have their turn, or are parked. */
+static void
+queue_normal_locked (ReeveJobPool *self, ReeveJobGroup *group)
+    REEVE_REQUIRES (self->lock)
+{
+  group->is_parked = !may_run_locked (self, group);
+  if (!group->is_parked)
+    g_queue_push_tail_link (&self->normal.lines, &group->normal.link);
+}
+
+/* Takes up to @max_jobs of the line whose turn it is. */
+static Line *
+take_turn_locked (Backlog *self, Batch *batch, unsigned max_jobs)
+{
+  Line *line = g_queue_pop_head_link (&self->lines)->data;
+
+  while (batch->n_jobs < max_jobs && line->jobs.length > 0)
+    batch->jobs[batch->n_jobs++] = g_queue_pop_head_link (&line->jobs)->data;
+  self->n_jobs -= batch->n_jobs;
+  return line;
 }
 
 static void
-take_one_locked (GQueue *queue, Batch *batch)
+take_priority_locked (ReeveJobPool *self, Batch *batch)
+    REEVE_REQUIRES (self->lock)
 {
-  batch->jobs[batch->n_jobs++] = g_queue_pop_head_link (queue)->data;
+  Line *line = take_turn_locked (&self->priority, batch, REEVE_JOB_BATCH);
+
+  if (line->jobs.length > 0)
+    g_queue_push_tail_link (&self->priority.lines, &line->link);
 }
 
-/* Takes one job; of priority jobs those of the same group that follow, too. */
+static void
+take_normal_locked (ReeveJobPool *self, Batch *batch)
+    REEVE_REQUIRES (self->lock)
+{
+  Line *line = take_turn_locked (&self->normal, batch, 1);
+  ReeveJobGroup *group = get_group_locked (self, batch->jobs[0]);
+
+  group->n_running++;
+  if (line->jobs.length > 0)
+    queue_normal_locked (self, group);
+  reeve_refs_inc (&group->refs);
+  batch->group = group;
+}
+
+/* Takes one job, or several priority jobs. */
 static void
 take_locked (ReeveJobPool *self, gboolean is_ordinary, Batch *batch)
     REEVE_REQUIRES (self->lock)
 {
-  batch->n_jobs = 0;
-  if (self->priority.length > 0) {
-    take_one_locked (&self->priority, batch);
-    while (batch->n_jobs < REEVE_JOB_BATCH && self->priority.length > 0 &&
-           ((ReeveJob *) self->priority.head->data)->group ==
-               batch->jobs[0]->group)
-      take_one_locked (&self->priority, batch);
-  } else if (is_ordinary && self->normal.length > 0) {
-    take_one_locked (&self->normal, batch);
-  }
+  gboolean takes_normal =
+      is_ordinary && self->normal.lines.length > 0 &&
+      (self->priority.lines.length == 0 || self->is_normal_next);
+
+  *batch = (Batch){ 0 };
+  if (is_ordinary)
+    self->is_normal_next = !takes_normal;
+  if (takes_normal)
+    take_normal_locked (self, batch);
+  else if (self->priority.lines.length > 0)
+    take_priority_locked (self, batch);
+}
+
+static void
+end_normal_locked (ReeveJobPool *self, ReeveJobGroup *group)
+    REEVE_REQUIRES (self->lock)
+{
+  group->n_running--;
+  if (group->is_parked)
+    queue_normal_locked (self, group);
+  reeve_job_group_unref (group);
 }
 
 /* The lock is given up while jobs run. */
@@ -152,6 +267,8 @@ run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
   pthread_mutex_lock (&self->lock.impl);
 
   self->n_done += batch->n_jobs;
+  if (batch->group != NULL)
+    end_normal_locked (self, batch->group);
 }
 
 /* A thread comes, whether or not it was the one that a signal woke: a signal
@@ -251,6 +368,7 @@ reeve_job_pool_new (const ReeveJobPoolSize *size,
   self->func = func;
   self->user_data = user_data;
   self->size = *size;
+  self->ungrouped = reeve_job_group_new ();
   reeve_mutex_init (&self->lock);
   reeve_cond_init (&self->ordinary_crew.work);
   reeve_cond_init (&self->priority_crew.work);
@@ -276,7 +394,7 @@ wait_for_threads (ReeveJobPool *self)
 }
 
 void
-reeve_job_pool_free (ReeveJobPool *self)
+reeve_job_pool_free (ReeveJobPool *self) REEVE_UNCHECKED
 {
   if (self == NULL)
     return;
@@ -286,7 +404,28 @@ reeve_job_pool_free (ReeveJobPool *self)
   reeve_cond_clear (&self->priority_crew.work);
   reeve_cond_clear (&self->ended);
   reeve_mutex_clear (&self->lock);
+  reeve_job_group_unref (self->ungrouped);
   g_free (self);
+}
+
+static void
+add_normal_locked (ReeveJobPool *self, ReeveJobGroup *group, GList *link)
+    REEVE_REQUIRES (self->lock)
+{
+  g_queue_push_tail_link (&group->normal.jobs, link);
+  self->normal.n_jobs++;
+  if (group->normal.jobs.length == 1)
+    queue_normal_locked (self, group);
+}
+
+static void
+add_priority_locked (ReeveJobPool *self, ReeveJobGroup *group, GList *link)
+    REEVE_REQUIRES (self->lock)
+{
+  g_queue_push_tail_link (&group->priority.jobs, link);
+  self->priority.n_jobs++;
+  if (group->priority.jobs.length == 1)
+    g_queue_push_tail_link (&self->priority.lines, &group->priority.link);
 }
 
 void
@@ -301,12 +440,15 @@ reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
 
   while ((link = g_queue_pop_head_link (jobs)) != NULL) {
     ReeveJob *job = link->data;
+    ReeveJobGroup *group = get_group_locked (self, job);
 
-    g_queue_push_tail_link (job->is_priority ? &self->priority : &self->normal,
-                            link);
+    if (job->is_priority)
+      add_priority_locked (self, group, link);
+    else
+      add_normal_locked (self, group, link);
   }
   self->max_queued =
-      MAX (self->max_queued, self->normal.length + self->priority.length);
+      MAX (self->max_queued, self->normal.n_jobs + self->priority.n_jobs);
   wake_one_locked (self);
 }
 
@@ -372,7 +514,7 @@ reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats)
     .n_threads = self->ordinary_crew.n_threads,
     .n_waiting = self->ordinary_crew.n_waiting,
     .n_priority = self->priority_crew.n_threads,
-    .n_queued = self->normal.length + self->priority.length,
+    .n_queued = self->normal.n_jobs + self->priority.n_jobs,
     .max_queued = self->max_queued,
     .n_done = self->n_done,
   };

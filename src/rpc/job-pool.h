@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  * served while every ordinary worker is busy.
  *
  * A push takes the lock once and wakes at most one worker; a worker that takes
- * work wakes the next one only if work is left.
+ * work wakes the next one only if work is left. Normal and priority jobs take
+ * turns, too: neither kind keeps ordinary workers from the other.
  */
 typedef struct _ReeveJobPool ReeveJobPool;
 
@@ -30,9 +31,25 @@ typedef struct {
 } ReeveJobPoolSize;
 
 /**
+ * ReeveJobGroup:
+ *
+ * What jobs have in common that come from one place, a client for instance.
+ * Groups take turns, so that the one job of a group never waits for many of
+ * another; and the normal jobs of one group leave a quarter of the workers to
+ * others, whatever they wait for. A group belongs to one pool.
+ */
+typedef struct _ReeveJobGroup ReeveJobGroup;
+
+ReeveJobGroup *reeve_job_group_new (void);
+/* Not while jobs of it are queued. Thread: any. */
+void reeve_job_group_unref (ReeveJobGroup *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobGroup, reeve_job_group_unref)
+
+/**
  * ReeveJob:
  * @is_priority: never blocks, and may be run by a priority worker
- * @group: compared as a pointer, see #ReeveJobFunc
+ * @group: (nullable) (transfer none): whose turn it takes; jobs without one
+ *   take turns as one group
  * @run: (nullable): runs this job, in place of the pool's function; not for a
  *   priority job
  *
@@ -42,7 +59,7 @@ typedef struct _ReeveJob ReeveJob;
 struct _ReeveJob {
   GList link; /* of the pool, while it is queued; link.data is the job */
   gboolean is_priority;
-  gconstpointer group;
+  ReeveJobGroup *group;
   void (*run) (ReeveJob *self);
 };
 

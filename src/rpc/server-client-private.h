@@ -26,6 +26,7 @@ typedef struct _ReeveClientHandshake ReeveClientHandshake;
 struct _ReeveServerClient {
   ReeveRefs refs;
   ReeveServer *server; /* (owned) */
+  ReeveJobGroup *jobs; /* (owned): whose turn its calls take */
   uint64_t id;         /* immutable, as what follows */
   gint64 connect_time;
   ReeveTransport transport;

@@ -89,6 +89,7 @@ reeve_server_client_new (ReeveServer *server,
 
   reeve_refs_init (&self->refs);
   self->server = reeve_server_ref (server);
+  self->jobs = reeve_job_group_new ();
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
   self->auth = options->auth;
@@ -148,6 +149,7 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_free (self->sasl_name);
   g_free (self->x509_name);
   reeve_mutex_clear (&self->lock);
+  reeve_job_group_unref (self->jobs);
   reeve_server_unref (self->server);
   g_free (self);
 }
@@ -156,6 +158,12 @@ ReeveServer *
 reeve_server_client_get_server (ReeveServerClient *self)
 {
   return self->server;
+}
+
+ReeveJobGroup *
+reeve_server_client_get_jobs (ReeveServerClient *self)
+{
+  return self->jobs;
 }
 
 uint64_t

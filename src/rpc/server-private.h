@@ -159,6 +159,8 @@ void reeve_server_client_answer (ReeveServerClient *self,
                                  unsigned n_calls,
                                  const uint8_t *bytes);
 
+/* (transfer none): whose turn its jobs take. */
+ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);
 

@@ -22,6 +22,14 @@ typedef struct {
   ReeveJobPoolSize size;
 } RefusalCase;
 
+/* One row: many jobs of one group come before one of another. */
+typedef struct {
+  const char *name;
+  gboolean is_priority_many;
+  gboolean is_priority_one;
+  unsigned max_place; /* of the one among all that are done */
+} TurnCase;
+
 typedef struct {
   ReeveJobPool *pool; /* (owned) */
 
@@ -29,12 +37,14 @@ typedef struct {
   ReeveCond changed;
   unsigned n_running REEVE_GUARDED;
   unsigned n_done REEVE_GUARDED;
+  unsigned place REEVE_GUARDED; /* of the job that is marked */
   gboolean may_end REEVE_GUARDED;
 } Fixture;
 
 typedef struct {
   ReeveJob job;
   gboolean blocks;
+  gboolean is_marked;
 } Job;
 
 /* lo_water, hi_water, increment, maximum, n_priority */
@@ -55,6 +65,13 @@ static const ResizeCase resize_cases[] = {
     { 1, 1, 1, 4, 1 },
     4,
     1 },
+};
+
+static const TurnCase turn_cases[] = {
+  { "one-normal-before-many", FALSE, FALSE, 2 },
+  { "one-priority-before-many", TRUE, TRUE, REEVE_JOB_BATCH + 1 },
+  { "one-normal-before-many-priority", TRUE, FALSE, REEVE_JOB_BATCH + 1 },
+  { "one-priority-before-many-normal", FALSE, TRUE, 2 },
 };
 
 static const RefusalCase refusal_cases[] = {
@@ -81,11 +98,13 @@ block (Fixture *self)
 }
 
 static void
-count (Fixture *self, unsigned n_jobs)
+count (Fixture *self, Job *job)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->n_done += n_jobs;
+  if (job->is_marked)
+    self->place = self->n_done;
+  self->n_done++;
   reeve_cond_broadcast (&self->changed);
 }
 
@@ -97,22 +116,45 @@ run (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
 
     if (job->blocks)
       block (data);
+    count (data, job);
     g_free (job);
   }
-  count (data, n_jobs);
+}
+
+static void
+push_job (Fixture *self, Job *job)
+{
+  GQueue jobs = G_QUEUE_INIT;
+
+  job->job.link.data = job;
+  g_queue_push_tail_link (&jobs, &job->job.link);
+  reeve_job_pool_push (self->pool, &jobs);
 }
 
 static void
 push (Fixture *self, gboolean is_priority, gboolean blocks)
 {
   Job *job = g_new0 (Job, 1);
-  GQueue jobs = G_QUEUE_INIT;
 
-  job->job.link.data = job;
   job->job.is_priority = is_priority;
   job->blocks = blocks;
-  g_queue_push_tail_link (&jobs, &job->job.link);
-  reeve_job_pool_push (self->pool, &jobs);
+  push_job (self, job);
+}
+
+static void
+push_to_group (Fixture *self,
+               ReeveJobGroup *group,
+               gboolean is_priority,
+               gboolean blocks,
+               gboolean is_marked)
+{
+  Job *job = g_new0 (Job, 1);
+
+  job->job.group = group;
+  job->job.is_priority = is_priority;
+  job->blocks = blocks;
+  job->is_marked = is_marked;
+  push_job (self, job);
 }
 
 static void
@@ -231,6 +273,60 @@ test_refusal (gconstpointer data)
   fixture_clear (&fixture);
 }
 
+static unsigned
+get_place (Fixture *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->place;
+}
+
+/* The one does not wait until the many are done. */
+static void
+test_turn (gconstpointer data)
+{
+  static const ReeveJobPoolSize one_worker = { 1, 1, 1, 1, 0 };
+  enum { N_MANY = 10 * REEVE_JOB_BATCH };
+  const TurnCase *row = data;
+  g_autoptr (ReeveJobGroup) many = reeve_job_group_new ();
+  g_autoptr (ReeveJobGroup) one = reeve_job_group_new ();
+  Fixture fixture;
+
+  fixture_init (&fixture, &one_worker);
+  push (&fixture, FALSE, TRUE);
+  wait_for_running (&fixture, 1);
+  for (unsigned i = 0; i < N_MANY; i++)
+    push_to_group (&fixture, many, row->is_priority_many, FALSE, FALSE);
+  push_to_group (&fixture, one, row->is_priority_one, FALSE, TRUE);
+  set_may_end (&fixture, TRUE);
+  wait_for_done (&fixture, N_MANY + 2);
+
+  g_assert_cmpuint (get_place (&fixture), >, 0);
+  g_assert_cmpuint (get_place (&fixture), <=, row->max_place);
+  fixture_clear (&fixture);
+}
+
+/* However many of one group wait for something, another has its turn. */
+static void
+test_share (void)
+{
+  static const ReeveJobPoolSize eight_workers = { 1, 8, 1, 8, 0 };
+  g_autoptr (ReeveJobGroup) many = reeve_job_group_new ();
+  g_autoptr (ReeveJobGroup) one = reeve_job_group_new ();
+  Fixture fixture;
+
+  fixture_init (&fixture, &eight_workers);
+  for (unsigned i = 0; i < 20; i++)
+    push_to_group (&fixture, many, FALSE, TRUE, FALSE);
+  wait_for_running (&fixture, 6);
+  push_to_group (&fixture, one, FALSE, FALSE, TRUE);
+  wait_for_done (&fixture, 1);
+
+  set_may_end (&fixture, TRUE);
+  wait_for_done (&fixture, 21);
+  fixture_clear (&fixture);
+}
+
 /* No job is lost while the pool shrinks and grows under load. */
 static void
 test_resize_under_load (void)
@@ -265,6 +361,13 @@ main (int argc, char **argv)
 
     g_test_add_data_func (path, &resize_cases[i], test_resize);
   }
+  for (size_t i = 0; i < G_N_ELEMENTS (turn_cases); i++) {
+    g_autofree char *path =
+        g_strconcat ("/rpc/job-pool/turns/", turn_cases[i].name, NULL);
+
+    g_test_add_data_func (path, &turn_cases[i], test_turn);
+  }
+  g_test_add_func ("/rpc/job-pool/share/leaves-workers-to-others", test_share);
   for (size_t i = 0; i < G_N_ELEMENTS (refusal_cases); i++) {
     g_autofree char *path =
         g_strconcat ("/rpc/job-pool/refuses/", refusal_cases[i].name, NULL);
