@@ -18,6 +18,8 @@ typedef enum {
   KIND_SIZE,
   KIND_SECONDS,
   KIND_INTERVAL, /* seconds; 0 is never */
+  KIND_AUTH_UNIX,
+  KIND_AUTH_NETWORK,
   KIND_MODE,
   KIND_GROUP,
   KIND_YES_NO,
@@ -85,6 +87,16 @@ static const Key keys[] = {
   { "tls", "check_files", KIND_YES_NO, CONFIG (tls.check_files), 0, 0 },
   { "tls", "handshake_timeout", KIND_SECONDS, CONFIG (tls.handshake_timeout_ms),
     1, 3600 },
+  { "auth", "unix", KIND_AUTH_UNIX, CONFIG (auth_unix), 0, 0 },
+  { "auth", "unix_ro", KIND_AUTH_UNIX, CONFIG (auth_unix_ro), 0, 0 },
+  { "auth", "tcp", KIND_AUTH_NETWORK, CONFIG (auth_tcp), 0, 0 },
+  { "auth", "tls", KIND_AUTH_NETWORK, CONFIG (auth_tls), 0, 0 },
+  { "auth", "sasl_service", KIND_TEXT, CONFIG (sasl_service), 0, 0 },
+  { "auth", "sasl_realm", KIND_TEXT, CONFIG (sasl_realm), 0, 0 },
+  { "auth", "sasl_database", KIND_TEXT, CONFIG (sasl_database), 0, 0 },
+  { "auth", "sasl_mechanisms", KIND_WORDS, CONFIG (sasl_mechanisms), 0, 0 },
+  { "auth", "sasl_names", KIND_WORDS, CONFIG (sasl_names), 0, 0 },
+  { "auth", "sasl_min_ssf", KIND_UNSIGNED, CONFIG (sasl_min_ssf), 0, 100000 },
   { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
 };
 
@@ -152,6 +164,26 @@ set_group (const char *name, gid_t *gid, GError **error)
 }
 
 static gboolean
+set_auth (const Key *key, const char *text, ReeveAuth *auth, GError **error)
+{
+  static const char *const names[] = { "none", "sasl", "polkit" };
+  /* polkit knows the processes of this host alone. */
+  unsigned n_names = key->kind == KIND_AUTH_UNIX ? 3 : 2;
+
+  for (unsigned i = 0; i < n_names; i++)
+    if (g_str_equal (names[i], text)) {
+      *auth = (ReeveAuth) i;
+      return TRUE;
+    }
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               n_names == 3 ? _ ("“%s” is none of none, sasl and polkit")
+                            : _ ("“%s” is neither none nor sasl"),
+               text);
+  return FALSE;
+}
+
+static gboolean
 check_listeners (char **names, GError **error)
 {
   for (; *names != NULL; names++) {
@@ -211,6 +243,9 @@ set_text (const Key *key, const char *text, void *field, GError **error)
     return set_yes_no (text, field, error);
   case KIND_LEVEL:
     return reeve_log_parse_level (text, field, error);
+  case KIND_AUTH_UNIX:
+  case KIND_AUTH_NETWORK:
+    return set_auth (key, text, field, error);
   default:
     return set_number (key, text, field, error);
   }
@@ -359,6 +394,7 @@ reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
   self->log_level = G_LOG_LEVEL_MESSAGE;
   self->tls.verify_clients = TRUE;
   self->tls.check_files = TRUE;
+  self->sasl_min_ssf = REEVE_AUTH_MIN_SSF;
   if (!take_file (self, path, warnings, error) ||
       !take_drop_ins (self, path, warnings, error) ||
       !check_workers (&self->limits.workers, path, error) ||
@@ -381,5 +417,10 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
   g_free (self->tls.crl);
   g_free (self->tls.priority);
   g_strfreev (self->tls.allowed_names);
+  g_free (self->sasl_service);
+  g_free (self->sasl_realm);
+  g_free (self->sasl_database);
+  g_strfreev (self->sasl_mechanisms);
+  g_strfreev (self->sasl_names);
   g_free (self);
 }

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "rpc/server.h"
+#include "rpc/auth.h"
 
 G_BEGIN_DECLS
 
@@ -23,12 +23,22 @@ typedef struct {
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[listen]`, `[tls]` and `[log]`, then the files `*.conf` in the
- * folder FILE.d, in the order of their names, each of which overrides what came
- * before. Files that do not exist are empty.
+ * `[server]`, `[listen]`, `[tls]`, `[auth]` and `[log]`, then the files
+ * `*.conf` in the folder FILE.d, in the order of their names, each of which
+ * overrides what came before. Files that do not exist are empty.
  */
 typedef struct {
   ReeveServerLimits limits;
+  ReeveAuth auth_unix; /* what each kind of socket asks for */
+  ReeveAuth auth_unix_ro;
+  ReeveAuth auth_tcp;
+  ReeveAuth auth_tls;
+  char *sasl_service; /* (owned) (nullable), as what follows */
+  char *sasl_realm;
+  char *sasl_database;
+  char **sasl_mechanisms;
+  char **sasl_names;
+  unsigned sasl_min_ssf;
   char **listen;       /* (owned): names of passive streams */
   mode_t unix_mode;    /* of the unix sockets; 0: not said */
   mode_t unix_ro_mode; /* of the read-only one; 0: not said */

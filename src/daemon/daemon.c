@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 6 };
 
@@ -105,6 +106,22 @@ load_config (ReeveDaemon *self, GError **error)
   return TRUE;
 }
 
+/* Whether a name stands for a unix socket, also one that was inherited. */
+static gboolean
+is_unix (const char *name)
+{
+  const char *number = reeve_socket_name_skip (name, "pfd");
+  struct sockaddr address = { .sa_family = AF_UNIX };
+  socklen_t size = sizeof address;
+
+  if (number == NULL)
+    return reeve_socket_name_skip (name, "punix") != NULL;
+
+  /* What is no number is refused when it is opened. */
+  getsockname (atoi (number), &address, &size);
+  return address.sa_family == AF_UNIX;
+}
+
 static gboolean
 listen_at (ReeveDaemon *self,
            const char *name,
@@ -117,9 +134,8 @@ listen_at (ReeveDaemon *self,
     return FALSE;
 
   g_message (_ ("Listening at %s"), actual);
-  if (g_str_has_prefix (actual, "ptcp:") ||
-      (options != NULL && options->tls != NULL &&
-       !self->config->tls.verify_clients))
+  if (!is_unix (actual) && options->auth == REEVE_AUTH_NONE &&
+      (options->tls == NULL || !self->config->tls.verify_clients))
     g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
                   "daemon"),
                actual);
@@ -156,18 +172,23 @@ get_tls (ReeveDaemon *self)
 }
 
 static gboolean
-listen_at_all (ReeveDaemon *self,
-               char **names,
-               const ReeveServiceOptions *options,
-               GError **error)
+listen_at_all (ReeveDaemon *self, char **names, GError **error)
 {
-  for (char **name = names; name != NULL && *name != NULL; name++) {
-    ReeveServiceOptions more = *options;
+  const ReeveDaemonConfig *config = self->config;
 
-    if (reeve_socket_name_skip (*name, "ptls") != NULL)
-      more.tls = get_tls (self);
-    more.handshake_timeout_ms = self->config->tls.handshake_timeout_ms;
-    if (!listen_at (self, *name, &more, error))
+  for (char **name = names; name != NULL && *name != NULL; name++) {
+    ReeveServiceOptions options = {
+      .mode = config->unix_mode,
+      .group = config->unix_group,
+      .auth = is_unix (*name) ? config->auth_unix : config->auth_tcp,
+      .handshake_timeout_ms = config->tls.handshake_timeout_ms,
+    };
+
+    if (reeve_socket_name_skip (*name, "ptls") != NULL) {
+      options.auth = config->auth_tls;
+      options.tls = get_tls (self);
+    }
+    if (!listen_at (self, *name, &options, error))
       return FALSE;
   }
 
@@ -184,6 +205,7 @@ listen_everywhere (ReeveDaemon *self, GError **error)
             : is_shared            ? 0660
                                    : 0600,
     .group = config->unix_group,
+    .auth = config->auth_unix,
   };
   const ReeveServiceOptions read_only = {
     .mode = config->unix_ro_mode != 0 ? config->unix_ro_mode
@@ -191,16 +213,13 @@ listen_everywhere (ReeveDaemon *self, GError **error)
                                       : 0600,
     .group = config->unix_group,
     .flags = REEVE_SERVICE_READ_ONLY,
-  };
-  const ReeveServiceOptions others = {
-    .mode = config->unix_mode,
-    .group = config->unix_group,
+    .auth = config->auth_unix_ro,
   };
 
   return listen_at_socket (self, "", &options, error) &&
          listen_at_socket (self, "-ro", &read_only, error) &&
-         listen_at_all (self, config->listen, &others, error) &&
-         listen_at_all (self, self->options->listen, &others, error);
+         listen_at_all (self, config->listen, error) &&
+         listen_at_all (self, self->options->listen, error);
 }
 
 static gboolean
@@ -258,6 +277,25 @@ take_hangup (ReeveLoop *loop, int watch, int signum, gpointer data)
     reeve_reload_start (self->reload);
 }
 
+static void
+register_auth (ReeveDaemon *self)
+{
+  const ReeveDaemonConfig *config = self->config;
+  g_autofree char *database =
+      g_build_filename (self->places->config_dir, "passwd.db", NULL);
+  const ReeveAuthOptions options = {
+    .sasl_service = config->sasl_service,
+    .sasl_realm = config->sasl_realm,
+    .sasl_database =
+        config->sasl_database != NULL ? config->sasl_database : database,
+    .sasl_mechanisms = (const char *const *) config->sasl_mechanisms,
+    .sasl_names = (const char *const *) config->sasl_names,
+    .sasl_min_ssf = config->sasl_min_ssf,
+  };
+
+  reeve_auth_register (self->server, &options);
+}
+
 static gboolean
 prepare (ReeveDaemon *self, GError **error)
 {
@@ -282,7 +320,7 @@ prepare (ReeveDaemon *self, GError **error)
   self->reload = reeve_reload_new (self->loop);
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
-  reeve_auth_register (self->server);
+  register_auth (self);
   reeve_introspection_register (self);
   return init_modules (self, error) && listen_everywhere (self, error) &&
          start_modules (self, error);

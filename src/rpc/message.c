@@ -129,6 +129,8 @@ get_origin (int code)
   switch (code) {
   case REEVE_ERROR_RPC:
   case REEVE_ERROR_AUTH_FAILED:
+  case REEVE_ERROR_AUTH_CANCELLED:
+  case REEVE_ERROR_AUTH_UNAVAILABLE:
   case REEVE_ERROR_NO_SERVER:
   case REEVE_ERROR_NO_CLIENT:
     return ORIGIN_RPC;

@@ -19,13 +19,22 @@
  * asks if we are alive. */
 #define LOOK_AHEAD_SIZE 65536
 
+/* Who is not known yet has one call in flight: it authenticates by one call
+ * after the other, and nothing is taken that came before it was known. */
+static unsigned
+get_max_calls (ReeveServerClient *self)
+{
+  return atomic_load (&self->is_authenticated)
+             ? REEVE_LIMIT (self->server, max_client_calls)
+             : 1;
+}
+
 /* Whether it may have another call in flight, and its streams can take more;
  * once closed, it may not. */
 static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  return self->stream != NULL &&
-         self->calls.length < REEVE_LIMIT (self->server, max_client_calls) &&
+  return self->stream != NULL && self->calls.length < get_max_calls (self) &&
          self->replies.n_bytes <
              REEVE_LIMIT (self->server, max_client_reply_bytes) &&
          self->n_full_streams == 0;
@@ -290,7 +299,7 @@ get_room (ReeveServerClient *self)
   if (!has_room_locked (self))
     return 0;
   /* It may have been lowered since. */
-  limit = REEVE_LIMIT (self->server, max_client_calls);
+  limit = get_max_calls (self);
   return limit - MIN (limit, self->calls.length);
 }
 

@@ -147,12 +147,10 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   reeve_server_client_resume_locked (self);
 }
 
-/* Writes @iov at once where nothing waits; else, and what is left, is copied
- * and queued. */
-static void
-write_replies_locked (ReeveServerClient *self,
-                      const struct iovec *iov,
-                      int n_iov) REEVE_REQUIRES (self->lock)
+void
+reeve_server_client_write_replies_locked (ReeveServerClient *self,
+                                          const struct iovec *iov,
+                                          int n_iov) REEVE_REQUIRES (self->lock)
 {
   gssize n_written = 0;
 
@@ -187,6 +185,27 @@ write_replies_locked (ReeveServerClient *self,
   end_write_locked (self);
 }
 
+void
+reeve_server_client_move_output_locked (ReeveServerClient *self,
+                                        const ReeveStreamLayer *layer_class,
+                                        gpointer layer)
+    REEVE_REQUIRES (self->lock)
+{
+  queue_held_locked (self);
+  if (self->current == NULL)
+    start_frame_locked (self);
+
+  while (self->current != NULL) {
+    gsize size;
+    const char *data = g_bytes_get_data (self->current, &size);
+
+    layer_class->add_output (layer, data + self->current_offset,
+                             size - self->current_offset);
+    g_bytes_unref (self->current);
+    start_frame_locked (self);
+  }
+}
+
 /* Whether a reply may go with the next one: another call of this client waits
  * for a worker. Should that take longer than the call is worth, the loop
  * writes what is held. */
@@ -216,7 +235,8 @@ write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
 
   iov->iov_base = self->held->data;
   iov->iov_len = self->held->len;
-  write_replies_locked (self, iov + !is_held, n_iov - !is_held);
+  reeve_server_client_write_replies_locked (self, iov + !is_held,
+                                            n_iov - !is_held);
   g_byte_array_set_size (self->held, 0);
 }
 
@@ -307,7 +327,7 @@ reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame)
   iov.iov_base = (void *) g_bytes_get_data (frame, &size);
   iov.iov_len = size;
   if (self->stream != NULL && !self->is_closing && !self->is_shaking)
-    write_replies_locked (self, &iov, 1);
+    reeve_server_client_write_replies_locked (self, &iov, 1);
   g_bytes_unref (frame);
 }
 

@@ -10,6 +10,7 @@
  */
 
 #include "rpc/server-private.h"
+#include "rpc/stream-layer.h"
 #include "rpc/tls-context.h"
 
 #include <sys/socket.h>
@@ -53,6 +54,7 @@ struct _ReeveServerClient {
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
   GArray *fds;           /* (element-type int) (owned) (nullable) */
+  int patience; /* a timeout until it has to be authenticated; 0: none */
 
   atomic_uint n_waiting;      /* jobs in the pool that did not begin */
   atomic_uint n_data_streams; /* opened, and not ended */
@@ -92,6 +94,12 @@ gboolean
 reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
     REEVE_REQUIRES (self->lock);
 
+/* --------------------------------------------- server-client-auth.c --- */
+
+/* Of a new client: it is authenticated if nothing is asked of it, and has only
+ * so much time otherwise. Thread: loop. */
+void reeve_server_client_init_auth (ReeveServerClient *self);
+void reeve_server_client_stop_patience (ReeveServerClient *self);
 /* ---------------------------------------- server-client-handshake.c --- */
 
 /* Of a new client, whose socket is watched. */
@@ -134,6 +142,20 @@ void reeve_server_client_write (ReeveServerClient *self);
 
 /* Writes what the socket takes of streams, behind all else. */
 void reeve_server_client_write_streams_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
+
+/* Writes @iov at once where nothing waits; else, and what is left, is copied
+ * and queued. */
+void reeve_server_client_write_replies_locked (ReeveServerClient *self,
+                                               const struct iovec *iov,
+                                               int n_iov)
+    REEVE_REQUIRES (self->lock);
+
+/* Gives whatever waits to be written to a layer that is about to begin. */
+void
+reeve_server_client_move_output_locked (ReeveServerClient *self,
+                                        const ReeveStreamLayer *layer_class,
+                                        gpointer layer)
     REEVE_REQUIRES (self->lock);
 
 /* Sends what is no answer to a call in flight. (transfer full) */

@@ -93,8 +93,6 @@ reeve_server_client_new (ReeveServer *server,
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
   self->auth = options->auth;
-  atomic_init (&self->is_authenticated,
-               options->auth == REEVE_AUTH_NONE && tls == NULL);
   atomic_init (&self->is_read_only,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
@@ -105,8 +103,7 @@ reeve_server_client_new (ReeveServer *server,
   if (tls != NULL)
     self->transport = REEVE_TRANSPORT_TLS;
   self->unauth_link.data = self;
-  if (options->auth != REEVE_AUTH_NONE || tls != NULL)
-    reeve_server_add_unauth (server, &self->unauth_link);
+  reeve_server_client_init_auth (self);
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -455,6 +452,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
 
   reeve_server_client_ref (self);
   reeve_server_client_stop_handshake (self);
+  reeve_server_client_stop_patience (self);
   reeve_loop_remove (reeve_server_get_loop (self->server), remains.watch);
   reeve_stream_free (remains.stream);
   g_clear_pointer (&remains.current, g_bytes_unref);

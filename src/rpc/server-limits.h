@@ -8,6 +8,10 @@
 
 G_BEGIN_DECLS
 
+/* A message of SASL has 64 KiB at most, each byte of which takes four on the
+ * wire, and the name of a mechanism. */
+#define REEVE_UNAUTH_MESSAGE_BYTES (260 * 1024)
+
 /* Each limit: its type, its name in #ReeveServerLimits, its default. That of
  * the pool's size is apart: the pool keeps it. */
 #define REEVE_EACH_LIMIT(X)                                                    \
@@ -20,7 +24,7 @@ G_BEGIN_DECLS
   X (size_t, max_client_event_bytes, 1024 * 1024)                              \
   X (size_t, max_client_stream_bytes, 1024 * 1024)                             \
   X (size_t, max_message_bytes, REEVE_MESSAGE_MAX)                             \
-  X (size_t, max_unauth_message_bytes, 128 * 1024)                             \
+  X (size_t, max_unauth_message_bytes, REEVE_UNAUTH_MESSAGE_BYTES)             \
   X (unsigned, call_timeout_ms, 30000)                                         \
   X (int, keepalive_interval_s, 5)                                             \
   X (unsigned, keepalive_count, 5)

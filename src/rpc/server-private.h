@@ -7,12 +7,13 @@
 #include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/access.h"
+#include "rpc/auth-private.h"
 #include "rpc/call.h"
 #include "rpc/data-stream.h"
 #include "rpc/message.h"
 #include "rpc/server-limits.h"
 #include "rpc/server.h"
-#include "rpc/stream.h"
+#include "rpc/stream-layer.h"
 
 #include <stdatomic.h>
 
@@ -147,9 +148,28 @@ ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
 /* Its id, at a place that lives as long as it does. */
 const uint64_t *reeve_server_client_get_key (ReeveServerClient *self);
 
-/* @sasl_name: (nullable). Once, by the call that authenticates. */
+/* @sasl_name: (nullable). Once, when it is known who the client is. Thread:
+ * loop. */
 void reeve_server_client_set_authenticated (ReeveServerClient *self,
                                             const char *sasl_name);
+
+/**
+ * reeve_server_client_authenticate:
+ * @call: (transfer full): a deferred call, by which the client became known
+ * @ret: (transfer none): its result
+ * @sasl_name: (nullable)
+ * @layer_class: of @layer
+ * @layer: (nullable) (transfer full): what was agreed on for all bytes after
+ *   the reply, which leaves in clear
+ *
+ * As reeve_call_reply(), and the client is authenticated. Neither happens when
+ * the call was answered by its deadline. Thread: loop.
+ */
+void reeve_server_client_authenticate (ReeveCall *call,
+                                       gconstpointer ret,
+                                       const char *sasl_name,
+                                       const ReeveStreamLayer *layer_class,
+                                       gpointer layer);
 
 /* Answers calls (those that were not answered by now) with the replies that
  * stand behind each other in @bytes, each up to its end. */
@@ -187,9 +207,13 @@ void reeve_server_client_close_now (ReeveServerClient *self);
 
 /* ----------------------------------------------------------- server.c --- */
 
+/* @authenticator: (transfer full). Once, before the server listens. */
+void reeve_server_set_authenticator (ReeveServer *self,
+                                     ReeveAuthenticator *authenticator);
+
+const ReeveServerPolicy *reeve_server_get_policy (ReeveServer *self);
 /* (nullable): what a header asks for, with @error set; a procedure that
  * cannot be called is an error, too. */
-const ReeveServerPolicy *reeve_server_get_policy (ReeveServer *self);
 const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,

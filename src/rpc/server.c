@@ -35,6 +35,7 @@ struct _ReeveServer {
   ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
 
   /* Immutable once there are listeners. */
+  ReeveAuthenticator *authenticator; /* (owned) (nullable) */
   GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
   GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
   ReeveServerPolicy policy;
@@ -545,6 +546,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->tables);
   g_hash_table_unref (self->clients);
   reeve_reply_batch_clear (&self->batch);
+  reeve_authenticator_free (self->authenticator);
   g_free (self->scratch);
   reeve_mutex_clear (&self->lock);
   reeve_mutex_clear (&self->limits_lock);
@@ -589,6 +591,13 @@ check_tls (const char *name, const ReeveServiceOptions *options, GError **error)
   return FALSE;
 }
 
+void
+reeve_server_set_authenticator (ReeveServer *self,
+                                ReeveAuthenticator *authenticator)
+{
+  self->authenticator = authenticator;
+}
+
 const char *
 reeve_server_listen (ReeveServer *self,
                      const char *name,
@@ -603,6 +612,11 @@ reeve_server_listen (ReeveServer *self,
     options = &defaults;
   if (!check_tls (name, options, error))
     return NULL;
+  if (!reeve_authenticator_prepare (self->authenticator, options->auth,
+                                    error)) {
+    g_prefix_error (error, "%s: ", name);
+    return NULL;
+  }
   pstream = reeve_pstream_open (
       name, options->mode == 0 ? DEFAULT_MODE : options->mode,
       options->group == 0 ? (gid_t) -1 : options->group, error);
@@ -632,6 +646,8 @@ reeve_server_add_fd_client (ReeveServer *self,
     options = &defaults;
   if (options->tls != NULL)
     start_handshakes (self);
+  /* What cannot be prepared fails when the client asks for it. */
+  reeve_authenticator_prepare (self->authenticator, options->auth, NULL);
   add_client (self, reeve_stream_new_for_fd (fd), options);
 }
 
@@ -650,6 +666,7 @@ reeve_server_stop (ReeveServer *self)
    * data stream. */
   reeve_job_pool_free (self->pool);
   self->pool = NULL;
+  reeve_authenticator_stop (self->authenticator);
   /* What they left for the loop holds clients, which hold us. */
   reeve_loop_catch_up (self->loop);
 }

@@ -34,7 +34,7 @@ typedef struct {
                                       [1 MiB] */
   size_t max_message_bytes;        /* of a call's frame [REEVE_MESSAGE_MAX] */
   size_t max_unauth_message_bytes; /* the same, before it authenticated
-                                      [128 KiB] */
+                                      [260 KiB] */
   unsigned call_timeout_ms;        /* until a call is answered [30 000] */
   int keepalive_interval_s;        /* of silence, then we ask whether the client
                                       is alive; below 0 never [5] */

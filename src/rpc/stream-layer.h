@@ -22,6 +22,10 @@ G_BEGIN_DECLS
  * @has_input: bytes that the next @recv gives are here already
  * @has_output: bytes are held
  * @free: frees the layer
+ * @add_input: takes bytes of the peer that were read before the layer was set;
+ *   (nullable) for a layer that is there from the start, as what follows
+ * @add_output: takes bytes that were to be written before, and leave as they
+ *   are
  *
  * A class of layers. Everything is called by one thread at a time; nothing
  * blocks.
@@ -33,6 +37,8 @@ typedef struct {
   gboolean (*has_input) (gpointer layer);
   gboolean (*has_output) (gpointer layer);
   void (*free) (gpointer layer);
+  void (*add_input) (gpointer layer, const void *data, size_t size);
+  void (*add_output) (gpointer layer, const void *data, size_t size);
 } ReeveStreamLayer;
 
 /* As reeve_stream_open(), without what TLS does at the start. */

@@ -175,7 +175,7 @@ class Daemon:
         """Ends it in order; a daemon that fails at that fails the test."""
         self.process.terminate()
         status = self.process.wait(WAIT_S)
-        if status != 0 or "Sanitizer" in self.log():
+        if status != 0 or "Sanitizer" in self.log() or "assertion '" in self.log():
             raise AssertionError(
                 f"{self.name} ended with status {status}:\n{self.log()}"
             )

@@ -1,0 +1,424 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/sasl-server.h"
+
+#include "event/intl.h"
+#include "protocol/auth.h"
+#include "rpc/error.h"
+#include "rpc/server-private.h"
+
+#include <inttypes.h>
+
+/* After so many failures a connection is closed. */
+#define MAX_FAILURES 3
+
+struct _ReeveSaslServer {
+  ReeveLoop *loop; /* immutable, as what follows */
+  const ReeveSaslOptions *options;
+  const char *const *names; /* (nullable) */
+  ReeveJobPool *pool;       /* (owned): of one thread */
+
+  /* Of the loop's thread. */
+  int pulse;       /* something is finished */
+  int timeout;     /* disabled unless there are failures */
+  GQueue failures; /* (element-type Step) (owned): oldest first */
+
+  ReeveMutex lock;
+  GQueue finished REEVE_GUARDED; /* (element-type Step) (owned) */
+};
+
+/* What a client has said so far; attached to it, of the pool's thread. */
+typedef struct {
+  ReeveSaslSession *session; /* (owned) (nullable): since sasl_init */
+  gboolean has_begun;        /* since sasl_start */
+  unsigned n_failures;
+} Exchange;
+
+/* A call, and what became of it. */
+typedef struct {
+  ReeveJob job;
+  GList link;      /* of finished or failures */
+  ReeveCall *call; /* (owned) */
+  union {
+    auth_sasl_init_ret init;
+    auth_sasl_ret step;
+  } ret;
+  gboolean is_complete;
+  char *name;            /* (owned) (nullable): when it is complete */
+  ReeveSaslLayer *layer; /* (owned) (nullable) */
+  GError *failure;       /* (owned) (nullable) */
+  gint64 due_us;         /* of a failure: when to tell it */
+  gboolean closes;       /* the connection ends with it */
+} Step;
+
+static const char exchange_key;
+
+static void
+step_free (gpointer data)
+{
+  Step *self = data;
+
+  reeve_type_clear (self->call->procedure->ret, &self->ret);
+  reeve_call_unref (self->call);
+  g_free (self->name);
+  reeve_sasl_layer_free (self->layer);
+  g_clear_error (&self->failure);
+  g_free (self);
+}
+
+static void
+exchange_reset (Exchange *self)
+{
+  g_clear_pointer (&self->session, reeve_sasl_session_free);
+  self->has_begun = FALSE;
+}
+
+static void
+exchange_free (gpointer data)
+{
+  exchange_reset (data);
+  g_free (data);
+}
+
+static Exchange *
+get_exchange (ReeveServerClient *client)
+{
+  Exchange *exchange = reeve_server_client_get_data (client, &exchange_key);
+
+  if (exchange != NULL)
+    return exchange;
+  return reeve_server_client_attach (client, &exchange_key,
+                                     g_new0 (Exchange, 1), NULL, exchange_free);
+}
+
+/* ------------------------------------------------------ the pool's thread --
+ */
+
+static gboolean
+begin (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
+{
+  ReeveServerClient *client = step->call->client;
+  gboolean is_protected =
+      reeve_server_client_get_transport (client) != REEVE_TRANSPORT_TCP;
+
+  exchange_reset (exchange);
+  exchange->session =
+      reeve_sasl_session_new (self->options, is_protected, error);
+  if (exchange->session == NULL)
+    return FALSE;
+
+  step->ret.init.mechlist =
+      reeve_sasl_session_list_mechanisms (exchange->session, error);
+  return step->ret.init.mechlist != NULL;
+}
+
+static gboolean
+check_order (const Exchange *exchange, gboolean has_begun, GError **error)
+{
+  if (exchange->session != NULL && exchange->has_begun == has_begun)
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
+                       _ ("authentication failed: the calls of SASL are out of "
+                          "order"));
+  return FALSE;
+}
+
+/* No data at all is not the same as empty data. */
+static const char *
+get_data (int32_t nil, const int8_t *items)
+{
+  if (nil != 0)
+    return NULL;
+  return items == NULL ? "" : (const char *) items;
+}
+
+static gboolean
+start_or_step (Step *step,
+               Exchange *exchange,
+               ReeveSaslMessage *reply,
+               GError **error)
+{
+  if (step->call->procedure->number == AUTH_PROC_SASL_START) {
+    const auth_sasl_start_args *args = step->call->args;
+
+    if (!check_order (exchange, FALSE, error))
+      return FALSE;
+    exchange->has_begun = TRUE;
+    return reeve_sasl_session_start (exchange->session, args->mech,
+                                     get_data (args->nil, args->data.items),
+                                     args->data.n_items, reply, error);
+  } else {
+    const auth_sasl_step_args *args = step->call->args;
+
+    return check_order (exchange, TRUE, error) &&
+           reeve_sasl_session_step (exchange->session,
+                                    get_data (args->nil, args->data.items),
+                                    args->data.n_items, reply, error);
+  }
+}
+
+static gboolean
+is_allowed (ReeveSaslServer *self, const char *name)
+{
+  if (self->names == NULL)
+    return TRUE;
+  for (const char *const *pattern = self->names; *pattern != NULL; pattern++)
+    if (g_pattern_match_simple (*pattern, name))
+      return TRUE;
+
+  return FALSE;
+}
+
+static gboolean
+complete (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
+{
+  const char *name = reeve_sasl_session_get_name (exchange->session, error);
+
+  if (name == NULL)
+    return FALSE;
+  if (!is_allowed (self, name)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
+                 _ ("authentication failed: “%s” may not use this daemon"),
+                 name);
+    return FALSE;
+  }
+
+  step->is_complete = TRUE;
+  step->name = g_strdup (name);
+  g_message (_ ("Client %1$" PRIu64 " is “%2$s”, by %3$s"),
+             reeve_server_client_get_id (step->call->client), name,
+             reeve_sasl_session_get_mechanism (exchange->session));
+  step->layer =
+      reeve_sasl_session_to_layer (g_steal_pointer (&exchange->session));
+  return TRUE;
+}
+
+static gboolean
+go_on (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
+{
+  ReeveSaslMessage reply = { 0 };
+
+  if (!start_or_step (step, exchange, &reply, error))
+    return FALSE;
+  if (reply.size > AUTH_DATA_MAX) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
+                 _ ("authentication failed: a message of %zu bytes is too "
+                    "long"),
+                 reply.size);
+    return FALSE;
+  }
+
+  step->ret.step.complete = reply.is_complete;
+  step->ret.step.nil = reply.data == NULL;
+  if (reply.data != NULL) {
+    step->ret.step.data.n_items = (uint32_t) reply.size;
+    step->ret.step.data.items = g_memdup2 (reply.data, reply.size);
+  }
+  return !reply.is_complete || complete (self, step, exchange, error);
+}
+
+static void
+take_failure (Step *step, Exchange *exchange)
+{
+  g_autofree char *detail =
+      exchange->session == NULL
+          ? NULL
+          : reeve_sasl_session_get_detail (exchange->session);
+
+  g_message (_ ("Client %1$" PRIu64 ": %2$s"),
+             reeve_server_client_get_id (step->call->client),
+             detail != NULL ? detail : step->failure->message);
+  exchange_reset (exchange);
+  exchange->n_failures++;
+  step->closes = exchange->n_failures >= MAX_FAILURES;
+}
+
+static void
+run_step (ReeveSaslServer *self, Step *step)
+{
+  Exchange *exchange = get_exchange (step->call->client);
+  gboolean is_init = step->call->procedure->number == AUTH_PROC_SASL_INIT;
+
+  if (is_init ? !begin (self, step, exchange, &step->failure)
+              : !go_on (self, step, exchange, &step->failure))
+    take_failure (step, exchange);
+}
+
+/* Returns whether it is the only one. */
+static gboolean
+push_finished (ReeveSaslServer *self, Step *step)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_queue_push_tail_link (&self->finished, &step->link);
+  return self->finished.length == 1;
+}
+
+static void
+run_steps (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
+{
+  ReeveSaslServer *self = data;
+
+  for (unsigned i = 0; i < n_jobs; i++) {
+    Step *step = (Step *) jobs[i];
+
+    /* Its client may have gone meanwhile. */
+    if (!atomic_load (&step->call->is_answered))
+      run_step (self, step);
+    if (push_finished (self, step))
+      reeve_loop_send_pulse (self->loop, self->pulse, 0, 0);
+  }
+}
+
+/* ------------------------------------------------------ the loop's thread --
+ */
+
+static void
+answer (Step *step)
+{
+  ReeveCall *call = reeve_call_ref (step->call);
+
+  if (step->closes)
+    reeve_call_close_after_reply (call);
+  if (step->failure != NULL)
+    reeve_call_fail (call, step->failure);
+  else if (step->is_complete)
+    reeve_server_client_authenticate (call, &step->ret, step->name,
+                                      &reeve_sasl_layer_class,
+                                      g_steal_pointer (&step->layer));
+  else
+    reeve_call_reply (call, &step->ret);
+  step_free (step);
+}
+
+static void
+schedule_failures (ReeveSaslServer *self)
+{
+  const Step *next = g_queue_peek_head (&self->failures);
+  gint64 left_us = next == NULL ? 0 : next->due_us - g_get_monotonic_time ();
+
+  reeve_loop_update_timeout (
+      self->loop, self->timeout,
+      next == NULL ? -1 : (int) (MAX (left_us, 0) / 1000) + 1);
+}
+
+static void
+tell_failures (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveSaslServer *self = data;
+  gint64 now_us = g_get_monotonic_time ();
+  const Step *next;
+
+  while ((next = g_queue_peek_head (&self->failures)) != NULL &&
+         next->due_us <= now_us)
+    answer (g_queue_pop_head_link (&self->failures)->data);
+  schedule_failures (self);
+}
+
+static GList *
+steal_finished (ReeveSaslServer *self)
+{
+  GList *steps;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  steps = self->finished.head;
+  g_queue_init (&self->finished);
+  return steps;
+}
+
+static void
+take_finished (ReeveLoop *loop,
+               int watch,
+               int code,
+               intptr_t value,
+               gpointer data)
+{
+  ReeveSaslServer *self = data;
+  gboolean is_first = g_queue_is_empty (&self->failures);
+  GList *next;
+
+  for (GList *link = steal_finished (self); link != NULL; link = next) {
+    Step *step = link->data;
+
+    next = link->next;
+    if (step->failure == NULL) {
+      answer (step);
+      continue;
+    }
+    step->due_us = g_get_monotonic_time () +
+                   (gint64) self->options->failure_delay_ms * 1000;
+    link->prev = link->next = NULL;
+    g_queue_push_tail_link (&self->failures, link);
+  }
+
+  if (is_first)
+    schedule_failures (self);
+}
+
+/* ----------------------------------------------------------------- life --- */
+
+ReeveSaslServer *
+reeve_sasl_server_new (ReeveLoop *loop,
+                       const ReeveSaslOptions *options,
+                       const char *const *names,
+                       GError **error) REEVE_UNCHECKED
+{
+  static const ReeveJobPoolSize one = {
+    .lo_water = 1, .hi_water = 1, .increment = 1, .maximum = 1
+  };
+  ReeveSaslServer *self;
+
+  if (!reeve_sasl_session_is_possible (error))
+    return NULL;
+
+  self = g_new0 (ReeveSaslServer, 1);
+  self->loop = loop;
+  self->options = options;
+  self->names = names;
+  reeve_mutex_init (&self->lock);
+  self->pulse = reeve_loop_add_pulse (loop, take_finished, self, NULL);
+  self->timeout = reeve_loop_add_timeout (loop, -1, tell_failures, self, NULL);
+  self->pool = reeve_job_pool_new (&one, run_steps, self);
+  return self;
+}
+
+static void
+free_steps (GList *steps)
+{
+  GList *next;
+
+  for (GList *link = steps; link != NULL; link = next) {
+    next = link->next;
+    step_free (link->data);
+  }
+}
+
+void
+reeve_sasl_server_free (ReeveSaslServer *self) REEVE_UNCHECKED
+{
+  if (self == NULL)
+    return;
+
+  reeve_job_pool_free (self->pool);
+  reeve_loop_remove (self->loop, self->pulse);
+  reeve_loop_remove (self->loop, self->timeout);
+  free_steps (steal_finished (self));
+  free_steps (self->failures.head);
+  reeve_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+void
+reeve_sasl_server_take (ReeveSaslServer *self, ReeveCall *call)
+{
+  Step *step = g_new0 (Step, 1);
+  GQueue jobs = G_QUEUE_INIT;
+
+  step->job.link.data = step;
+  step->link.data = step;
+  step->call = call;
+  g_queue_push_tail_link (&jobs, &step->job.link);
+  reeve_job_pool_push (self->pool, &jobs);
+}

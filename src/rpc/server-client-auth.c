@@ -1,0 +1,118 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
+#include "rpc/server-client-private.h"
+
+#include <inttypes.h>
+
+/* A client before, and when, it has said who it is. */
+
+/* What was to leave in clear does so before the first byte of the layer; what
+ * was read behind the peer's last message is of the layer, and never a call
+ * in clear that is taken for one of somebody who is known. */
+static void
+set_layer_locked (ReeveServerClient *self,
+                  const ReeveStreamLayer *layer_class,
+                  gpointer layer) REEVE_REQUIRES (self->lock)
+{
+  reeve_server_client_move_output_locked (self, layer_class, layer);
+  layer_class->add_input (layer, self->input, self->input_size);
+  g_clear_pointer (&self->input, g_free);
+  self->input_size = self->input_capacity = self->n_seen = 0;
+  reeve_stream_set_layer (self->stream, layer_class, layer);
+}
+
+/* Returns whether @layer was taken. */
+static gboolean
+answer (ReeveServerClient *self,
+        ReeveCall *call,
+        GBytes *reply,
+        const ReeveStreamLayer *layer_class,
+        gpointer layer)
+{
+  struct iovec iov;
+  gsize size;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL || self->is_closing ||
+      !reeve_server_client_settle_locked (self, call))
+    return FALSE;
+
+  iov.iov_base = (void *) g_bytes_get_data (reply, &size);
+  iov.iov_len = size;
+  reeve_server_client_write_replies_locked (self, &iov, 1);
+  if (layer != NULL)
+    set_layer_locked (self, layer_class, layer);
+  reeve_server_client_update_events_locked (self);
+  reeve_server_client_resume_locked (self);
+  return TRUE;
+}
+
+void
+reeve_server_client_authenticate (ReeveCall *call,
+                                  gconstpointer ret,
+                                  const char *sasl_name,
+                                  const ReeveStreamLayer *layer_class,
+                                  gpointer layer)
+{
+  ReeveHeader header = reeve_call_make_reply (call);
+  g_autoptr (GBytes) reply =
+      reeve_message_encode (&header, call->procedure->ret, ret, NULL);
+
+  /* Nothing more is read before this thread is done. */
+  if (answer (call->client, call, reply, layer_class, layer))
+    reeve_server_client_set_authenticated (call->client, sasl_name);
+  else if (layer != NULL)
+    layer_class->free (layer);
+  reeve_call_unref (call);
+}
+
+/* ------------------------------------------------------------ patience --- */
+
+static void
+end_patience (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  reeve_server_client_stop_patience (self);
+  if (reeve_server_client_is_authenticated (self))
+    return;
+
+  g_message (_ ("Client %" PRIu64 " did not authenticate in time"), self->id);
+  reeve_server_client_close_now (self);
+}
+
+/* Of TLS it is to be seen what the handshake brings. Root can do whatever
+ * polkit could allow. */
+static gboolean
+is_known (const ReeveServerClient *self)
+{
+  if (self->transport == REEVE_TRANSPORT_TLS)
+    return FALSE;
+  return self->auth == REEVE_AUTH_NONE ||
+         (self->auth == REEVE_AUTH_POLKIT && self->has_peer &&
+          self->peer.uid == 0);
+}
+
+void
+reeve_server_client_init_auth (ReeveServerClient *self)
+{
+  atomic_init (&self->is_authenticated, is_known (self));
+  if (is_known (self))
+    return;
+
+  reeve_server_add_unauth (self->server, &self->unauth_link);
+  self->patience =
+      reeve_loop_add_timeout (reeve_server_get_loop (self->server),
+                              (int) REEVE_LIMIT (self->server, auth_timeout_ms),
+                              end_patience, self, NULL);
+}
+
+void
+reeve_server_client_stop_patience (ReeveServerClient *self)
+{
+  if (self->patience != 0)
+    reeve_loop_remove (reeve_server_get_loop (self->server), self->patience);
+  self->patience = 0;
+}

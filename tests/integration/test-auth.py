@@ -1,0 +1,251 @@
+# SPDX-FileCopyrightText: The Reeve authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may come in: SASL, with stock clients."""
+import os
+import subprocess
+import threading
+import unittest
+
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
+
+import harness
+from harness import run, wait_for
+
+REALM = "reeve.test"
+NAME = "alice"
+PASSWORD = "wonderland"
+
+CONFIG = f"""
+[auth]
+unix=sasl
+tcp=sasl
+sasl_realm={REALM}
+sasl_mechanisms=SCRAM-SHA-256;DIGEST-MD5
+sasl_names=ali*;carol
+"""
+
+
+class Sasl(harness.TestCase):
+    """A daemon that asks for a name and a password."""
+
+    with_reeved = False
+    config = CONFIG
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.reeved = harness.Reeved(cls.directory, cls.config)
+        cls.add_user(NAME, PASSWORD)
+        cls.add_user("carol", "rabbit")
+        cls.add_user("mallory", "hole")
+        cls.reeved.start()
+        cls.addClassCleanup(cls.stop_reeved)
+
+    @classmethod
+    def add_user(cls, name, password):
+        # bytes: with a new line it would be a part of the password
+        subprocess.run(
+            ["saslpasswd2", "-p", "-c", "-f", f"{cls.reeved.root}/etc/passwd.db",
+             "-u", REALM, name], input=password.encode(), check=True)
+
+    @classmethod
+    def auth_file(cls, name, password):
+        return cls.write(f"auth-{name}-{password}.conf", f"""
+[credentials-mine]
+authname={name}
+password={password}
+[auth-libvirt-default]
+credentials=mine
+""")
+
+    def virsh(self, uri, *words, name=NAME, password=PASSWORD, check=True):
+        auth = self.auth_file(name, password)
+        return run("env", f"LIBVIRT_AUTH_FILE={auth}", "virsh", "-c", uri, *words,
+                   check=check)
+
+    def uris(self):
+        return {"unix": self.reeved.unix_uri, "tcp": self.reeved.tcp_uri}
+
+
+class Virsh(Sasl):
+    def test_comes_in(self):
+        for transport, uri in self.uris().items():
+            with self.subTest(transport):
+                self.assertIn("Id", self.virsh(uri, "list").stdout)
+
+    def test_mechanisms(self):
+        """Without a layer where the socket protects, with one on plain TCP."""
+        self.virsh(self.reeved.unix_uri, "list")
+        self.assertIn(f"“{NAME}”, by SCRAM-SHA-256", self.reeved.log())
+        self.virsh(self.reeved.tcp_uri, "list")
+        self.assertIn(f"“{NAME}”, by DIGEST-MD5", self.reeved.log())
+
+    def test_scram_on_plain_tcp(self):
+        """Is not offered there, and virsh would not take it."""
+        done = self.virsh(f"{self.reeved.tcp_uri}?auth=sasl.SCRAM-SHA-256", "list",
+                          check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("SCRAM-SHA-256", done.stderr)
+
+    def test_is_refused(self):
+        cases = {
+            "wrong password": ("alice", "looking-glass"),
+            "unknown user": ("bob", PASSWORD),
+            "name that is not allowed": ("mallory", "hole"),
+        }
+        for transport, uri in self.uris().items():
+            for what, (name, password) in cases.items():
+                with self.subTest(transport=transport, what=what):
+                    done = self.virsh(uri, "list", name=name, password=password,
+                                      check=False)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn("authentication failed", done.stderr)
+                    self.assertEqual(done.stdout.strip(), "")
+
+    def test_read_only_socket_asks_nothing(self):
+        self.assertIn("Id", run("virsh", "-r", "-c", self.reeved.read_only_uri,
+                                "list").stdout)
+
+    def test_work_through_the_layer(self):
+        """A day's work: much data both ways, and events."""
+        xml = self.write("worker.xml", self.boot_xml("worker"))
+        auth = self.auth_file(NAME, PASSWORD)
+        uri = self.reeved.tcp_uri
+        log = open(self.path("events.log"), "w", encoding="utf-8")
+        self.addCleanup(log.close)
+        watcher = subprocess.Popen(
+            ["virsh", "-c", uri, "event", "--all", "--loop"], stdout=log,
+            env={**os.environ, "LC_ALL": "C", "LIBVIRT_AUTH_FILE": auth})
+        self.addCleanup(watcher.wait)
+        self.addCleanup(watcher.kill)
+        self.virsh(uri, "define", xml)
+        # a description that takes several packets
+        text = "x" * 300000
+        desc = self.write("desc.txt", f"desc worker --config --new-desc {text}")
+        run("env", f"LIBVIRT_AUTH_FILE={auth}", "virsh", "-c", uri,
+            stdin=harness.read(desc) + "\n")
+        self.assertIn(text, self.virsh(uri, "dumpxml", "worker").stdout)
+        # the watcher may have come later than the definition
+        def restarted():
+            self.virsh(uri, "start", "worker")
+            self.virsh(uri, "destroy", "worker")
+            return "Stopped" in harness.read(self.path("events.log"))
+        wait_for("events through the layer", restarted)
+        self.virsh(uri, "undefine", "worker")
+        self.assertNotIn("worker", self.virsh(uri, "list", "--all").stdout)
+
+
+class Python(Sasl):
+    def open(self, uri, name, password, seen=None):
+        def ask(credentials, data):
+            for credential in credentials:
+                if seen is not None:
+                    seen.append(credential[0])
+                if credential[0] == libvirt.VIR_CRED_AUTHNAME:
+                    credential[4] = name
+                elif credential[0] == libvirt.VIR_CRED_PASSPHRASE:
+                    credential[4] = password
+            return 0
+
+        kinds = [libvirt.VIR_CRED_AUTHNAME, libvirt.VIR_CRED_PASSPHRASE]
+        return libvirt.openAuth(uri, [kinds, ask, None], 0)
+
+    def test_is_asked(self):
+        for transport, uri in self.uris().items():
+            with self.subTest(transport):
+                seen = []
+                connection = self.open(uri, NAME, PASSWORD, seen)
+                self.assertEqual(connection.listAllDomains(), [])
+                connection.close()
+                self.assertEqual(sorted(seen), [libvirt.VIR_CRED_AUTHNAME,
+                                                libvirt.VIR_CRED_PASSPHRASE])
+
+    def test_wrong_password(self):
+        with self.assertRaises(libvirt.libvirtError) as caught:
+            self.open(self.reeved.unix_uri, NAME, "x")
+        self.assertEqual(caught.exception.get_error_code(), libvirt.VIR_ERR_AUTH_FAILED)
+        self.assertEqual(caught.exception.get_error_domain(), libvirt.VIR_FROM_RPC)
+
+    def test_threads_share_a_layer(self):
+        connection = self.open(self.reeved.tcp_uri, "carol", "rabbit")
+        self.addCleanup(connection.close)
+        xml = self.boot_xml("shared")
+        connection.defineXML(xml)
+        failures = []
+
+        def look():
+            try:
+                for _ in range(200):
+                    domain = connection.lookupByName("shared")
+                    assert "shared" in domain.XMLDesc()
+            except Exception as error:  # told below, by the test's thread
+                failures.append(repr(error))
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        connection.lookupByName("shared").undefine()
+
+    def test_many_come_at_once(self):
+        """And one who guesses delays nobody."""
+        failures = []
+
+        def come():
+            try:
+                self.open(self.reeved.unix_uri, NAME, PASSWORD).close()
+            except Exception as error:  # told below, by the test's thread
+                failures.append(repr(error))
+
+        def guess():
+            try:
+                self.open(self.reeved.unix_uri, NAME, "x")
+                failures.append("a guess was right")
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_AUTH_FAILED:
+                    failures.append(repr(error))
+
+        threads = [threading.Thread(target=guess) for _ in range(8)]
+        threads += [threading.Thread(target=come) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+class Config(harness.TestCase):
+    with_reeved = False
+
+    def refused(self, config):
+        reeved = harness.Reeved(self.directory, config)
+        done = run(*reeved.words, "--check-config", check=False)
+        return done.returncode, done.stderr
+
+    def test_is_checked(self):
+        cases = {
+            "[auth]\nunix=kerberos\n": "unix",
+            "[auth]\ntcp=polkit\n": "tcp",
+            "[auth]\nsasl_min_ssf=many\n": "sasl_min_ssf",
+        }
+        for config, key in cases.items():
+            with self.subTest(key):
+                status, text = self.refused(config)
+                self.assertEqual(status, 6)
+                self.assertIn(f"[auth] {key}: ", text)
+
+    def test_tcp_without_is_warned_of(self):
+        reeved = harness.Reeved(self.directory).start()
+        self.addCleanup(reeved.stop)
+        self.assertIn("asks nobody who he is", reeved.log())
+
+
+if __name__ == "__main__":
+    if libvirt is not None:
+        libvirt.registerErrorHandler(lambda _, error: None, None)
+    harness.main("libvirt-python", "virsh", "saslpasswd2", "qemu-system-x86_64")
