@@ -45,6 +45,37 @@ list (ReeveConnection *connection, char **words, GError **error)
   return TRUE;
 }
 
+static gboolean
+load (ReeveConnection *connection, char **words, GError **error)
+{
+  const notes_load_args args = { .key = words[0] };
+  const int input = STDIN_FILENO;
+
+  return notes_load (connection, &args, &input, 1, error);
+}
+
+/* Copies what the pipe of the reply has to where our output goes. */
+static gboolean
+show (ReeveConnection *connection, char **words, GError **error)
+{
+  const notes_open_args args = { .key = words[0] };
+  g_autoptr (GArray) fds = g_array_new (FALSE, FALSE, sizeof (int));
+  char text[NOTES_TEXT_MAX];
+  ssize_t size;
+
+  if (!notes_open (connection, &args, fds, error))
+    return FALSE;
+
+  for (unsigned i = 0; i < fds->len; i++) {
+    REEVE_AUTOFD int fd = g_array_index (fds, int, i);
+
+    size = read (fd, text, sizeof text);
+    if (size > 0)
+      fwrite (text, 1, (size_t) size, stdout);
+  }
+  return TRUE;
+}
+
 /* Runs in the library's thread. */
 static void
 show_change (ReeveConnection *connection,
@@ -88,10 +119,8 @@ static const struct {
   int n_words;
   gboolean (*run) (ReeveConnection *connection, char **words, GError **error);
 } commands[] = {
-  { "put", 2, put },
-  { "get", 1, get },
-  { "list", 0, list },
-  { "watch", 0, watch },
+  { "put", 2, put },     { "get", 1, get },   { "list", 0, list },
+  { "watch", 0, watch }, { "load", 1, load }, { "show", 1, show },
 };
 
 static int
@@ -111,7 +140,8 @@ run (const char *name, int n_words, char **words, GError **error)
   }
 
   g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
-               "usage: notes put KEY TEXT | get KEY | list | watch");
+               "usage: notes put KEY TEXT | get KEY | list | watch | "
+               "load KEY | show KEY");
   return 2;
 }
 

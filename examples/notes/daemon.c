@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "notes.h"
 
+#include <fcntl.h>
+#include <glib-unix.h>
 #include <reeve/reeve.h>
+#include <string.h>
 
 /* `notesd`: a whole daemon on libreeve. docs/library.md walks through it. */
 
@@ -100,11 +103,58 @@ watch (ReeveCall *call, GError **error)
   return TRUE;
 }
 
+static gboolean
+load (ReeveCall *call, const notes_load_args *args, GError **error)
+{
+  char text[NOTES_TEXT_MAX + 1] = "";
+  notes_put_args note = { .key = args->key, .text = text };
+  REEVE_AUTOFD int fd = reeve_call_steal_fd (call, 0);
+
+  if (fd < 0 || read (fd, text, NOTES_TEXT_MAX) < 0) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 "there is no file to read “%s” from", args->key);
+    return FALSE;
+  }
+
+  return put (call, &note, error);
+}
+
+static void
+write_and_close (int fd, const char *text)
+{
+  if (write (fd, text, strlen (text)) < 0)
+    g_warning ("cannot write to a pipe: %s", g_strerror (errno));
+  close (fd);
+}
+
+static gboolean
+open_note (ReeveCall *call, const notes_open_args *args, GError **error)
+{
+  const notes_get_args note = { .key = args->key };
+  notes_get_ret found = { 0 };
+  int ends[2];
+
+  if (!g_unix_open_pipe (ends, FD_CLOEXEC, error))
+    return FALSE;
+  if (!reeve_call_add_reply_fd (call, ends[0], error) ||
+      !get (call, &note, &found, error)) {
+    close (ends[1]);
+    return FALSE;
+  }
+
+  /* A pipe has room for a page, and a text is not longer. */
+  write_and_close (ends[1], found.text);
+  notes_get_ret_clear (&found);
+  return TRUE;
+}
+
 static const notes_handlers handlers = {
   .put = put,
   .get = get,
   .list = list,
   .watch = watch,
+  .load = load,
+  .open = open_note,
 };
 
 static gboolean

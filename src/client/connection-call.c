@@ -2,11 +2,15 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/connection-private.h"
 #include "client/io-thread.h"
+#include "event/fd-closer.h"
+#include "event/fd.h"
 #include "event/intl.h"
 #include "rpc/error.h"
 #include "rpc/wire-xdr.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 
 /* Calls, and what becomes of them. */
 
@@ -23,6 +27,7 @@ typedef struct {
   GError *failure;  /* (owned) (nullable) */
   uint8_t *payload; /* (owned) (nullable): of the reply */
   size_t payload_size;
+  GArray *fds; /* (element-type int) (owned) (nullable): of the reply */
 
   /* Of a synchronous call. */
   ReeveCond done;
@@ -50,6 +55,9 @@ pending_free (gpointer data)
 {
   Pending *self = data;
 
+  for (unsigned i = 0; self->fds != NULL && i < self->fds->len; i++)
+    reeve_fd_close_elsewhere (g_array_index (self->fds, int, i));
+  g_clear_pointer (&self->fds, g_array_unref);
   g_clear_error (&self->failure);
   g_free (self->payload);
   reeve_cond_clear (&self->done);
@@ -105,14 +113,25 @@ reeve_connection_fail_calls_locked (ReeveConnection *self)
   return tasks;
 }
 
+static void
+take_payload (Pending *pending, ReeveInputFrame *frame)
+{
+  pending->payload = g_malloc (MAX (frame->size, 1));
+  memcpy (pending->payload, frame->payload, frame->size);
+  pending->payload_size = frame->size;
+  if (frame->n_fds == 0)
+    return;
+
+  pending->fds = g_array_new (FALSE, FALSE, sizeof *frame->fds);
+  g_array_append_vals (pending->fds, frame->fds, frame->n_fds);
+  frame->n_fds = 0;
+}
+
 /* FALSE: nobody ever made that call. */
 static gboolean
-match_reply (ReeveConnection *self,
-             const ReeveHeader *header,
-             const uint8_t *payload,
-             size_t size,
-             GTask **task)
+match_reply (ReeveConnection *self, ReeveInputFrame *frame, GTask **task)
 {
+  const ReeveHeader *header = &frame->header;
   GError *failure = NULL;
   Pending *pending;
 
@@ -127,54 +146,70 @@ match_reply (ReeveConnection *self,
     return FALSE;
 
   if (header->status == REEVE_STATUS_ERROR) {
-    failure = reeve_message_decode_error (payload, size);
+    failure = reeve_message_decode_error (frame->payload, frame->size);
   } else if (header->status != REEVE_STATUS_OK ||
              header->procedure != pending->procedure->number) {
     failure = g_error_new (REEVE_ERROR, REEVE_ERROR_RPC,
                            _ ("The reply to %s is not one"),
                            pending->procedure->name);
   } else {
-    pending->payload = g_memdup2 (payload, MAX (size, 1));
-    pending->payload_size = size;
+    take_payload (pending, frame);
   }
   *task = settle_locked (self, pending, failure);
   return TRUE;
 }
 
 void
-reeve_connection_take_reply (ReeveConnection *self,
-                             const ReeveHeader *header,
-                             const uint8_t *payload,
-                             size_t size)
+reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame)
 {
   GTask *task = NULL;
 
-  if (!match_reply (self, header, payload, size, &task))
+  if (!match_reply (self, frame, &task))
     reeve_connection_fail (
         self, REEVE_ERROR_RPC,
         _ ("The server answers a call that was not made (serial %u)"),
-        header->serial);
+        frame->header.serial);
   if (task != NULL)
     reeve_connection_complete (self, task);
 }
 
-/* Gives the frame its serial and sends it. */
-static gboolean
-start_call (ReeveConnection *self,
-            Pending *pending,
-            uint8_t *frame,
-            size_t size,
-            GError **error)
+/* What is sent: a frame, and what goes behind it. */
+typedef struct {
+  uint8_t *data; /* (owned) */
+  size_t size;
+  unsigned n_fds;
+  int fds[REEVE_MESSAGE_MAX_FDS]; /* (owned) */
+} CallFrame;
+
+static void
+call_frame_clear (CallFrame *self)
 {
-  ReeveHeader header = {
-    .program = pending->program->number,
-    .version = pending->program->version,
-    .procedure = pending->procedure->number,
-    .type = REEVE_MESSAGE_CALL,
-  };
+  for (unsigned i = 0; i < self->n_fds; i++)
+    reeve_fd_clear (&self->fds[i]);
+  self->n_fds = 0;
+  g_clear_pointer (&self->data, g_free);
+}
 
-  REEVE_LOCK_SCOPE (&self->lock);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CallFrame, call_frame_clear)
 
+static gboolean
+write_frame_locked (ReeveConnection *self, CallFrame *frame)
+    REEVE_REQUIRES (self->lock)
+{
+  gboolean is_written =
+      reeve_connection_write_locked (self, frame->data, frame->size);
+
+  for (unsigned i = 0; is_written && i < frame->n_fds; i++)
+    is_written =
+        reeve_connection_write_fd_locked (self, g_steal_fd (&frame->fds[i]));
+  return is_written;
+}
+
+static gboolean
+check_open_locked (ReeveConnection *self,
+                   const CallFrame *frame,
+                   GError **error) REEVE_REQUIRES (self->lock)
+{
   if (self->closed != NULL || self->stream == NULL) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_CLOSED, "%s",
                  self->closed != NULL ? self->closed->message
@@ -189,9 +224,37 @@ start_call (ReeveConnection *self,
     return FALSE;
   }
 
+  if (frame->n_fds > 0 && !reeve_stream_passes_fds (self->stream)) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+                         _ ("File descriptors can be passed on a unix socket "
+                            "alone"));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Gives the frame its serial and sends it. */
+static gboolean
+start_call (ReeveConnection *self,
+            Pending *pending,
+            CallFrame *frame,
+            GError **error)
+{
+  ReeveHeader header = {
+    .program = pending->program->number,
+    .version = pending->program->version,
+    .procedure = pending->procedure->number,
+    .type = frame->n_fds > 0 ? REEVE_MESSAGE_CALL_WITH_FDS : REEVE_MESSAGE_CALL,
+  };
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!check_open_locked (self, frame, error))
+    return FALSE;
+
   header.serial = pending->serial = self->next_serial++;
-  reeve_header_encode (&header, frame + REEVE_LENGTH_SIZE);
-  if (!reeve_connection_write_locked (self, frame, size))
+  reeve_header_encode (&header, frame->data + REEVE_LENGTH_SIZE);
+  if (!write_frame_locked (self, frame))
     return reeve_error_from_errno (error, errno,
                                    _ ("Cannot send the call of %s"),
                                    pending->procedure->name);
@@ -200,25 +263,56 @@ start_call (ReeveConnection *self,
   return TRUE;
 }
 
-static uint8_t *
-encode_call (const ReeveProcedure *procedure,
+/* Ours are sent when there is room, so they have to be our own. */
+static gboolean
+dup_fds (CallFrame *frame, const int *fds, unsigned n_fds, GError **error)
+{
+  for (unsigned i = 0; i < n_fds; i++) {
+    int copy = fcntl (fds[i], F_DUPFD_CLOEXEC, 3);
+
+    if (copy < 0)
+      return reeve_error_from_errno (error, errno,
+                                     _ ("The file descriptor %d cannot be "
+                                        "passed"),
+                                     fds[i]);
+    frame->fds[frame->n_fds++] = copy;
+  }
+  return TRUE;
+}
+
+static gboolean
+encode_call (CallFrame *frame,
+             const ReeveProcedure *procedure,
              gconstpointer args,
-             size_t *size,
+             const int *fds,
+             unsigned n_fds,
              GError **error)
 {
   const ReeveHeader header = { .type = REEVE_MESSAGE_CALL };
-  gssize measured = reeve_message_measure (procedure->args, args, error);
-  uint8_t *frame;
+  GBytes *bytes;
+  gsize size;
 
-  if (measured < 0) {
+  if (n_fds > REEVE_MESSAGE_MAX_FDS) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("A call has %u file descriptors at most"),
+                 REEVE_MESSAGE_MAX_FDS);
+    return FALSE;
+  }
+  if (!dup_fds (frame, fds, n_fds, error))
+    return FALSE;
+
+  bytes = n_fds > 0
+              ? reeve_message_encode_with_fds (&header, n_fds, procedure->args,
+                                               args, error)
+              : reeve_message_encode (&header, procedure->args, args, error);
+  if (bytes == NULL) {
     g_prefix_error (error, "%s: ", procedure->name);
-    return NULL;
+    return FALSE;
   }
 
-  *size = (size_t) measured;
-  frame = g_malloc (*size);
-  reeve_message_write (&header, procedure->args, args, frame, *size);
-  return frame;
+  frame->data = g_bytes_unref_to_data (bytes, &size);
+  frame->size = size;
+  return TRUE;
 }
 
 /* A reply that nobody waits for any more is dropped when it comes. */
@@ -284,6 +378,7 @@ static gboolean
 take_result (ReeveConnection *self,
              Pending *pending,
              gpointer ret,
+             GArray *ret_fds,
              GError **error)
 {
   const ReeveType *type = pending->procedure->ret;
@@ -294,15 +389,19 @@ take_result (ReeveConnection *self,
     g_propagate_error (error, g_steal_pointer (&pending->failure));
     return FALSE;
   }
-  if (ret == NULL || type->kind == REEVE_KIND_VOID)
-    return TRUE;
-  if (reeve_xdr_decode (type, pending->payload, pending->payload_size, ret,
-                        NULL, error))
-    return TRUE;
+  if (ret != NULL && type->kind != REEVE_KIND_VOID &&
+      !reeve_xdr_decode (type, pending->payload, pending->payload_size, ret,
+                         NULL, error)) {
+    g_prefix_error (error, _ ("The reply to %s cannot be decoded: "),
+                    pending->procedure->name);
+    return FALSE;
+  }
 
-  g_prefix_error (error, _ ("The reply to %s cannot be decoded: "),
-                  pending->procedure->name);
-  return FALSE;
+  if (ret_fds != NULL && pending->fds != NULL) {
+    g_array_append_vals (ret_fds, pending->fds->data, pending->fds->len);
+    g_array_set_size (pending->fds, 0);
+  }
+  return TRUE;
 }
 
 static gint64
@@ -315,18 +414,20 @@ get_deadline (int timeout_ms)
 }
 
 gboolean
-reeve_connection_call (ReeveConnection *self,
-                       const ReeveProgram *program,
-                       const ReeveProcedure *procedure,
-                       gconstpointer args,
-                       gpointer ret,
-                       int timeout_ms,
-                       GCancellable *cancellable,
-                       GError **error)
+reeve_connection_call_with_fds (ReeveConnection *self,
+                                const ReeveProgram *program,
+                                const ReeveProcedure *procedure,
+                                gconstpointer args,
+                                const int *fds,
+                                unsigned n_fds,
+                                gpointer ret,
+                                GArray *ret_fds,
+                                int timeout_ms,
+                                GCancellable *cancellable,
+                                GError **error)
 {
   gint64 deadline_us = get_deadline (timeout_ms);
-  size_t size;
-  g_autofree uint8_t *frame = NULL;
+  g_auto (CallFrame) frame = { 0 };
   Pending *pending;
   Waiter waiter;
   gulong handler = 0;
@@ -334,12 +435,11 @@ reeve_connection_call (ReeveConnection *self,
 
   g_return_val_if_fail (!reeve_loop_is_current (self->loop), FALSE);
 
-  frame = encode_call (procedure, args, &size, error);
-  if (frame == NULL)
+  if (!encode_call (&frame, procedure, args, fds, n_fds, error))
     return FALSE;
 
   pending = pending_new (program, procedure);
-  if (!start_call (self, pending, frame, size, error)) {
+  if (!start_call (self, pending, &frame, error)) {
     pending_free (pending);
     return FALSE;
   }
@@ -350,9 +450,24 @@ reeve_connection_call (ReeveConnection *self,
                                      &waiter, NULL);
   wait_for (self, pending, deadline_us);
   g_cancellable_disconnect (cancellable, handler);
-  is_done = take_result (self, pending, ret, error);
+  is_done = take_result (self, pending, ret, ret_fds, error);
   pending_free (pending);
   return is_done;
+}
+
+gboolean
+reeve_connection_call (ReeveConnection *self,
+                       const ReeveProgram *program,
+                       const ReeveProcedure *procedure,
+                       gconstpointer args,
+                       gpointer ret,
+                       int timeout_ms,
+                       GCancellable *cancellable,
+                       GError **error)
+{
+  return reeve_connection_call_with_fds (self, program, procedure, args, NULL,
+                                         0, ret, NULL, timeout_ms, cancellable,
+                                         error);
 }
 
 typedef GError *(*MakeError) (const Pending *pending);
@@ -417,18 +532,16 @@ reeve_connection_call_async (ReeveConnection *self,
                              gpointer user_data)
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-  g_autofree uint8_t *frame = NULL;
+  g_auto (CallFrame) frame = { 0 };
   GError *error = NULL;
   Pending *pending;
-  size_t size;
 
   g_task_set_source_tag (task, self);
   g_task_set_check_cancellable (task, FALSE);
   g_object_set_data_full (G_OBJECT (task), "connection",
                           reeve_connection_ref (self),
                           (GDestroyNotify) reeve_connection_unref);
-  frame = encode_call (procedure, args, &size, &error);
-  if (frame == NULL) {
+  if (!encode_call (&frame, procedure, args, NULL, 0, &error)) {
     g_task_return_error (task, error);
     g_object_unref (task);
     return;
@@ -443,7 +556,7 @@ reeve_connection_call_async (ReeveConnection *self,
   if (cancellable != NULL)
     pending->cancel_handler = g_cancellable_connect (
         cancellable, G_CALLBACK (cancel_task), task, NULL);
-  if (!start_call (self, pending, frame, size, &error)) {
+  if (!start_call (self, pending, &frame, &error)) {
     pending->failure = error;
     g_clear_object (&pending->task);
     reeve_connection_complete (self, g_object_ref (task));
@@ -461,5 +574,6 @@ reeve_connection_call_finish (ReeveConnection *self,
 
   if (!g_task_propagate_boolean (G_TASK (result), error))
     return FALSE;
-  return take_result (self, g_task_get_task_data (G_TASK (result)), ret, error);
+  return take_result (self, g_task_get_task_data (G_TASK (result)), ret, NULL,
+                      error);
 }

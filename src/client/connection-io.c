@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/connection-private.h"
+#include "event/fd-closer.h"
+#include "event/fd.h"
 #include "event/intl.h"
 #include "protocol/keepalive.h"
 #include "rpc/error.h"
@@ -8,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* The bytes of a connection: from its lock to the socket, and from the socket
  * to replies and events. */
@@ -51,24 +54,82 @@ reeve_connection_write_locked (ReeveConnection *self,
   return TRUE;
 }
 
+gboolean
+reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
+    REEVE_REQUIRES (self->lock)
+{
+  static const uint8_t carrier = 0;
+  ReeveOutputFd row = { .position = self->output->len, .fd = fd };
+
+  if (self->output->len == 0) {
+    if (reeve_stream_send_fd (self->stream, fd)) {
+      close (fd);
+      return TRUE;
+    }
+    if (errno != EAGAIN && errno != EINTR) {
+      /* The server waits for it: nothing else can be sent any more. */
+      reeve_fd_clear (&fd);
+      shutdown (reeve_stream_get_fd (self->stream), SHUT_WR);
+      return FALSE;
+    }
+  }
+
+  g_byte_array_append (self->output, &carrier, sizeof carrier);
+  g_array_append_val (self->output_fds, row);
+  update_events_locked (self);
+  return TRUE;
+}
+
+/* Sends what is in front of the next file descriptor, or that. -1: errno. */
+static gssize
+send_output_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
+{
+  const ReeveOutputFd *next = (const void *) self->output_fds->data;
+  size_t size = self->output_fds->len == 0 ? self->output->len : next->position;
+  struct iovec vector = { .iov_base = self->output->data, .iov_len = size };
+
+  if (self->output->len == 0)
+    return 0;
+  if (size > 0)
+    return reeve_stream_sendv (self->stream, &vector, 1);
+  if (!reeve_stream_send_fd (self->stream, next->fd))
+    return -1;
+
+  close (next->fd);
+  g_array_remove_index (self->output_fds, 0);
+  return 1;
+}
+
 static gboolean
 flush_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
-  struct iovec vector = { .iov_base = self->output->data,
-                          .iov_len = self->output->len };
-  gssize n_written = 0;
+  gssize n_written;
 
   if (self->stream == NULL)
     return TRUE;
 
   if (!reeve_stream_flush (self->stream) ||
-      (vector.iov_len > 0 &&
-       (n_written = reeve_stream_sendv (self->stream, &vector, 1)) < 0))
+      (n_written = send_output_locked (self)) < 0)
     return errno == EAGAIN || errno == EINTR;
 
   g_byte_array_remove_range (self->output, 0, (guint) n_written);
+  for (unsigned i = 0; i < self->output_fds->len; i++)
+    g_array_index (self->output_fds, ReeveOutputFd, i).position -=
+        (size_t) n_written;
   update_events_locked (self);
   return TRUE;
+}
+
+void
+reeve_connection_clear_fds (ReeveConnection *self)
+{
+  reeve_fd_inbox_clear (&self->inbox);
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (unsigned i = 0; i < self->output_fds->len; i++)
+    close (g_array_index (self->output_fds, ReeveOutputFd, i).fd);
+  g_array_set_size (self->output_fds, 0);
 }
 
 static gboolean
@@ -109,54 +170,109 @@ take_keepalive (ReeveConnection *self, const ReeveHeader *header)
 }
 
 static void
-take_frame (ReeveConnection *self, const uint8_t *data, size_t length)
+take_frame (ReeveConnection *self, ReeveInputFrame *frame)
 {
-  const uint8_t *payload = data + REEVE_PAYLOAD_OFFSET;
-  size_t size = length - REEVE_PAYLOAD_OFFSET;
-  ReeveHeader header;
+  const ReeveHeader *header = &frame->header;
 
-  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
-  switch (header.type) {
+  switch (header->type) {
   case REEVE_MESSAGE_REPLY:
-    reeve_connection_take_reply (self, &header, payload, size);
+  case REEVE_MESSAGE_REPLY_WITH_FDS:
+    reeve_connection_take_reply (self, frame);
     break;
   case REEVE_MESSAGE_EVENT:
-    if (header.program == keepalive_program.number)
-      take_keepalive (self, &header);
+    if (header->program == keepalive_program.number)
+      take_keepalive (self, header);
     else
-      reeve_connection_take_event (self, &header, payload, size);
+      reeve_connection_take_event (self, header, frame->payload, frame->size);
     break;
   default:
-    /* We open no streams and ask for no file descriptors. */
+    /* We open no streams. */
     reeve_connection_fail (
         self, REEVE_ERROR_RPC,
-        _ ("The server sent a message of the unexpected type %u"), header.type);
+        _ ("The server sent a message of the unexpected type %u"),
+        header->type);
     break;
   }
+
+  for (unsigned i = 0; i < frame->n_fds; i++)
+    reeve_fd_close_elsewhere (frame->fds[i]);
+}
+
+/* Reads how many file descriptors come with the frame, and skips the number. */
+static gboolean
+count_fds (ReeveInputFrame *frame)
+{
+  frame->n_fds = 0;
+  if (frame->header.type != REEVE_MESSAGE_REPLY_WITH_FDS)
+    return TRUE;
+  if (frame->size < REEVE_LENGTH_SIZE)
+    return FALSE;
+
+  frame->n_fds = reeve_length_decode (frame->payload);
+  frame->payload += REEVE_LENGTH_SIZE;
+  frame->size -= REEVE_LENGTH_SIZE;
+  return frame->n_fds <= REEVE_MESSAGE_MAX_FDS;
+}
+
+static gssize
+refuse_fds (ReeveConnection *self)
+{
+  reeve_connection_fail (
+      self, REEVE_ERROR_RPC,
+      _ ("The server sent other file descriptors than it says"));
+  return -1;
+}
+
+/* Splits off a frame that is all there. Returns its size with what stands
+ * behind it, 0 if there is none, -1 when what is there cannot be one. */
+static gssize
+split_frame (ReeveConnection *self,
+             const uint8_t *data,
+             size_t size,
+             ReeveInputFrame *frame)
+{
+  uint32_t length;
+
+  if (size < REEVE_LENGTH_SIZE)
+    return 0;
+
+  length = reeve_length_decode (data);
+  if (length < REEVE_PAYLOAD_OFFSET || length > REEVE_MESSAGE_MAX) {
+    reeve_connection_fail (
+        self, REEVE_ERROR_RPC,
+        _ ("The server sent a message of %u bytes, which cannot be"), length);
+    return -1;
+  }
+  if (length > size)
+    return 0;
+
+  reeve_header_decode (&frame->header, data + REEVE_LENGTH_SIZE);
+  frame->payload = data + REEVE_PAYLOAD_OFFSET;
+  frame->size = length - REEVE_PAYLOAD_OFFSET;
+  if (!count_fds (frame))
+    return refuse_fds (self);
+  if (length + frame->n_fds > size)
+    return 0;
+  if (!reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds))
+    return refuse_fds (self);
+  return (gssize) (length + frame->n_fds);
 }
 
 /* Takes the whole frames; returns how many bytes they were. */
 static size_t
 take_frames (ReeveConnection *self)
 {
+  ReeveInputFrame frame;
   size_t used = 0;
+  gssize size;
 
-  while (self->input_size - used >= REEVE_LENGTH_SIZE) {
-    uint32_t length = reeve_length_decode (self->input + used);
-
-    if (length < REEVE_PAYLOAD_OFFSET || length > REEVE_MESSAGE_MAX) {
-      reeve_connection_fail (
-          self, REEVE_ERROR_RPC,
-          _ ("The server sent a message of %u bytes, which cannot be"), length);
-      return self->input_size;
-    }
-    if (length > self->input_size - used)
-      break;
-    take_frame (self, self->input + used, length);
-    used += length;
+  while ((size = split_frame (self, self->input + used, self->input_size - used,
+                              &frame)) > 0) {
+    take_frame (self, &frame);
+    used += (size_t) size;
   }
 
-  return used;
+  return size < 0 ? self->input_size : used;
 }
 
 static gssize
@@ -169,7 +285,8 @@ receive (ReeveConnection *self)
     return -1;
   }
   return reeve_stream_recv (self->stream, self->input + self->input_size,
-                            self->input_capacity - self->input_size, NULL);
+                            self->input_capacity - self->input_size,
+                            reeve_fd_inbox_get_array (&self->inbox));
 }
 
 static void
@@ -196,6 +313,10 @@ read_some (ReeveConnection *self)
   }
 
   self->input_size += (size_t) n_read;
+  if (!reeve_fd_inbox_note (&self->inbox, self->input_size)) {
+    refuse_fds (self);
+    return;
+  }
   used = take_frames (self);
   self->input_size -= used;
   memmove (self->input, self->input + used, self->input_size);

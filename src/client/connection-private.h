@@ -6,6 +6,7 @@
 #include "event/loop.h"
 #include "event/refs.h"
 #include "event/thread.h"
+#include "rpc/fd-inbox.h"
 #include "rpc/message.h"
 #include "rpc/stream.h"
 
@@ -16,6 +17,21 @@ G_BEGIN_DECLS
  * opening (-open), what is called (-call), what is told (-event) and its bytes
  * (-io).
  */
+
+/* A byte of the output that carries a file descriptor. */
+typedef struct {
+  size_t position;
+  int fd; /* (owned) */
+} ReeveOutputFd;
+
+/* What was read: a frame, and what came behind it. */
+typedef struct {
+  ReeveHeader header;
+  const uint8_t *payload;
+  size_t size; /* of the payload */
+  unsigned n_fds;
+  int fds[REEVE_MESSAGE_MAX_FDS]; /* (owned); closed unless they are taken */
+} ReeveInputFrame;
 
 struct _ReeveConnection {
   ReeveRefs users; /* the last one says goodbye, and closes */
@@ -28,6 +44,7 @@ struct _ReeveConnection {
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;
   size_t input_capacity;
+  ReeveFdInbox inbox;
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
@@ -38,6 +55,7 @@ struct _ReeveConnection {
   GHashTable *pending REEVE_GUARDED;   /* serial -> Pending */
   GHashTable *abandoned REEVE_GUARDED; /* serials of calls nobody waits for */
   GByteArray *output REEVE_GUARDED;    /* what waits to be written */
+  GArray *output_fds REEVE_GUARDED;    /* (element-type ReeveOutputFd) */
   GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
   unsigned last_subscription REEVE_GUARDED;
   ReeveCloseFunc close_func REEVE_GUARDED;
@@ -67,13 +85,16 @@ gboolean
 reeve_connection_write_locked (ReeveConnection *self,
                                const uint8_t *data,
                                size_t size) REEVE_REQUIRES (self->lock);
+/* The same with a file descriptor (transfer full). */
+gboolean reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
+    REEVE_REQUIRES (self->lock);
+/* Closes what was not sent, and what was not taken. Thread: the I/O thread. */
+void reeve_connection_clear_fds (ReeveConnection *self);
 
 /* connection-call.c */
 /* Thread: the I/O thread. */
-void reeve_connection_take_reply (ReeveConnection *self,
-                                  const ReeveHeader *header,
-                                  const uint8_t *payload,
-                                  size_t size);
+void
+reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame);
 /* (element-type GTask): every call has failed; the tasks are to be completed,
  * without the lock. */
 GPtrArray *reeve_connection_fail_calls_locked (ReeveConnection *self)

@@ -60,6 +60,7 @@ release (ReeveConnection *self) REEVE_UNCHECKED
 
   reeve_connection_clear_subscriptions (self);
   g_byte_array_unref (self->output);
+  g_array_unref (self->output_fds);
   g_hash_table_unref (self->abandoned);
   g_hash_table_unref (self->pending);
   g_clear_error (&self->closed);
@@ -79,6 +80,7 @@ drop_stream (ReeveLoop *loop, gpointer data)
 
   reeve_loop_remove (loop, watch);
   reeve_stream_free (stream);
+  reeve_connection_clear_fds (self);
   release (self);
 }
 
@@ -178,6 +180,7 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   self->pending = g_hash_table_new (NULL, NULL);
   self->abandoned = g_hash_table_new (NULL, NULL);
   self->output = g_byte_array_new ();
+  self->output_fds = g_array_new (FALSE, FALSE, sizeof (ReeveOutputFd));
   self->subscriptions = g_ptr_array_new ();
 
   REEVE_LOCK_SCOPE (&self->lock);

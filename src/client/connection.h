@@ -96,6 +96,31 @@ gboolean reeve_connection_call (ReeveConnection *self,
                                 GCancellable *cancellable,
                                 GError **error);
 
+/**
+ * reeve_connection_call_with_fds:
+ * @fds: (array length=n_fds) (nullable) (transfer none): go with the call
+ * @n_fds: 32 at most
+ * @ret_fds: (nullable) (element-type int): takes those that came with the
+ *   reply (close-on-exec), which are the caller's from then on; %NULL closes
+ *   them
+ *
+ * As reeve_connection_call(), for a procedure with `@fds`.
+ *
+ * Errors: also %REEVE_ERROR_NO_SUPPORT when there are @fds and the connection
+ * is not a unix socket.
+ */
+gboolean reeve_connection_call_with_fds (ReeveConnection *self,
+                                         const ReeveProgram *program,
+                                         const ReeveProcedure *procedure,
+                                         gconstpointer args,
+                                         const int *fds,
+                                         unsigned n_fds,
+                                         gpointer ret,
+                                         GArray *ret_fds,
+                                         int timeout_ms,
+                                         GCancellable *cancellable,
+                                         GError **error);
+
 /* @args is encoded before this returns. @callback runs in the thread default
  * context of the caller. */
 void reeve_connection_call_async (ReeveConnection *self,

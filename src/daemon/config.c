@@ -56,6 +56,8 @@ static const Key keys[] = {
     LIMIT (max_client_event_bytes), 4096, UINT32_MAX },
   { "server", "max_client_stream_bytes", KIND_SIZE,
     LIMIT (max_client_stream_bytes), 262144, UINT32_MAX },
+  { "server", "max_client_fds", KIND_UNSIGNED, LIMIT (max_client_fds), 1,
+    65536 },
   { "server", "max_message_bytes", KIND_SIZE, LIMIT (max_message_bytes), 65536,
     REEVE_MESSAGE_MAX },
   { "server", "max_unauth_message_bytes", KIND_SIZE,

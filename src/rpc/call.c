@@ -2,7 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/call.h"
 
+#include "event/fd-closer.h"
+#include "event/fd.h"
+#include "event/intl.h"
 #include "rpc/data-stream-private.h"
+#include "rpc/error.h"
 
 #include <string.h>
 
@@ -36,6 +40,38 @@ reeve_call_new (ReeveServerClient *client,
   return self;
 }
 
+void
+reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds)
+{
+  self->fds = g_array_sized_new (FALSE, FALSE, sizeof *fds, n_fds);
+  g_array_append_vals (self->fds, fds, n_fds);
+}
+
+/* Those that came are not ours to wait for; those of the reply are. */
+static void
+drop_fds (ReeveCall *self)
+{
+  unsigned n_dropped = 0;
+  unsigned n_fds = reeve_call_get_n_fds (self);
+
+  for (unsigned i = 0; i < n_fds; i++) {
+    int fd = g_array_index (self->fds, int, i);
+
+    if (fd >= 0) {
+      reeve_fd_close_elsewhere (fd);
+      n_dropped++;
+    }
+  }
+  for (unsigned i = 0; self->reply_fds != NULL && i < self->reply_fds->len;
+       i++, n_dropped++)
+    close (g_array_index (self->reply_fds, int, i));
+
+  g_clear_pointer (&self->fds, g_array_unref);
+  g_clear_pointer (&self->reply_fds, g_array_unref);
+  if (n_dropped > 0)
+    reeve_server_client_release_fds (self->client, n_dropped);
+}
+
 ReeveCall *
 reeve_call_ref (ReeveCall *self)
 {
@@ -52,6 +88,7 @@ reeve_call_unref (ReeveCall *self)
   reeve_data_stream_discard (self->data_stream);
   if (self->args != NULL)
     reeve_type_free (self->procedure->args, self->args);
+  drop_fds (self);
   g_clear_object (&self->cancellable);
   reeve_server_client_unref (self->client);
   g_free (self);
@@ -116,6 +153,49 @@ reeve_call_close_after_reply (ReeveCall *self)
   self->closes = TRUE;
 }
 
+unsigned
+reeve_call_get_n_fds (ReeveCall *self)
+{
+  return self->fds == NULL ? 0 : self->fds->len;
+}
+
+int
+reeve_call_steal_fd (ReeveCall *self, unsigned index)
+{
+  int fd;
+
+  if (index >= reeve_call_get_n_fds (self))
+    return -1;
+
+  fd = g_array_index (self->fds, int, index);
+  g_array_index (self->fds, int, index) = -1;
+  if (fd >= 0)
+    reeve_server_client_release_fds (self->client, 1);
+  return fd;
+}
+
+gboolean
+reeve_call_add_reply_fd (ReeveCall *self, int fd, GError **error)
+{
+  REEVE_AUTOFD int owned = fd;
+
+  if (self->reply_fds != NULL &&
+      self->reply_fds->len == REEVE_MESSAGE_MAX_FDS) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("A reply has %u file descriptors at most"),
+                 REEVE_MESSAGE_MAX_FDS);
+    return FALSE;
+  }
+  if (!reeve_server_client_hold_fd (self->client, error))
+    return FALSE;
+
+  if (self->reply_fds == NULL)
+    self->reply_fds = g_array_new (FALSE, FALSE, sizeof fd);
+  g_array_append_val (self->reply_fds, owned);
+  owned = -1;
+  return TRUE;
+}
+
 static void
 answer (ReeveCall *self, GBytes *frame)
 {
@@ -127,13 +207,34 @@ answer (ReeveCall *self, GBytes *frame)
   reeve_call_unref (self);
 }
 
+static gboolean
+answer_with_fds (ReeveCall *self, gconstpointer ret, GError **error)
+{
+  ReeveHeader reply = reeve_call_make_reply (self);
+  GBytes *frame = reeve_message_encode_with_fds (
+      &reply, self->reply_fds->len, self->procedure->ret, ret, error);
+
+  if (frame == NULL)
+    return FALSE;
+  reeve_server_client_answer_with_fds (self->client, self, frame,
+                                       g_steal_pointer (&self->reply_fds));
+  reeve_call_unref (self);
+  return TRUE;
+}
+
 void
 reeve_call_reply (ReeveCall *self, gconstpointer ret)
 {
   ReeveHeader reply = reeve_call_make_reply (self);
   g_autoptr (GError) error = NULL;
-  GBytes *frame =
-      reeve_message_encode (&reply, self->procedure->ret, ret, &error);
+  GBytes *frame = NULL;
+
+  if (self->reply_fds != NULL) {
+    if (answer_with_fds (self, ret, &error))
+      return;
+  } else {
+    frame = reeve_message_encode (&reply, self->procedure->ret, ret, &error);
+  }
 
   if (frame == NULL)
     frame = reeve_message_encode_error (&reply, error);

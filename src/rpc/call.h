@@ -72,6 +72,27 @@ void reeve_call_reply (ReeveCall *self, gconstpointer ret);
  */
 void reeve_call_fail (ReeveCall *self, const GError *failure);
 
+/* How many file descriptors came with the call: 0 unless its procedure takes
+ * some. Thread: the handler's, as what follows. */
+unsigned reeve_call_get_n_fds (ReeveCall *self);
+
+/* (transfer full): the @index-th of them (close-on-exec), or -1 if it was taken
+ * before. Those that are not taken are closed with the call. */
+int reeve_call_steal_fd (ReeveCall *self, unsigned index);
+
+/**
+ * reeve_call_add_reply_fd:
+ * @fd: (transfer full): closed on failure, too
+ *
+ * Sends @fd with the reply, behind those that were added before; an error has
+ * none. Before the handler returns, or by whoever answers the deferred call.
+ *
+ * Errors: %REEVE_ERROR_NO_SUPPORT for a client that is not on a unix socket,
+ * %REEVE_ERROR_LIMIT for more than a message may have, or than the client may
+ * have waiting for it.
+ */
+gboolean reeve_call_add_reply_fd (ReeveCall *self, int fd, GError **error);
+
 /* Closes the client's connection once the reply to this call was written.
  * Thread: the handler's. */
 void reeve_call_close_after_reply (ReeveCall *self);

@@ -90,8 +90,12 @@ run_handler (ReeveReplyBatch *self,
 
   is_done = call->procedure->stub (call->program->handlers, call, call->args,
                                    ret, error);
-  if (is_done && !call->is_deferred)
-    is_done = add_reply (self, reply, type, ret, error);
+  if (is_done && !call->is_deferred) {
+    if (call->reply_fds != NULL)
+      reeve_call_reply (reeve_call_defer (call), ret);
+    else
+      is_done = add_reply (self, reply, type, ret, error);
+  }
   reeve_type_clear (type, ret);
   return is_done;
 }

@@ -18,6 +18,8 @@ enum {
   ORIGIN_ACCESS = 55,
 };
 enum { LEVEL_ERROR = 2 };
+/* The word in front of the value that says how many file descriptors follow. */
+#define FDS_COUNT_SIZE 4u
 
 static uint32_t
 get_word (const uint8_t *data)
@@ -121,6 +123,40 @@ reeve_message_encode (const ReeveHeader *header,
   data = g_malloc ((size_t) size);
   reeve_message_write (header, type, value, data, (size_t) size);
   return g_bytes_new_take (data, (size_t) size);
+}
+
+GBytes *
+reeve_message_encode_with_fds (const ReeveHeader *header,
+                               unsigned n_fds,
+                               const ReeveType *type,
+                               gconstpointer value,
+                               GError **error)
+{
+  gssize measured = reeve_message_measure (type, value, error);
+  ReeveHeader with_fds = *header;
+  size_t size = (size_t) measured + FDS_COUNT_SIZE;
+  uint8_t *data;
+
+  if (measured < 0)
+    return NULL;
+  if (size > REEVE_MESSAGE_MAX) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                 _ ("A message of %1$zu bytes is over the limit of %2$u"), size,
+                 REEVE_MESSAGE_MAX);
+    return NULL;
+  }
+
+  with_fds.type = header->type == REEVE_MESSAGE_CALL
+                      ? REEVE_MESSAGE_CALL_WITH_FDS
+                      : REEVE_MESSAGE_REPLY_WITH_FDS;
+  data = g_malloc (size);
+  put_word (data, (uint32_t) size);
+  reeve_header_encode (&with_fds, data + REEVE_LENGTH_SIZE);
+  put_word (data + REEVE_PAYLOAD_OFFSET, n_fds);
+  if (size > REEVE_PAYLOAD_OFFSET + FDS_COUNT_SIZE)
+    reeve_xdr_encode (type, value, data + REEVE_PAYLOAD_OFFSET + FDS_COUNT_SIZE,
+                      size - REEVE_PAYLOAD_OFFSET - FDS_COUNT_SIZE);
+  return g_bytes_new_take (data, size);
 }
 
 static int32_t

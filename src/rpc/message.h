@@ -83,6 +83,15 @@ GBytes *reeve_message_encode (const ReeveHeader *header,
                               gconstpointer value,
                               GError **error);
 
+/* The same for a message with file descriptors: their number stands in front
+ * of @value. Of @header, the type is not looked at: it becomes that of a call
+ * or reply with them. */
+GBytes *reeve_message_encode_with_fds (const ReeveHeader *header,
+                                       unsigned n_fds,
+                                       const ReeveType *type,
+                                       gconstpointer value,
+                                       GError **error);
+
 /**
  * reeve_message_encode_error:
  *

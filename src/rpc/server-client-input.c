@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/fd-closer.h"
 #include "event/intl.h"
 #include "protocol/keepalive.h"
 #include "rpc/data-stream-private.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
@@ -35,6 +35,8 @@ static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   return self->stream != NULL && self->calls.length < get_max_calls (self) &&
+         atomic_load (&self->n_fds) <
+             REEVE_LIMIT (self->server, max_client_fds) &&
          self->replies.n_bytes <
              REEVE_LIMIT (self->server, max_client_reply_bytes) &&
          self->n_full_streams == 0;
@@ -49,6 +51,15 @@ get_max_message (ReeveServerClient *self)
     return limit;
   return MIN (limit, REEVE_LIMIT (self->server, max_unauth_message_bytes));
 }
+
+/* One frame, with what came behind it. */
+typedef struct {
+  ReeveHeader header;
+  const uint8_t *payload;
+  size_t size; /* of the payload */
+  unsigned n_fds;
+  int fds[REEVE_MESSAGE_MAX_FDS]; /* (owned) */
+} Frame;
 
 /* What one read leads to. */
 typedef struct {
@@ -132,13 +143,18 @@ check_call (ReeveServerClient *self,
 }
 
 static void
-take_call (ReeveServerClient *self,
-           const ReeveHeader *header,
-           const uint8_t *payload,
-           size_t size,
-           Intake *intake)
+drop_fds (Frame *frame)
+{
+  for (unsigned i = 0; i < frame->n_fds; i++)
+    reeve_fd_close_elsewhere (frame->fds[i]);
+  frame->n_fds = 0;
+}
+
+static void
+take_call (ReeveServerClient *self, Frame *frame, Intake *intake)
 {
   g_autoptr (GError) error = NULL;
+  const ReeveHeader *header = &frame->header;
   ReeveServerProgram *program;
   const ReeveProcedure *procedure =
       reeve_server_find (self->server, header, &program, &error);
@@ -153,7 +169,13 @@ take_call (ReeveServerClient *self,
     return;
   }
 
-  call = reeve_call_new (self, program, procedure, header, payload, size);
+  call = reeve_call_new (self, program, procedure, header, frame->payload,
+                         frame->size);
+  if ((procedure->flags & REEVE_PROCEDURE_FDS_IN) != 0 && frame->n_fds > 0) {
+    reeve_call_take_fds (call, frame->fds, frame->n_fds);
+    atomic_fetch_add (&self->n_fds, frame->n_fds);
+    frame->n_fds = 0;
+  }
   g_queue_push_tail_link (&intake->calls, &call->link);
   intake->room--;
   if (procedure->dispatch != REEVE_DISPATCH_INLINE)
@@ -162,13 +184,12 @@ take_call (ReeveServerClient *self,
 
 static void
 take_stream_frame (ReeveServerClient *self,
-                   const ReeveHeader *header,
-                   const uint8_t *payload,
-                   size_t size,
+                   const Frame *frame,
                    uint8_t **buffer,
                    Intake *intake)
 {
-  switch (reeve_data_stream_take_frame (self, header, payload, size, buffer)) {
+  switch (reeve_data_stream_take_frame (self, &frame->header, frame->payload,
+                                        frame->size, buffer)) {
   case REEVE_DATA_STREAM_TAKEN:
     break;
   case REEVE_DATA_STREAM_FULL:
@@ -181,31 +202,29 @@ take_stream_frame (ReeveServerClient *self,
   }
 }
 
-/* How many bytes stand behind a frame to carry its file descriptors; -1 for a
- * frame that is wrong. */
-static int
-count_fds (const ReeveHeader *header, const uint8_t *payload, size_t size)
+/* How many bytes stand behind a frame to carry its file descriptors. FALSE for
+ * a frame that is wrong. */
+static gboolean
+count_fds (ReeveServerClient *self, Frame *frame)
 {
   uint32_t n_fds;
 
-  if (header->type != REEVE_MESSAGE_CALL_WITH_FDS)
-    return 0;
-  if (size < 4)
-    return -1;
+  frame->n_fds = 0;
+  if (frame->header.type != REEVE_MESSAGE_CALL_WITH_FDS)
+    return TRUE;
+  if (frame->size < REEVE_LENGTH_SIZE)
+    return FALSE;
 
-  n_fds = reeve_length_decode (payload);
-  return n_fds > REEVE_MESSAGE_MAX_FDS ? -1 : (int) n_fds;
-}
-
-/* No procedure takes any yet. */
-static void
-drop_fds (ReeveServerClient *self, unsigned n_fds)
-{
-  for (unsigned i = 0; i < n_fds && self->fds != NULL && self->fds->len > 0;
-       i++) {
-    close (g_array_index (self->fds, int, 0));
-    g_array_remove_index (self->fds, 0);
+  n_fds = reeve_length_decode (frame->payload);
+  if (n_fds > REEVE_MESSAGE_MAX_FDS ||
+      (n_fds > 0 && self->transport != REEVE_TRANSPORT_UNIX)) {
+    g_message (_ ("Client %1$" PRIu64 ": %2$u file descriptors with a message "
+                  "are not possible here"),
+               self->id, n_fds);
+    return FALSE;
   }
+  frame->n_fds = n_fds;
+  return TRUE;
 }
 
 /* A frame's length, 0 while it is not all there; what is no frame sets
@@ -249,44 +268,67 @@ find_buffer (ReeveServerClient *self, const uint8_t *data, size_t length)
              : NULL;
 }
 
-/* Takes one frame; returns its size with what carries its file descriptors, 0
- * if it is not all there. */
+/* Splits a frame off; returns its size with what carries its file descriptors,
+ * 0 if it is not all there. What is no frame sets is_bad. */
+static size_t
+split_frame (ReeveServerClient *self,
+             const uint8_t *data,
+             size_t size,
+             Frame *frame,
+             Intake *intake)
+{
+  size_t length = measure_frame (self, data, size, intake);
+
+  if (length == 0)
+    return 0;
+
+  reeve_header_decode (&frame->header, data + REEVE_LENGTH_SIZE);
+  frame->payload = data + REEVE_PAYLOAD_OFFSET;
+  frame->size = length - REEVE_PAYLOAD_OFFSET;
+  if (!count_fds (self, frame)) {
+    intake->is_bad = TRUE;
+    return 0;
+  }
+  if (length + frame->n_fds > size)
+    return 0;
+  if (!reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds)) {
+    g_message (_ ("Client %" PRIu64 ": a message came with other file "
+                  "descriptors than it says"),
+               self->id);
+    intake->is_bad = TRUE;
+    return 0;
+  }
+
+  return length + frame->n_fds;
+}
+
+/* Takes one frame; returns as split_frame(). */
 static size_t
 take_frame (ReeveServerClient *self,
             const uint8_t *data,
             size_t size,
             Intake *intake)
 {
-  size_t length = measure_frame (self, data, size, intake);
-  const uint8_t *payload = data + REEVE_PAYLOAD_OFFSET;
-  ReeveHeader header;
-  int n_fds;
+  Frame frame;
+  size_t used = split_frame (self, data, size, &frame, intake);
+  uint32_t type;
 
-  if (length == 0)
+  if (used == 0)
     return 0;
 
-  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
-  n_fds = count_fds (&header, payload, length - REEVE_PAYLOAD_OFFSET);
-  if (n_fds < 0) {
-    intake->is_bad = TRUE;
-    return 0;
-  }
-  if (length + (size_t) n_fds > size)
-    return 0;
-
-  drop_fds (self, (unsigned) n_fds);
-  if (is_keepalive (&header)) {
+  type = frame.header.type;
+  if (is_keepalive (&frame.header)) {
     if (!intake->is_seen)
-      take_keepalive (&header, &intake->answers);
-  } else if (header.type == REEVE_MESSAGE_CALL ||
-             header.type == REEVE_MESSAGE_CALL_WITH_FDS) {
-    take_call (self, &header, payload, length - REEVE_PAYLOAD_OFFSET, intake);
-  } else if (header.type == REEVE_MESSAGE_STREAM ||
-             header.type == REEVE_MESSAGE_STREAM_HOLE) {
-    take_stream_frame (self, &header, payload, length - REEVE_PAYLOAD_OFFSET,
-                       find_buffer (self, data, length), intake);
+      take_keepalive (&frame.header, &intake->answers);
+  } else if (type == REEVE_MESSAGE_CALL ||
+             type == REEVE_MESSAGE_CALL_WITH_FDS) {
+    take_call (self, &frame, intake);
+  } else if (type == REEVE_MESSAGE_STREAM ||
+             type == REEVE_MESSAGE_STREAM_HOLE) {
+    take_stream_frame (self, &frame, find_buffer (self, data, used), intake);
   }
-  return length + (size_t) n_fds;
+  drop_fds (&frame);
+  return used;
 }
 
 static unsigned
@@ -452,7 +494,10 @@ limit_look_ahead (ReeveServerClient *self, gboolean *may_answer)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->is_full = self->is_throttled && self->input_size >= LOOK_AHEAD_SIZE;
+  self->is_full =
+      self->is_throttled &&
+      (self->input_size >= LOOK_AHEAD_SIZE ||
+       reeve_fd_inbox_get_size (&self->inbox) >= REEVE_MESSAGE_MAX_FDS);
   reeve_server_client_update_events_locked (self);
   *may_answer = self->replies.n_bytes <
                 REEVE_LIMIT (self->server, max_client_reply_bytes);
@@ -556,14 +601,15 @@ grow_input (ReeveServerClient *self)
 static gssize
 receive (ReeveServerClient *self, void *data, size_t size)
 {
-  if (self->transport == REEVE_TRANSPORT_UNIX && self->fds == NULL)
-    self->fds = g_array_new (FALSE, FALSE, sizeof (int));
+  GArray *fds = NULL;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (self->stream == NULL)
     return 0;
-  return reeve_stream_recv (self->stream, data, size, self->fds);
+  if (self->transport == REEVE_TRANSPORT_UNIX)
+    fds = reeve_fd_inbox_get_array (&self->inbox);
+  return reeve_stream_recv (self->stream, data, size, fds);
 }
 
 static void
@@ -586,7 +632,11 @@ read_some (ReeveServerClient *self)
   n_read = receive (self, data, size);
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  if (n_read <= 0) {
+  if (n_read <= 0 ||
+      !reeve_fd_inbox_note (&self->inbox, self->input_size + (size_t) n_read)) {
+    if (n_read > 0 || (n_read < 0 && errno == EPROTO))
+      g_message (_ ("Client %" PRIu64 ": too many file descriptors came"),
+                 self->id);
     reeve_server_client_close_now (self);
     return;
   }

@@ -1,10 +1,13 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
 #include "rpc/data-stream-private.h"
+#include "rpc/error.h"
 #include "rpc/stream-layer.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Replies are held back up to this size. */
 #define HELD_SIZE 16384
@@ -96,6 +99,18 @@ queue_locked (ReeveClientOutput *output, GBytes *frame)
   g_queue_push_tail (&output->frames, frame);
 }
 
+void
+reeve_client_fds_free (gpointer data)
+{
+  ReeveClientFds *self = data;
+
+  for (unsigned i = 0; i < self->fds->len; i++)
+    close (g_array_index (self->fds, int, i));
+  g_array_unref (self->fds);
+  g_bytes_unref (self->frame);
+  g_free (self);
+}
+
 static void
 queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
@@ -105,6 +120,57 @@ queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   queue_locked (&self->replies,
                 g_bytes_new (self->held->data, self->held->len));
   g_byte_array_set_size (self->held, 0);
+}
+
+/* (nullable): what the current frame has behind it. */
+static ReeveClientFds *
+get_fds_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  ReeveClientFds *fds = g_queue_peek_head (&self->fds);
+
+  return fds != NULL && fds->frame == self->current ? fds : NULL;
+}
+
+/* Writes what is left of the current frame, or the next of its file
+ * descriptors. -1 with errno. */
+static gssize
+write_current_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  gsize size;
+  const char *bytes = g_bytes_get_data (self->current, &size);
+  struct iovec vector;
+
+  if (self->current_offset >= size) {
+    const ReeveClientFds *fds = get_fds_locked (self);
+    size_t n_sent = self->current_offset - size;
+
+    return reeve_stream_send_fd (self->stream,
+                                 g_array_index (fds->fds, int, n_sent))
+               ? 1
+               : -1;
+  }
+
+  vector.iov_base = (char *) bytes + self->current_offset;
+  vector.iov_len = size - self->current_offset;
+  return reeve_stream_sendv (self->stream, &vector, 1);
+}
+
+/* If the current frame was written with all that goes behind it, there is none
+ * any more; returns how much of a stream it was. */
+static size_t
+end_current_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  ReeveClientFds *fds = get_fds_locked (self);
+  unsigned n_fds = fds == NULL ? 0 : fds->fds->len;
+
+  if (self->current_offset < g_bytes_get_size (self->current) + n_fds)
+    return 0;
+
+  if (fds != NULL) {
+    reeve_client_fds_free (g_queue_pop_head (&self->fds));
+    atomic_fetch_sub (&self->n_fds, n_fds);
+  }
+  return end_frame_locked (self);
 }
 
 static void
@@ -117,8 +183,6 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
       errno != EAGAIN && errno != EINTR)
     close_later_locked (self);
   while (self->stream != NULL && !self->is_closing) {
-    struct iovec vector;
-    gsize size;
     gssize n_written;
 
     if (self->current == NULL) {
@@ -129,18 +193,14 @@ write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
         break;
     }
 
-    vector.iov_base =
-        (char *) g_bytes_get_data (self->current, &size) + self->current_offset;
-    vector.iov_len = size - self->current_offset;
-    n_written = reeve_stream_sendv (self->stream, &vector, 1);
+    n_written = write_current_locked (self);
     if (n_written < 0) {
       if (errno != EAGAIN && errno != EINTR)
         close_later_locked (self);
       break;
     }
     self->current_offset += (size_t) n_written;
-    if (self->current_offset == size)
-      n_stream_bytes += end_frame_locked (self);
+    n_stream_bytes += end_current_locked (self);
   }
 
   end_write_locked (self);
@@ -293,6 +353,84 @@ reeve_server_client_answer (ReeveServerClient *self,
   else
     write_with_held_locked (self, iov, n_iov);
   start_streams_locked (self, calls, n_calls, settled);
+  reeve_server_client_resume_locked (self);
+}
+
+static ReeveClientFds *
+client_fds_new (GBytes *frame, GArray *fds)
+{
+  ReeveClientFds *self = g_new (ReeveClientFds, 1);
+
+  *self = (ReeveClientFds){ g_bytes_ref (frame), fds };
+  return self;
+}
+
+/* FALSE: it was answered, or its client is gone. */
+static gboolean
+queue_with_fds (ReeveServerClient *self,
+                ReeveCall *call,
+                GBytes *frame,
+                ReeveClientFds *fds)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!reeve_server_client_settle_locked (self, call) || self->stream == NULL ||
+      self->is_closing)
+    return FALSE;
+
+  queue_held_locked (self);
+  queue_locked (&self->replies, g_bytes_ref (frame));
+  g_queue_push_tail (&self->fds, fds);
+  start_streams_locked (self, &call, 1, 1);
+  write_locked (self);
+  return TRUE;
+}
+
+void
+reeve_server_client_answer_with_fds (ReeveServerClient *self,
+                                     ReeveCall *call,
+                                     GBytes *frame,
+                                     GArray *fds)
+{
+  unsigned n_fds = fds->len;
+  ReeveClientFds *row = client_fds_new (frame, fds);
+
+  if (!queue_with_fds (self, call, frame, row)) {
+    reeve_client_fds_free (row);
+    reeve_server_client_release_fds (self, n_fds);
+  }
+  g_bytes_unref (frame);
+}
+
+gboolean
+reeve_server_client_hold_fd (ReeveServerClient *self, GError **error)
+{
+  unsigned limit = REEVE_LIMIT (self->server, max_client_fds);
+
+  if (self->transport != REEVE_TRANSPORT_UNIX) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+                         _ ("File descriptors can be passed on a unix socket "
+                            "alone"));
+    return FALSE;
+  }
+  if (atomic_fetch_add (&self->n_fds, 1) >= limit) {
+    atomic_fetch_sub (&self->n_fds, 1);
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("%u file descriptors wait for the client to take them"),
+                 limit);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+void
+reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds)
+{
+  atomic_fetch_sub (&self->n_fds, n_fds);
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
   reeve_server_client_resume_locked (self);
 }
 

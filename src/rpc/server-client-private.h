@@ -9,6 +9,7 @@
  * server-client-output.c writes replies and events.
  */
 
+#include "rpc/fd-inbox.h"
 #include "rpc/server-private.h"
 #include "rpc/stream-layer.h"
 #include "rpc/tls-context.h"
@@ -23,6 +24,12 @@ typedef struct {
 } ReeveClientOutput;
 
 typedef struct _ReeveClientHandshake ReeveClientHandshake;
+
+/* What goes behind a frame. */
+typedef struct {
+  GBytes *frame; /* (owned) */
+  GArray *fds;   /* (element-type int) (owned) */
+} ReeveClientFds;
 
 struct _ReeveServerClient {
   ReeveRefs refs;
@@ -53,11 +60,12 @@ struct _ReeveServerClient {
   size_t input_capacity;
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
-  GArray *fds;           /* (element-type int) (owned) (nullable) */
+  ReeveFdInbox inbox;
   int patience; /* a timeout until it has to be authenticated; 0: none */
 
   atomic_uint n_waiting;      /* jobs in the pool that did not begin */
   atomic_uint n_data_streams; /* opened, and not ended */
+  atomic_uint n_fds;          /* that are held, in calls and for replies */
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
@@ -75,8 +83,10 @@ struct _ReeveServerClient {
   GQueue ready_streams REEVE_GUARDED; /* (element-type ReeveDataStream) (owned):
                                          whose frames take turns */
   unsigned n_full_streams REEVE_GUARDED; /* that can take no more now */
-  GBytes *current REEVE_GUARDED; /* (owned) (nullable): partly written */
-  size_t current_offset REEVE_GUARDED;
+  GBytes *current REEVE_GUARDED;       /* (owned) (nullable): partly written */
+  size_t current_offset REEVE_GUARDED; /* carriers of fds included */
+  GQueue fds REEVE_GUARDED; /* (element-type ReeveClientFds) (owned): in the
+                               order of their replies, the current one first */
   ReeveDataStream *current_stream REEVE_GUARDED; /* (owned) (nullable): whose
                                                     frame it is */
   gboolean is_throttled REEVE_GUARDED;           /* its calls wait for room */
@@ -136,6 +146,9 @@ void reeve_server_client_resume_locked (ReeveServerClient *self)
 /* Watches its socket for what there is to do. */
 void reeve_server_client_update_events_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
+
+/* Closes what was to be sent. */
+void reeve_client_fds_free (gpointer data);
 
 /* Writes what the socket takes. Thread: loop. */
 void reeve_server_client_write (ReeveServerClient *self);

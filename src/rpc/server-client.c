@@ -11,7 +11,6 @@
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* How long a handshake of TLS may take. */
 #define HANDSHAKE_TIMEOUT_MS 15000
@@ -405,6 +404,7 @@ typedef struct {
   int watch;
   GBytes *current;
   GQueue frames[2];
+  GQueue fds;
   GList *attached; /* (element-type Attached) (transfer container) */
 } Remains;
 
@@ -424,6 +424,8 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   remains->frames[1] = self->event_queue.frames;
   self->replies = (ReeveClientOutput){ .frames = G_QUEUE_INIT };
   self->event_queue = (ReeveClientOutput){ .frames = G_QUEUE_INIT };
+  remains->fds = self->fds;
+  g_queue_init (&self->fds);
   remains->attached = g_hash_table_get_values (self->attached);
   return TRUE;
 }
@@ -458,6 +460,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   g_clear_pointer (&remains.current, g_bytes_unref);
   for (int i = 0; i < 2; i++)
     g_queue_clear_full (&remains.frames[i], (GDestroyNotify) g_bytes_unref);
+  g_queue_clear_full (&remains.fds, reeve_client_fds_free);
 
   while ((call = steal_overdue (self, -1, &is_left)) != NULL) {
     cancel (self, call);
@@ -465,9 +468,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   }
   close_attached (remains.attached);
 
-  for (unsigned i = 0; self->fds != NULL && i < self->fds->len; i++)
-    close (g_array_index (self->fds, int, i));
-  g_clear_pointer (&self->fds, g_array_unref);
+  reeve_fd_inbox_clear (&self->inbox);
   reeve_server_remove_unauth (self->server, &self->unauth_link);
   reeve_server_forget (self->server, self);
   reeve_server_client_unref (self);

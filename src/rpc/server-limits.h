@@ -23,6 +23,7 @@ G_BEGIN_DECLS
   X (size_t, max_client_reply_bytes, 8 * 1024 * 1024)                          \
   X (size_t, max_client_event_bytes, 1024 * 1024)                              \
   X (size_t, max_client_stream_bytes, 1024 * 1024)                             \
+  X (unsigned, max_client_fds, 64)                                             \
   X (size_t, max_message_bytes, REEVE_MESSAGE_MAX)                             \
   X (size_t, max_unauth_message_bytes, REEVE_UNAUTH_MESSAGE_BYTES)             \
   X (unsigned, call_timeout_ms, 30000)                                         \

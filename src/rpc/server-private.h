@@ -92,6 +92,8 @@ struct _ReeveCall {
   GCancellable *cancellable; /* (owned) (nullable) */
 
   /* Of the thread that runs it, then of the one that answers it. */
+  GArray *fds;       /* (element-type int) (owned) (nullable): -1 if taken */
+  GArray *reply_fds; /* (element-type int) (owned) (nullable) */
   gboolean is_deferred;
   gboolean closes;              /* the client, when it is answered */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
@@ -106,6 +108,8 @@ ReeveCall *reeve_call_new (ReeveServerClient *client,
                            const ReeveHeader *header,
                            const uint8_t *payload,
                            size_t payload_size);
+/* @fds: (transfer full): that came with it */
+void reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds);
 ReeveCall *reeve_call_ref (ReeveCall *self);
 void reeve_call_unref (ReeveCall *self);
 
@@ -181,6 +185,20 @@ void reeve_server_client_answer (ReeveServerClient *self,
 
 /* (transfer none): whose turn its jobs take. */
 ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);
+
+/* Answers one call with a frame and the file descriptors that go with it.
+ * @frame: (transfer full); @fds: (transfer full) (element-type int) */
+void reeve_server_client_answer_with_fds (ReeveServerClient *self,
+                                          ReeveCall *call,
+                                          GBytes *frame,
+                                          GArray *fds);
+
+/* One more file descriptor is to be held for the client; errors as of
+ * reeve_call_add_reply_fd(). */
+gboolean reeve_server_client_hold_fd (ReeveServerClient *self, GError **error);
+/* So many are held no more, which may let it be read again. */
+void reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds);
+
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);
 

@@ -32,6 +32,7 @@ typedef struct {
   size_t max_client_event_bytes;   /* queued; over it events drop [1 MiB] */
   size_t max_client_stream_bytes;  /* queued for and from each data stream
                                       [1 MiB] */
+  unsigned max_client_fds;         /* held; over it we stop reading [64] */
   size_t max_message_bytes;        /* of a call's frame [REEVE_MESSAGE_MAX] */
   size_t max_unauth_message_bytes; /* the same, before it authenticated
                                       [260 KiB] */

@@ -195,6 +195,7 @@ open_command (const char *name, const char *command, GError **error)
   const char *const argv[] = { "/bin/sh", "-c", command, NULL };
   int ends[2];
   gboolean is_spawned;
+  ReeveStream *self;
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
     reeve_error_from_errno (error, errno, _ ("Cannot connect to %s"), name);
@@ -210,7 +211,11 @@ open_command (const char *name, const char *command, GError **error)
     close (ends[0]);
     return NULL;
   }
-  return reeve_stream_new_for_fd (ends[0]);
+
+  self = reeve_stream_new_for_fd (ends[0]);
+  /* What the command is the way to would not get them. */
+  self->is_unix = FALSE;
+  return self;
 }
 
 static gboolean
@@ -311,6 +316,10 @@ reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
   n_read = recvmsg (self->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n_read >= 0 && message.msg_controllen > 0)
     take_fds (&message, fds);
+  if (n_read >= 0 && (message.msg_flags & MSG_CTRUNC)) {
+    errno = EPROTO;
+    return -1;
+  }
   return n_read;
 }
 
@@ -325,6 +334,40 @@ reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
   if (self->layer_class != NULL)
     return self->layer_class->sendv (self->layer, self->fd, iov, n_iov);
   return sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+gboolean
+reeve_stream_passes_fds (ReeveStream *self)
+{
+  return self->is_unix && self->layer_class == NULL;
+}
+
+gboolean
+reeve_stream_send_fd (ReeveStream *self, int fd)
+{
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE (sizeof (int))];
+  } control = { 0 };
+  uint8_t carrier = 0;
+  struct iovec vector = { .iov_base = &carrier, .iov_len = sizeof carrier };
+  struct msghdr message = {
+    .msg_iov = &vector,
+    .msg_iovlen = 1,
+    .msg_control = &control,
+    .msg_controllen = sizeof control,
+  };
+
+  if (!reeve_stream_passes_fds (self)) {
+    errno = EOPNOTSUPP;
+    return FALSE;
+  }
+
+  control.header.cmsg_level = SOL_SOCKET;
+  control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN (sizeof fd);
+  memcpy (CMSG_DATA (&control.header), &fd, sizeof fd);
+  return sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 /* -------------------------------------------------------------- layers --- */

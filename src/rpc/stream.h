@@ -53,9 +53,11 @@ int reeve_stream_get_fd (ReeveStream *self);
 
 /**
  * reeve_stream_recv:
- * @fds: (nullable): takes file descriptors that came along (close-on-exec)
+ * @fds: (nullable) (element-type int): takes file descriptors that came along
+ *   (close-on-exec), whatever is returned
  *
- * Returns: bytes, 0 at the end of the stream, -1 with errno
+ * Returns: bytes, 0 at the end of the stream, -1 with errno; %EPROTO when file
+ *   descriptors came that were too many for us, or for one message
  */
 gssize
 reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds);
@@ -63,6 +65,14 @@ reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds);
 /* As writev(2): may take only a part; -1 with errno. Never raises SIGPIPE. */
 gssize
 reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov);
+
+/* Whether file descriptors reach the peer: on a unix socket that nothing
+ * stands between. */
+gboolean reeve_stream_passes_fds (ReeveStream *self);
+
+/* Sends a zero byte that carries @fd (transfer none). FALSE with errno,
+ * EOPNOTSUPP where none can be passed. */
+gboolean reeve_stream_send_fd (ReeveStream *self, int fd);
 
 void reeve_pstream_free (ReevePStream *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePStream, reeve_pstream_free)
