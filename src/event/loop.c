@@ -94,6 +94,9 @@ reeve_loop_catch_up (ReeveLoop *self)
   take_wake_up (self, &invocations);
   run_invocations (self, &invocations);
   reeve_loop_dispatch_pulses (self);
+  /* Outside of a turn, nothing else wakes it for what was removed. */
+  if (self->depth == 0)
+    reeve_loop_free_removed (self);
 }
 
 static int
