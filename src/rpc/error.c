@@ -2,7 +2,18 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/error.h"
 
-G_DEFINE_QUARK (reeve - error - quark, reeve_error)
+#include <stdatomic.h>
+
+/* Any thread may be the first. */
+GQuark
+reeve_error_quark (void)
+{
+  static _Atomic (GQuark) quark;
+
+  if (atomic_load (&quark) == 0)
+    atomic_store (&quark, g_quark_from_static_string ("reeve-error-quark"));
+  return atomic_load (&quark);
+}
 
 gboolean
 reeve_error_from_errno (GError **error, int errnum, const char *format, ...)

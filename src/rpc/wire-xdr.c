@@ -365,10 +365,15 @@ decode_count (Decoder *self, uint32_t limit, uint32_t *count, GError **error)
   return TRUE;
 }
 
+/* Not by xdr_opaque(), which writes what fills up the last unit into a variable
+ * that all threads share. */
 static gboolean
 decode_bytes (Decoder *self, void *data, uint32_t size, GError **error)
 {
-  if (!xdr_opaque (&self->xdr, data, size))
+  char filling[BYTES_PER_XDR_UNIT];
+
+  if (!XDR_GETBYTES (&self->xdr, data, size) ||
+      !XDR_GETBYTES (&self->xdr, filling, -size % BYTES_PER_XDR_UNIT))
     return refuse_short (self, error);
   return TRUE;
 }
