@@ -123,8 +123,16 @@ typedef struct {
   ReeveTlsSession *session; /* (owned by the caller) */
   int fd;
   gint64 deadline_us;
-  GCancellable *cancellable; /* (nullable) */
+  GCancellable *cancellable;    /* (nullable) */
+  ReeveTlsClientReport *report; /* (nullable) */
 } Opening;
+
+static void
+begin (Opening *self, ReeveTlsStep step)
+{
+  if (self->report != NULL)
+    self->report->step = step;
+}
 
 static gboolean
 fail_closed (Opening *self, GError **error)
@@ -232,6 +240,10 @@ verify (Opening *self, GError **error)
 {
   g_autofree char *why = NULL;
 
+  if (self->report != NULL) {
+    self->report->protocol = reeve_tls_session_dup_protocol (self->session);
+    reeve_tls_session_describe_peer (self->session, &self->report->server);
+  }
   if (reeve_tls_session_verify (self->session, &why) == REEVE_TLS_ACCEPTED)
     return TRUE;
 
@@ -301,6 +313,30 @@ get_host (const char *name, GError **error)
                              G_NETWORK_ADDRESS (where)));
 }
 
+static gboolean
+open_session (Opening *self,
+              ReeveTlsSession *session,
+              ReeveStream *stream,
+              GError **error)
+{
+  self->session = session;
+  self->fd = reeve_stream_get_fd (stream);
+
+  begin (self, REEVE_TLS_STEP_HANDSHAKE);
+  if (!shake (self, error))
+    return FALSE;
+  begin (self, REEVE_TLS_STEP_SERVER);
+  if (!verify (self, error))
+    return FALSE;
+
+  reeve_tls_session_attach (reeve_tls_session_ref (session), stream);
+  begin (self, REEVE_TLS_STEP_ACCEPTED);
+  if (!wait_for_verdict (self, stream, error))
+    return FALSE;
+  begin (self, REEVE_TLS_STEP_DONE);
+  return TRUE;
+}
+
 ReeveStream *
 reeve_tls_client_open (const char *name,
                        const ReeveTlsClientOptions *options,
@@ -310,29 +346,35 @@ reeve_tls_client_open (const char *name,
 {
   static const ReeveTlsClientOptions defaults = { 0 };
   g_autofree char *host = get_host (name, error);
-  g_autoptr (ReeveTlsContext) context =
-      host == NULL
-          ? NULL
-          : make_context (options == NULL ? &defaults : options, error);
-  g_autoptr (ReeveStream) stream =
-      context == NULL
-          ? NULL
-          : reeve_stream_connect (name, deadline_us, cancellable, error);
+  g_autoptr (ReeveTlsContext) context = NULL;
+  g_autoptr (ReeveStream) stream = NULL;
   g_autoptr (ReeveTlsSession) session = NULL;
   Opening self = { .name = name,
                    .deadline_us = deadline_us,
                    .cancellable = cancellable };
 
+  if (options == NULL)
+    options = &defaults;
+  self.report = options->report;
+  begin (&self, REEVE_TLS_STEP_FILES);
+  context = host == NULL ? NULL : make_context (options, error);
+  if (context == NULL)
+    return NULL;
+
+  begin (&self, REEVE_TLS_STEP_CONNECT);
+  stream = reeve_stream_connect (name, deadline_us, cancellable, error);
   if (stream == NULL)
     return NULL;
 
   session = reeve_tls_session_new (context, host);
-  self.session = session;
-  self.fd = reeve_stream_get_fd (stream);
-  if (!shake (&self, error) || !verify (&self, error))
-    return NULL;
+  return open_session (&self, session, stream, error)
+             ? g_steal_pointer (&stream)
+             : NULL;
+}
 
-  reeve_tls_session_attach (reeve_tls_session_ref (session), stream);
-  return wait_for_verdict (&self, stream, error) ? g_steal_pointer (&stream)
-                                                 : NULL;
+void
+reeve_tls_client_report_clear (ReeveTlsClientReport *self)
+{
+  g_free (self->protocol);
+  reeve_tls_peer_clear (&self->server);
 }

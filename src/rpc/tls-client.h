@@ -3,11 +3,39 @@
 #pragma once
 
 #include "rpc/stream.h"
-#include "rpc/tls-context.h"
+#include "rpc/tls-session.h"
 
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
+
+/* The steps of opening a connection. */
+typedef enum {
+  REEVE_TLS_STEP_FILES,
+  REEVE_TLS_STEP_CONNECT,
+  REEVE_TLS_STEP_HANDSHAKE,
+  REEVE_TLS_STEP_SERVER,   /* to accept its certificate */
+  REEVE_TLS_STEP_ACCEPTED, /* by it */
+  REEVE_TLS_STEP_DONE,
+} ReeveTlsStep;
+
+/**
+ * ReeveTlsClientReport:
+ * @step: that was begun last; if opening failed, it is the one that did
+ * @protocol: (nullable): as it was agreed on, from @REEVE_TLS_STEP_SERVER on
+ * @server: what its certificate says, from the same on
+ *
+ * How opening a connection went. Clear it in any case.
+ */
+typedef struct {
+  ReeveTlsStep step;
+  char *protocol;
+  ReeveTlsPeer server;
+} ReeveTlsClientReport;
+
+void reeve_tls_client_report_clear (ReeveTlsClientReport *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReeveTlsClientReport,
+                                  reeve_tls_client_report_clear)
 
 /**
  * ReeveTlsClientOptions:
@@ -16,6 +44,7 @@ G_BEGIN_DECLS
  *   clients have them: in `~/.pki/libvirt`, unless the user is root, and below
  *   `/etc/pki`
  * @priority: (nullable): as of #ReeveTlsSettings
+ * @report: (nullable): is filled
  *
  * How a client makes a TLS connection.
  */
@@ -23,6 +52,7 @@ typedef struct {
   const char *pki_path;
   const char *priority;
   ReeveTlsFlags flags;
+  ReeveTlsClientReport *report;
 } ReeveTlsClientOptions;
 
 /* The files of a client; NULL: it is not there, and need not be. */

@@ -5,6 +5,7 @@
 #include "rpc/tls-private.h"
 
 #include <errno.h>
+#include <gio/gio.h>
 #include <sys/stat.h>
 
 /* No certificate, nor a bundle of them, comes near; a CRL may. */
@@ -159,6 +160,37 @@ reeve_tls_dup_name (gnutls_x509_crt_t certificate)
   if (gnutls_x509_crt_get_dn (certificate, longer, &size) < 0)
     return g_strdup ("");
   return g_steal_pointer (&longer);
+}
+
+char *
+reeve_tls_dup_hosts (gnutls_x509_crt_t certificate)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  char name[256];
+
+  for (unsigned i = 0; i < 32; i++) {
+    size_t size = sizeof name;
+    int kind = gnutls_x509_crt_get_subject_alt_name (certificate, i, name,
+                                                     &size, NULL);
+    g_autofree char *text = NULL;
+
+    if (kind == GNUTLS_SAN_DNSNAME) {
+      text = g_strndup (name, size);
+    } else if (kind == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16)) {
+      g_autoptr (GInetAddress) address = g_inet_address_new_from_bytes (
+          (const guint8 *) name,
+          size == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
+
+      text = g_inet_address_to_string (address);
+    } else if (kind < 0) {
+      break;
+    }
+    if (text != NULL)
+      g_string_append_printf (names, "%s%s", names->len == 0 ? "" : ", ", text);
+  }
+
+  return names->len > 0 ? g_strdup (names->str)
+                        : reeve_tls_dup_name (certificate);
 }
 
 char *

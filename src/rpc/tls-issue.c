@@ -15,25 +15,6 @@
 #define RSA_BITS 3072
 #define SERIAL_SIZE 16
 
-/* A CA's files, read. */
-typedef struct {
-  gnutls_x509_crt_t *certificates;
-  unsigned n_certificates;
-  gnutls_x509_privkey_t key;
-} Signer;
-
-static void
-signer_clear (Signer *self)
-{
-  for (unsigned i = 0; i < self->n_certificates; i++)
-    gnutls_x509_crt_deinit (self->certificates[i]);
-  gnutls_free (self->certificates);
-  if (self->key != NULL)
-    gnutls_x509_privkey_deinit (self->key);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Signer, signer_clear)
-
 /* GnuTLS' numbers for errors, of which only few can happen to us. */
 static gboolean
 check (int status, const char *what, GError **error)
@@ -46,19 +27,17 @@ check (int status, const char *what, GError **error)
   return FALSE;
 }
 
+/* A CA as it signs: its certificate and its key. */
 static gboolean
-read_signer (Signer *self,
+read_signer (ReeveTlsFiles *self,
              const char *certificate,
              const char *key,
              GError **error)
 {
-  if (!reeve_tls_read_certificates (certificate, &self->certificates,
-                                    &self->n_certificates, error) ||
-      !reeve_tls_check_ca (self->certificates[0], certificate, error))
-    return FALSE;
+  const ReeveTlsSettings settings = { .ca = certificate, .key = key };
 
-  self->key = reeve_tls_read_key (key, error);
-  return self->key != NULL;
+  return reeve_tls_files_read (self, &settings, error) &&
+         reeve_tls_check_cas (self, certificate, error);
 }
 
 static gboolean
@@ -219,11 +198,11 @@ static gboolean
 fill_certificate (gnutls_x509_crt_t certificate,
                   gnutls_x509_privkey_t key,
                   const ReeveCertificateRequest *request,
-                  const Signer *signer,
+                  const ReeveTlsFiles *signer,
                   GError **error)
 {
-  gboolean is_own = signer->n_certificates == 0;
-  gnutls_x509_crt_t above = is_own ? certificate : signer->certificates[0];
+  gboolean is_own = signer->n_cas == 0;
+  gnutls_x509_crt_t above = is_own ? certificate : signer->cas[0];
   gnutls_x509_privkey_t above_key = is_own ? key : signer->key;
   const char *what = request->certificate;
 
@@ -276,7 +255,7 @@ write_both (gnutls_x509_crt_t certificate,
 gboolean
 reeve_tls_issue (const ReeveCertificateRequest *request, GError **error)
 {
-  g_auto (Signer) signer = { 0 };
+  g_auto (ReeveTlsFiles) signer = { 0 };
   gnutls_x509_crt_t certificate;
   gnutls_x509_privkey_t key;
   gboolean is_done;
@@ -353,12 +332,12 @@ count_up (gnutls_x509_crl_t crl)
 static gboolean
 fill_crl (gnutls_x509_crl_t crl,
           gnutls_x509_crt_t certificate,
-          const Signer *signer,
+          const ReeveTlsFiles *signer,
           const char *path,
           GError **error)
 {
   gint64 now = g_get_real_time () / G_USEC_PER_SEC;
-  gnutls_x509_crt_t ca = signer->certificates[0];
+  gnutls_x509_crt_t ca = signer->cas[0];
   uint8_t id[64];
   size_t size = sizeof id;
 
@@ -409,7 +388,7 @@ reeve_tls_revoke (const char *ca,
                   const char *certificate,
                   GError **error)
 {
-  g_auto (Signer) signer = { 0 };
+  g_auto (ReeveTlsFiles) signer = { 0 };
   g_auto (ReeveTlsFiles) files = { 0 };
   gnutls_x509_crl_t list;
   gboolean is_done;
@@ -418,8 +397,7 @@ reeve_tls_revoke (const char *ca,
       !reeve_tls_read_certificates (certificate, &files.certificates,
                                     &files.n_certificates, error))
     return FALSE;
-  if (!gnutls_x509_crt_check_issuer (files.certificates[0],
-                                     signer.certificates[0]))
+  if (!gnutls_x509_crt_check_issuer (files.certificates[0], signer.cas[0]))
     return refuse (certificate, _ ("it is not signed by this CA"), error);
 
   list = read_or_make_crl (crl, error);

@@ -50,6 +50,8 @@ gboolean reeve_tls_read_crls (const char *path,
 
 /* (transfer full): "C=GB,O=Acme,CN=web" */
 char *reeve_tls_dup_name (gnutls_x509_crt_t certificate);
+/* (transfer full): names and addresses of a server, or its name. */
+char *reeve_tls_dup_hosts (gnutls_x509_crt_t certificate);
 /* (transfer full): a time as people write it, in UTC */
 char *reeve_tls_format_time (gint64 seconds);
 
@@ -64,9 +66,14 @@ gboolean reeve_tls_check_purpose (gnutls_x509_crt_t certificate,
                                   ReeveTlsSide side,
                                   const char *path,
                                   GError **error);
-gboolean reeve_tls_check_ca (gnutls_x509_crt_t certificate,
-                             const char *path,
-                             GError **error);
+/* A bundle may hold CAs that are of no use: one that is suffices. */
+gboolean reeve_tls_check_cas (const ReeveTlsFiles *files,
+                              const char *path,
+                              GError **error);
+/* That the key is the certificate's. */
+gboolean reeve_tls_check_key (const ReeveTlsFiles *files,
+                              const ReeveTlsSettings *settings,
+                              GError **error);
 /* That ours leads to one of the CAs. */
 gboolean reeve_tls_check_chain (const ReeveTlsFiles *files,
                                 const ReeveTlsSettings *settings,
@@ -103,5 +110,8 @@ ReeveTlsVerdict reeve_tls_verify (gnutls_session_t session,
                                   const char *host,
                                   char **name,
                                   char **why);
+
+/* What the certificate says that the peer of @session showed. */
+void reeve_tls_describe (gnutls_session_t session, ReeveTlsPeer *peer);
 
 G_END_DECLS

@@ -126,10 +126,8 @@ reeve_tls_check_purpose (gnutls_x509_crt_t certificate,
   return TRUE;
 }
 
-gboolean
-reeve_tls_check_ca (gnutls_x509_crt_t certificate,
-                    const char *path,
-                    GError **error)
+static gboolean
+check_ca (gnutls_x509_crt_t certificate, const char *path, GError **error)
 {
   const char *missing = find_missing_usage (certificate, TRUE);
 
@@ -138,6 +136,26 @@ reeve_tls_check_ca (gnutls_x509_crt_t certificate,
   if (missing != NULL)
     return refuse (path, missing, error);
   return reeve_tls_check_dates (certificate, path, error);
+}
+
+gboolean
+reeve_tls_check_key (const ReeveTlsFiles *files,
+                     const ReeveTlsSettings *settings,
+                     GError **error)
+{
+  unsigned char ids[2][64] = { { 0 } };
+  size_t sizes[2] = { sizeof ids[0], sizeof ids[1] };
+
+  if (gnutls_x509_crt_get_key_id (files->certificates[0], 0, ids[0],
+                                  &sizes[0]) >= 0 &&
+      gnutls_x509_privkey_get_key_id (files->key, 0, ids[1], &sizes[1]) >= 0 &&
+      sizes[0] == sizes[1] && memcmp (ids[0], ids[1], sizes[0]) == 0)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               _ ("%1$s: it is not the key of the certificate in %2$s"),
+               settings->key, settings->certificate);
+  return FALSE;
 }
 
 gboolean
@@ -200,14 +218,15 @@ reeve_tls_check_crls (const ReeveTlsFiles *files,
   return TRUE;
 }
 
-/* A bundle may hold CAs that are of no use: one that is suffices. */
-static gboolean
-check_cas (const ReeveTlsFiles *files, const char *path, GError **error)
+gboolean
+reeve_tls_check_cas (const ReeveTlsFiles *files,
+                     const char *path,
+                     GError **error)
 {
   g_autoptr (GError) first = NULL;
 
   for (unsigned i = 0; i < files->n_cas; i++)
-    if (reeve_tls_check_ca (files->cas[i], path, first == NULL ? &first : NULL))
+    if (check_ca (files->cas[i], path, first == NULL ? &first : NULL))
       return TRUE;
 
   if (first != NULL)
@@ -221,7 +240,7 @@ reeve_tls_check_files (const ReeveTlsFiles *files,
                        const ReeveTlsSettings *settings,
                        GError **error)
 {
-  if (!check_cas (files, settings->ca, error))
+  if (!reeve_tls_check_cas (files, settings->ca, error))
     return FALSE;
   for (unsigned i = 0; i < files->n_certificates; i++)
     if (!reeve_tls_check_dates (files->certificates[i], settings->certificate,
@@ -230,6 +249,9 @@ reeve_tls_check_files (const ReeveTlsFiles *files,
   if (files->n_certificates > 0 &&
       !reeve_tls_check_purpose (files->certificates[0], side,
                                 settings->certificate, error))
+    return FALSE;
+  if (files->n_certificates > 0 && files->key != NULL &&
+      !reeve_tls_check_key (files, settings, error))
     return FALSE;
   if (files->n_certificates > 0 && files->n_cas > 0 &&
       !reeve_tls_check_chain (files, settings, error))

@@ -280,6 +280,31 @@ reeve_tls_session_get_peer_name (ReeveTlsSession *self)
   return self->peer_name;
 }
 
+char *
+reeve_tls_session_dup_protocol (ReeveTlsSession *self)
+{
+  char *text = gnutls_session_get_desc (self->session);
+  char *copy = g_strdup (text);
+
+  gnutls_free (text);
+  return copy;
+}
+
+void
+reeve_tls_session_describe_peer (ReeveTlsSession *self, ReeveTlsPeer *peer)
+{
+  reeve_tls_describe (self->session, peer);
+}
+
+void
+reeve_tls_peer_clear (ReeveTlsPeer *self)
+{
+  g_free (self->name);
+  g_free (self->issuer);
+  g_free (self->hosts);
+  *self = (ReeveTlsPeer){ 0 };
+}
+
 /* --------------------------------------------------------------- layer --- */
 
 static gboolean

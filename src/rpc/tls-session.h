@@ -27,6 +27,17 @@ typedef enum {
   REEVE_TLS_WRONG_NAME = 9, /* not on the list, or another host's */
 } ReeveTlsVerdict;
 
+/* What a certificate says. */
+typedef struct {
+  char *name;   /* (owned) (nullable): distinguished name */
+  char *issuer; /* (owned) (nullable): the same of who signed it */
+  char *hosts;  /* (owned) (nullable): names and addresses */
+  gint64 start; /* seconds since the epoch */
+  gint64 end;
+} ReeveTlsPeer;
+
+void reeve_tls_peer_clear (ReeveTlsPeer *self);
+
 /* What a handshake needs to go on. */
 typedef enum {
   REEVE_TLS_HANDSHAKE_WAITS, /* for bytes of the peer */
@@ -69,6 +80,13 @@ ReeveTlsVerdict reeve_tls_session_verify (ReeveTlsSession *self, char **why);
 
 /* (nullable): the distinguished name of a peer that was verified. */
 const char *reeve_tls_session_get_peer_name (ReeveTlsSession *self);
+
+/* After the handshake. (transfer full) */
+char *reeve_tls_session_dup_protocol (ReeveTlsSession *self);
+/* What the peer's certificate says, verified or not; empty if it has none.
+ * @peer: (out caller-allocates) */
+void
+reeve_tls_session_describe_peer (ReeveTlsSession *self, ReeveTlsPeer *peer);
 
 /* @self: (transfer full): becomes the layer of @stream. */
 void reeve_tls_session_attach (ReeveTlsSession *self, ReeveStream *stream);

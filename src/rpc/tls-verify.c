@@ -3,8 +3,6 @@
 #include "event/intl.h"
 #include "rpc/tls-private.h"
 
-#include <gio/gio.h>
-
 /* The certificate of a peer, and what is wrong with it. */
 
 typedef struct {
@@ -43,13 +41,21 @@ get_certificate (gnutls_session_t session)
   return certificate;
 }
 
-static ReeveTlsVerdict
-refuse_issuer (const Judgement *self)
+static char *
+dup_issuer (gnutls_x509_crt_t certificate)
 {
   char issuer[512] = "";
   size_t size = sizeof issuer;
 
-  gnutls_x509_crt_get_issuer_dn (self->certificate, issuer, &size);
+  gnutls_x509_crt_get_issuer_dn (certificate, issuer, &size);
+  return g_strdup (issuer);
+}
+
+static ReeveTlsVerdict
+refuse_issuer (const Judgement *self)
+{
+  g_autofree char *issuer = dup_issuer (self->certificate);
+
   return refuse (self, REEVE_TLS_UNTRUSTED,
                  g_strdup_printf (_ ("it is signed by “%s”, which is not "
                                      "trusted"),
@@ -76,42 +82,10 @@ refuse_dates (const Judgement *self, gboolean is_expired)
                   : g_strdup (_ ("one of the CAs above it is not valid yet")));
 }
 
-/* The names that a server's certificate has. */
-static char *
-list_names (gnutls_x509_crt_t certificate)
-{
-  g_autoptr (GString) names = g_string_new (NULL);
-  char name[256];
-
-  for (unsigned i = 0; i < 32; i++) {
-    size_t size = sizeof name;
-    int kind = gnutls_x509_crt_get_subject_alt_name (certificate, i, name,
-                                                     &size, NULL);
-    g_autofree char *text = NULL;
-
-    if (kind == GNUTLS_SAN_DNSNAME) {
-      text = g_strndup (name, size);
-    } else if (kind == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16)) {
-      g_autoptr (GInetAddress) address = g_inet_address_new_from_bytes (
-          (const guint8 *) name,
-          size == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
-
-      text = g_inet_address_to_string (address);
-    } else if (kind < 0) {
-      break;
-    }
-    if (text != NULL)
-      g_string_append_printf (names, "%s%s", names->len == 0 ? "" : ", ", text);
-  }
-
-  return names->len > 0 ? g_strdup (names->str)
-                        : reeve_tls_dup_name (certificate);
-}
-
 static ReeveTlsVerdict
 refuse_host (const Judgement *self)
 {
-  g_autofree char *names = list_names (self->certificate);
+  g_autofree char *names = reeve_tls_dup_hosts (self->certificate);
 
   return refuse (self, REEVE_TLS_WRONG_NAME,
                  g_strdup_printf (_ ("it is for %1$s, and not for %2$s"), names,
@@ -214,4 +188,21 @@ reeve_tls_verify (gnutls_session_t session,
   if (self.certificate != NULL)
     gnutls_x509_crt_deinit (self.certificate);
   return verdict;
+}
+
+void
+reeve_tls_describe (gnutls_session_t session, ReeveTlsPeer *peer)
+{
+  gnutls_x509_crt_t certificate = get_certificate (session);
+
+  *peer = (ReeveTlsPeer){ 0 };
+  if (certificate == NULL)
+    return;
+
+  peer->name = reeve_tls_dup_name (certificate);
+  peer->issuer = dup_issuer (certificate);
+  peer->hosts = reeve_tls_dup_hosts (certificate);
+  peer->start = gnutls_x509_crt_get_activation_time (certificate);
+  peer->end = gnutls_x509_crt_get_expiration_time (certificate);
+  gnutls_x509_crt_deinit (certificate);
 }

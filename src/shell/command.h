@@ -79,6 +79,7 @@ extern const ReeveCommandGroup reeve_define_commands;
 extern const ReeveCommandGroup reeve_info_commands;
 extern const ReeveCommandGroup reeve_monitor_commands;
 extern const ReeveCommandGroup reeve_event_commands;
+extern const ReeveCommandGroup reeve_pki_commands;
 extern const ReeveCommandGroup reeve_call_commands;
 extern const ReeveCommandGroup reeve_shell_commands;
 
