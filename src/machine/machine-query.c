@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/fd-closer.h"
 #include "event/intl.h"
 #include "machine/machine-private.h"
 #include "machine/qmp-parser.h"
@@ -18,6 +19,7 @@ typedef struct {
   char *command;         /* (owned) */
   JsonObject *arguments; /* (owned) (nullable); a raw request as a whole */
   gboolean is_human;
+  int fd;        /* (owned); goes with the command; -1 for none */
   GError *error; /* (owned) (nullable): found before it was sent */
   ReeveMachineReply reply;
   ReeveMachineTextReply text_reply;
@@ -34,6 +36,7 @@ query_new (ReeveMachine *machine, gint64 deadline_us, gpointer data)
 
   query->machine = reeve_machine_ref (machine);
   query->deadline_us = deadline_us;
+  query->fd = -1;
   query->data = data;
   return query;
 }
@@ -42,6 +45,8 @@ static void
 query_free (Query *query)
 {
   reeve_machine_unref (query->machine);
+  if (query->fd >= 0)
+    reeve_fd_close_elsewhere (query->fd);
   g_free (query->command);
   g_clear_pointer (&query->arguments, json_object_unref);
   g_clear_error (&query->error);
@@ -88,8 +93,9 @@ execute (ReeveLoop *loop, gpointer data)
     on_executed (NULL, error, query);
     return;
   }
-  reeve_qmp_execute (qmp, query->command, g_steal_pointer (&query->arguments),
-                     query->deadline_us, on_executed, query);
+  reeve_qmp_execute_with_fd (qmp, query->command,
+                             g_steal_pointer (&query->arguments), query->fd,
+                             query->deadline_us, on_executed, query);
   reeve_machine_note_monitor (query->machine);
 }
 
@@ -101,8 +107,22 @@ reeve_machine_execute (ReeveMachine *self,
                        ReeveMachineReply reply,
                        gpointer data)
 {
+  reeve_machine_execute_with_fd (self, command, arguments, -1, deadline_us,
+                                 reply, data);
+}
+
+void
+reeve_machine_execute_with_fd (ReeveMachine *self,
+                               const char *command,
+                               JsonObject *arguments,
+                               int fd,
+                               gint64 deadline_us,
+                               ReeveMachineReply reply,
+                               gpointer data)
+{
   Query *query = query_new (self, deadline_us, data);
 
+  query->fd = fd;
   query->command = g_strdup (command);
   query->arguments = arguments;
   query->reply = reply;
@@ -147,24 +167,26 @@ send_monitor_command (ReeveLoop *loop, gpointer data)
   if (qmp == NULL)
     on_text (query, NULL, error);
   else if (query->is_human)
-    reeve_qmp_execute (qmp, "human-monitor-command",
-                       g_steal_pointer (&query->arguments), query->deadline_us,
-                       on_human, query);
+    reeve_qmp_execute_with_fd (qmp, "human-monitor-command",
+                               g_steal_pointer (&query->arguments), query->fd,
+                               query->deadline_us, on_human, query);
   else
-    reeve_qmp_execute_raw (qmp, query->arguments, query->deadline_us, on_raw,
-                           query);
+    reeve_qmp_execute_raw (qmp, query->arguments, query->fd, query->deadline_us,
+                           on_raw, query);
 }
 
 void
 reeve_machine_monitor_command (ReeveMachine *self,
                                const char *text,
                                gboolean is_human,
+                               int fd,
                                gint64 deadline_us,
                                ReeveMachineTextReply reply,
                                gpointer data)
 {
   Query *query = query_new (self, deadline_us, data);
 
+  query->fd = fd;
   query->text_reply = reply;
   query->is_human = is_human;
   if (is_human) {

@@ -321,9 +321,40 @@ void reeve_machine_execute (ReeveMachine *self,
                             ReeveMachineReply reply,
                             gpointer data);
 
+/* The same with @fd (transfer full), or -1. */
+void reeve_machine_execute_with_fd (ReeveMachine *self,
+                                    const char *command,
+                                    JsonObject *arguments,
+                                    int fd,
+                                    gint64 deadline_us,
+                                    ReeveMachineReply reply,
+                                    gpointer data);
+
+/**
+ * reeve_machine_open_graphics:
+ * @index: of the graphics in the definition
+ * @fd: (transfer full): a socket, whose other end is the viewer's
+ * @skips_auth: no password is asked for
+ *
+ * Lets QEMU serve a viewer on @fd.
+ *
+ * Errors: %REEVE_ERROR_OPERATION_INVALID when it does not run,
+ * %REEVE_ERROR_INVALID_ARG for an index that there is not or an fd that is no
+ * socket, %REEVE_ERROR_CONFIG_UNSUPPORTED for graphics that are not VNC, and
+ * what QEMU says.
+ */
+void reeve_machine_open_graphics (ReeveMachine *self,
+                                  unsigned index,
+                                  int fd,
+                                  gboolean skips_auth,
+                                  gint64 deadline_us,
+                                  ReeveMachineDone done,
+                                  gpointer data);
+
 /**
  * reeve_machine_monitor_command:
  * @text: a QMP command as JSON text, or a line for the human monitor
+ * @fd: (transfer full): goes with it, for `getfd` and the like; -1 for none
  *
  * Passes @text on and its whole answer back, a QMP error object included: the
  * caller of the monitor wants QEMU's own words. The `id` of a QMP command is
@@ -334,6 +365,7 @@ void reeve_machine_execute (ReeveMachine *self,
 void reeve_machine_monitor_command (ReeveMachine *self,
                                     const char *text,
                                     gboolean is_human,
+                                    int fd,
                                     gint64 deadline_us,
                                     ReeveMachineTextReply reply,
                                     gpointer data);

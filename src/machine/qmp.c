@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/qmp.h"
 
+#include "event/fd-closer.h"
 #include "event/fd.h"
 #include "event/intl.h"
 #include "event/refs.h"
@@ -65,10 +66,18 @@ static void on_handle (ReeveLoop *loop,
 static void on_timer (ReeveLoop *loop, int watch, gpointer data);
 static void negotiate (ReeveQmp *self);
 
+/* It may be a client's own file. */
+static void
+out_item_close_fd (OutItem *item)
+{
+  if (item->fd >= 0)
+    reeve_fd_close_elsewhere (g_steal_fd (&item->fd));
+}
+
 static void
 out_item_free (OutItem *item)
 {
-  reeve_fd_clear (&item->fd);
+  out_item_close_fd (item);
   g_free (item->text);
   g_free (item);
 }
@@ -504,7 +513,7 @@ flush (ReeveQmp *self)
     if (n_sent < 0)
       break;
 
-    reeve_fd_clear (&item->fd);
+    out_item_close_fd (item);
     item->n_sent += (size_t) n_sent;
     self->out_bytes -= (size_t) n_sent;
     if (item->n_sent == item->size)
@@ -633,6 +642,7 @@ reeve_qmp_execute (ReeveQmp *self,
 void
 reeve_qmp_execute_raw (ReeveQmp *self,
                        JsonObject *request,
+                       int fd,
                        gint64 deadline_us,
                        ReeveQmpRawReply reply,
                        gpointer data)
@@ -645,7 +655,7 @@ reeve_qmp_execute_raw (ReeveQmp *self,
   pending->deadline_us = deadline_us;
   pending->raw_reply = reply;
   pending->data = data;
-  submit (self, copy, -1, pending);
+  submit (self, copy, fd, pending);
 }
 
 static void

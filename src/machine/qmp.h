@@ -112,12 +112,14 @@ void reeve_qmp_execute_with_fd (ReeveQmp *self,
 /**
  * reeve_qmp_execute_raw:
  * @request: (transfer none): a whole request; its `id` is replaced
+ * @fd: (transfer none): as of reeve_qmp_execute_with_fd(); -1 for none
  *
  * For passing a user's command on: an error of QEMU's is an answer, not an
  * error. The answer's `id` is the request's, or absent as there.
  */
 void reeve_qmp_execute_raw (ReeveQmp *self,
                             JsonObject *request,
+                            int fd,
                             gint64 deadline_us,
                             ReeveQmpRawReply reply,
                             gpointer data);

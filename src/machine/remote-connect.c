@@ -14,6 +14,7 @@ enum { OPEN_READ_ONLY = 1 << 0, OPEN_NO_ALIASES = 1 << 1 };
 
 /* Numbers of libvirt's features. */
 enum {
+  FEATURE_FD_PASSING = 8,
   FEATURE_TYPED_PARAM_STRING = 9,
   FEATURE_KEEPALIVE = 10,
   FEATURE_EVENT_CALLBACK = 14,
@@ -124,6 +125,10 @@ connect_supports_feature (ReeveCall *call,
                           GError **error)
 {
   switch (args->feature) {
+  case FEATURE_FD_PASSING:
+    ret->supported = reeve_server_client_get_transport (
+                         reeve_call_get_client (call)) == REEVE_TRANSPORT_UNIX;
+    break;
   case FEATURE_TYPED_PARAM_STRING:
   case FEATURE_KEEPALIVE:
   case FEATURE_EVENT_CALLBACK:

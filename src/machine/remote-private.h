@@ -31,6 +31,7 @@ void reeve_remote_add_info (remote_handlers *handlers);
 void reeve_remote_add_stats (remote_handlers *handlers);
 void reeve_remote_add_metadata (remote_handlers *handlers);
 void reeve_remote_add_event (remote_handlers *handlers);
+void reeve_remote_add_graphics (remote_handlers *handlers);
 void reeve_remote_add_pool (remote_handlers *handlers);
 void reeve_remote_add_volume (remote_handlers *handlers);
 void reeve_remote_add_qemu (qemu_handlers *handlers);

@@ -29,10 +29,9 @@ take_reply (ReeveMachine *machine,
 }
 
 static gboolean
-monitor_command (ReeveCall *call,
-                 const qemu_domain_monitor_command_args *args,
-                 qemu_domain_monitor_command_ret *ret,
-                 GError **error)
+send_command (ReeveCall *call,
+              const qemu_domain_monitor_command_args *args,
+              GError **error)
 {
   g_autoptr (ReeveMachine) machine = NULL;
 
@@ -46,8 +45,41 @@ monitor_command (ReeveCall *call,
 
   reeve_machine_monitor_command (
       machine, args->cmd, (args->flags & MONITOR_HMP) != 0,
-      reeve_remote_get_deadline_us (call), take_reply, reeve_call_defer (call));
+      reeve_call_steal_fd (call, 0), reeve_remote_get_deadline_us (call),
+      take_reply, reeve_call_defer (call));
   return TRUE;
+}
+
+static gboolean
+monitor_command (ReeveCall *call,
+                 const qemu_domain_monitor_command_args *args,
+                 qemu_domain_monitor_command_ret *ret,
+                 GError **error)
+{
+  return send_command (call, args, error);
+}
+
+/* QEMU takes one with a command, and gives none back. */
+static gboolean
+monitor_command_with_files (
+    ReeveCall *call,
+    const qemu_domain_monitor_command_with_files_args *args,
+    qemu_domain_monitor_command_with_files_ret *ret,
+    GError **error)
+{
+  const qemu_domain_monitor_command_args command = {
+    .dom = args->dom,
+    .cmd = args->cmd,
+    .flags = args->flags,
+  };
+
+  if (reeve_call_get_n_fds (call) > 1) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("a monitor command takes one file descriptor, not %u"),
+                 reeve_call_get_n_fds (call));
+    return FALSE;
+  }
+  return send_command (call, &command, error);
 }
 
 static gboolean
@@ -84,6 +116,7 @@ void
 reeve_remote_add_qemu (qemu_handlers *handlers)
 {
   handlers->domain_monitor_command = monitor_command;
+  handlers->domain_monitor_command_with_files = monitor_command_with_files;
   handlers->connect_domain_monitor_event_register = monitor_event_register;
   handlers->connect_domain_monitor_event_deregister = monitor_event_deregister;
 }

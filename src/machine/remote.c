@@ -30,6 +30,7 @@ reeve_remote_new (ReeveMachineList *machines,
   reeve_remote_add_stats (&self->handlers);
   reeve_remote_add_metadata (&self->handlers);
   reeve_remote_add_event (&self->handlers);
+  reeve_remote_add_graphics (&self->handlers);
   reeve_remote_add_pool (&self->handlers);
   reeve_remote_add_volume (&self->handlers);
   reeve_remote_add_qemu (&self->qemu_handlers);

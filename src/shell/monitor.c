@@ -15,19 +15,24 @@ enum {
   CODESET_LINUX = 0,
 };
 
+/* With a file descriptor, unless that is -1; both procedures have the same
+ * arguments, and the same result. */
 static gboolean
-call_qemu (ReeveShell *shell,
-           int32_t procedure,
-           gconstpointer args,
-           gpointer ret,
-           GError **error)
+call_monitor (ReeveShell *shell,
+              const qemu_domain_monitor_command_args *args,
+              int fd,
+              qemu_domain_monitor_command_ret *ret,
+              GError **error)
 {
   ReeveConnection *connection = reeve_shell_connect (shell, error);
+  const ReeveProcedure *procedure = reeve_program_find (
+      &qemu_program, fd < 0 ? QEMU_PROC_DOMAIN_MONITOR_COMMAND
+                            : QEMU_PROC_DOMAIN_MONITOR_COMMAND_WITH_FILES);
 
   return connection != NULL &&
-         reeve_connection_call (connection, &qemu_program,
-                                reeve_program_find (&qemu_program, procedure),
-                                args, ret, shell->timeout_ms, NULL, error);
+         reeve_connection_call_with_fds (connection, &qemu_program, procedure,
+                                         args, &fd, fd >= 0, ret, NULL,
+                                         shell->timeout_ms, NULL, error);
 }
 
 /* In JSON mode a QMP reply is given as JSON, not as a string of it. */
@@ -50,17 +55,19 @@ run_monitor_command (ReeveShell *shell,
 {
   qemu_domain_monitor_command_args args = { 0 };
   qemu_domain_monitor_command_ret ret = { 0 };
+  int64_t fd = -1;
   gboolean is_done;
 
-  if (!reeve_machine_name_get (shell, arguments, (remote_domain *) &args.dom,
+  if (!reeve_arguments_get_number (arguments, "pass-fds", 0, G_MAXINT, &fd,
+                                   error) ||
+      !reeve_machine_name_get (shell, arguments, (remote_domain *) &args.dom,
                                error))
     return FALSE;
 
   args.cmd = g_strjoinv (" ", (char **) reeve_arguments_get_rest (arguments));
   if (reeve_arguments_has (arguments, "hmp"))
     args.flags |= MONITOR_HMP;
-  is_done =
-      call_qemu (shell, QEMU_PROC_DOMAIN_MONITOR_COMMAND, &args, &ret, error);
+  is_done = call_monitor (shell, &args, (int) fd, &ret, error);
   if (is_done)
     print_reply (shell, ret.result);
   qemu_domain_monitor_command_ret_clear (&ret);
@@ -125,6 +132,8 @@ static const ReeveOption monitor_options[] = {
   REEVE_OPTION_MACHINE (REEVE_COMPLETE_ACTIVE_MACHINES),
   { "hmp", REEVE_OPTION_FLAG,
     .help = N_ ("the command is one for people, not JSON") },
+  { "pass-fds", REEVE_OPTION_NUMBER, .is_named_only = TRUE,
+    .help = N_ ("a file descriptor of ours that goes with the command") },
   { "cmd", REEVE_OPTION_REST, TRUE, .help = N_ ("the command") },
 };
 

@@ -265,7 +265,7 @@ test_powered_off_meanwhile (Fixture *fixture)
   /* let it run, and be gone before it is down */
   reeve_machine_execute (machine, "cont", NULL, G_MAXINT64, NULL, NULL);
   reeve_machine_monitor_command (machine, "{\"execute\":\"query-status\"}",
-                                 FALSE, G_MAXINT64, on_text, &ended);
+                                 FALSE, -1, G_MAXINT64, on_text, &ended);
   fixture_wait (fixture, &ended.n_calls);
   ended_clear (&ended);
   g_clear_pointer (&machine, reeve_machine_unref);

@@ -268,7 +268,7 @@ test_stopped_delays_nobody (Fixture *fixture)
   reeve_machine_suspend (machine, g_get_monotonic_time () + 20000, on_ended,
                          &suspend);
   reeve_machine_monitor_command (machine, "{\"execute\":\"query-status\"}",
-                                 FALSE, g_get_monotonic_time () + 20000,
+                                 FALSE, -1, g_get_monotonic_time () + 20000,
                                  on_text, &command);
   fixture_wait (fixture, &suspend.n_calls);
   fixture_wait (fixture, &command.n_calls);
@@ -362,7 +362,7 @@ test_monitor_commands (Fixture *fixture)
   for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
     Ended ended = { 0 };
 
-    reeve_machine_monitor_command (machine, rows[i].text, rows[i].is_human,
+    reeve_machine_monitor_command (machine, rows[i].text, rows[i].is_human, -1,
                                    fixture_deadline (10), on_text, &ended);
     fixture_wait (fixture, &ended.n_calls);
     g_assert_cmpint (ended.code, ==, rows[i].code);
@@ -379,8 +379,8 @@ test_quit_through_the_monitor (Fixture *fixture)
   Ended ended = { 0 };
 
   fixture_start (fixture, machine, REEVE_MACHINE_START_NONE);
-  reeve_machine_monitor_command (machine, "quit", TRUE, fixture_deadline (10),
-                                 on_text, &ended);
+  reeve_machine_monitor_command (machine, "quit", TRUE, -1,
+                                 fixture_deadline (10), on_text, &ended);
   fixture_wait_for_event (fixture, "5/1");
   fixture_wait (fixture, &ended.n_calls);
   ended_clear (&ended);

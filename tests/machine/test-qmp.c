@@ -406,7 +406,7 @@ test_raw_keeps_the_id_of_the_user (void)
 
   set_up (&fixture);
   greet (&fixture);
-  reeve_qmp_execute_raw (fixture.qmp, request, G_MAXINT64, on_raw_answer,
+  reeve_qmp_execute_raw (fixture.qmp, request, -1, G_MAXINT64, on_raw_answer,
                          &answer);
   sent = hear (&fixture);
   g_assert_null (strstr (sent, "mine"));
