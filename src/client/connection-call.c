@@ -260,6 +260,7 @@ start_call (ReeveConnection *self,
                                    pending->procedure->name);
   g_hash_table_insert (self->pending, GUINT_TO_POINTER (pending->serial),
                        pending);
+  reeve_connection_wake_keepalive_locked (self);
   return TRUE;
 }
 

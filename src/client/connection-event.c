@@ -44,6 +44,7 @@ reeve_connection_subscribe (ReeveConnection *self,
 
   subscription->id = ++self->last_subscription;
   g_ptr_array_add (self->subscriptions, subscription);
+  reeve_connection_wake_keepalive_locked (self);
   return subscription->id;
 }
 

@@ -4,7 +4,6 @@
 #include "event/fd-closer.h"
 #include "event/fd.h"
 #include "event/intl.h"
-#include "protocol/keepalive.h"
 #include "rpc/error.h"
 #include "rpc/stream-layer.h"
 
@@ -155,15 +154,9 @@ send_bytes (ReeveConnection *self, GBytes *frame)
 static void
 take_keepalive (ReeveConnection *self, const ReeveHeader *header)
 {
-  ReeveHeader pong = *header;
-  g_autoptr (GBytes) frame = NULL;
+  g_autoptr (GBytes) pong = reeve_keepalive_answer (header);
 
-  if (header->procedure != KEEPALIVE_PROC_PING)
-    return;
-
-  pong.procedure = KEEPALIVE_PROC_PONG;
-  frame = reeve_message_encode (&pong, NULL, NULL, NULL);
-  if (!send_bytes (self, frame))
+  if (pong != NULL && !send_bytes (self, pong))
     reeve_connection_fail (self, REEVE_ERROR_CLOSED,
                            _ ("The connection was lost: %s"),
                            g_strerror (errno));
@@ -180,7 +173,7 @@ take_frame (ReeveConnection *self, ReeveInputFrame *frame)
     reeve_connection_take_reply (self, frame);
     break;
   case REEVE_MESSAGE_EVENT:
-    if (header->program == keepalive_program.number)
+    if (reeve_keepalive_is_message (header))
       take_keepalive (self, header);
     else
       reeve_connection_take_event (self, header, frame->payload, frame->size);
@@ -312,6 +305,7 @@ read_some (ReeveConnection *self)
     return;
   }
 
+  self->keepalive.alive_us = g_get_monotonic_time ();
   self->input_size += (size_t) n_read;
   if (!reeve_fd_inbox_note (&self->inbox, self->input_size)) {
     refuse_fds (self);

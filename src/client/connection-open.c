@@ -15,6 +15,9 @@
 
 enum { OPEN_READ_ONLY = 1 << 0 };
 
+/* libvirt's number of it. */
+enum { FEATURE_KEEPALIVE = 10 };
+
 typedef struct {
   ReeveConnection *connection;
   gint64 deadline_us;
@@ -76,6 +79,21 @@ authenticate (Opening *self, GError **error)
   return authenticate_by (self, kind, error);
 }
 
+/* As stock clients do, before the connection is open. */
+static void
+agree_on_keepalive (Opening *self)
+{
+  const remote_connect_supports_feature_args args = { FEATURE_KEEPALIVE };
+  remote_connect_supports_feature_ret ret = { 0 };
+
+  if (call (self, &remote_program, REMOTE_PROC_CONNECT_SUPPORTS_FEATURE, &args,
+            &ret, NULL) &&
+      ret.supported != 0)
+    reeve_connection_set_keepalive (self->connection,
+                                    REEVE_CONNECTION_KEEPALIVE_S,
+                                    REEVE_CONNECTION_KEEPALIVE_COUNT);
+}
+
 static gboolean
 open_remote (Opening *self,
              const ReeveUri *uri,
@@ -88,6 +106,7 @@ open_remote (Opening *self,
   };
   g_autoptr (GError) why = NULL;
 
+  agree_on_keepalive (self);
   if (call (self, &remote_program, REMOTE_PROC_CONNECT_OPEN, &args, NULL,
             &why)) {
     reeve_connection_set_opened (self->connection);

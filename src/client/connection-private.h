@@ -7,6 +7,7 @@
 #include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/fd-inbox.h"
+#include "rpc/keepalive.h"
 #include "rpc/message.h"
 #include "rpc/stream.h"
 
@@ -45,6 +46,7 @@ struct _ReeveConnection {
   size_t input_size;
   size_t input_capacity;
   ReeveFdInbox inbox;
+  ReeveKeepalive keepalive;
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
@@ -61,6 +63,11 @@ struct _ReeveConnection {
   ReeveCloseFunc close_func REEVE_GUARDED;
   gpointer close_data REEVE_GUARDED;
   GDestroyNotify close_free REEVE_GUARDED;
+  int keepalive_watch REEVE_GUARDED;         /* a timeout; 0: never wanted */
+  int keepalive_interval_s REEVE_GUARDED;    /* 0: off */
+  unsigned keepalive_count REEVE_GUARDED;    /* unanswered pings */
+  gboolean keepalive_rests REEVE_GUARDED;    /* as nobody waits */
+  gboolean keepalive_is_fresh REEVE_GUARDED; /* silence counts from now on */
 };
 
 /* connection.c */
@@ -90,6 +97,11 @@ gboolean reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
     REEVE_REQUIRES (self->lock);
 /* Closes what was not sent, and what was not taken. Thread: the I/O thread. */
 void reeve_connection_clear_fds (ReeveConnection *self);
+
+/* connection-keepalive.c */
+/* Somebody waits for something now. */
+void reeve_connection_wake_keepalive_locked (ReeveConnection *self)
+    REEVE_REQUIRES (self->lock);
 
 /* connection-call.c */
 /* Thread: the I/O thread. */

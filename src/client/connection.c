@@ -43,11 +43,12 @@ mark_closed (ReeveConnection *self,
 }
 
 static ReeveStream *
-steal_stream (ReeveConnection *self, int *watch)
+steal_stream (ReeveConnection *self, int *watch, int *keepalive_watch)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
   *watch = self->watch;
+  *keepalive_watch = self->keepalive_watch;
   return g_steal_pointer (&self->stream);
 }
 
@@ -75,10 +76,11 @@ static void
 drop_stream (ReeveLoop *loop, gpointer data)
 {
   ReeveConnection *self = data;
-  int watch;
-  ReeveStream *stream = steal_stream (self, &watch);
+  int watch, keepalive_watch;
+  ReeveStream *stream = steal_stream (self, &watch, &keepalive_watch);
 
   reeve_loop_remove (loop, watch);
+  reeve_loop_remove (loop, keepalive_watch);
   reeve_stream_free (stream);
   reeve_connection_clear_fds (self);
   release (self);
@@ -140,6 +142,7 @@ swap_close_func (ReeveConnection *self, const CloseCall *new, CloseCall *old)
   self->close_func = new->func;
   self->close_data = new->data;
   self->close_free = new->free_func;
+  reeve_connection_wake_keepalive_locked (self);
   return self->closed == NULL ? NULL : g_error_copy (self->closed);
 }
 

@@ -67,6 +67,28 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveConnection, reeve_connection_unref)
 /* (transfer none): as given, or chosen. */
 const char *reeve_connection_get_uri (ReeveConnection *self);
 
+/* When nothing else is said, and the server agrees. */
+#define REEVE_CONNECTION_KEEPALIVE_S 5
+#define REEVE_CONNECTION_KEEPALIVE_COUNT 5
+
+/**
+ * reeve_connection_set_keepalive:
+ * @interval_s: seconds of silence until the server is asked whether it is
+ *   there; 0: never
+ * @count: such questions that may stay without an answer
+ *
+ * A server that gives no sign of life for @interval_s × (@count + 1) seconds
+ * while somebody waits for it (a call, a subscription, a close function) is
+ * taken for gone: the connection ends, and every call that waits fails at
+ * once. A call that takes long does not end it: the server answers meanwhile.
+ *
+ * reeve_connection_open() turns it on when the server says that it supports
+ * it; servers without the program `remote` cannot be asked. Thread: any.
+ */
+void reeve_connection_set_keepalive (ReeveConnection *self,
+                                     int interval_s,
+                                     unsigned count);
+
 /* Ends the connection: every call that waits fails with %REEVE_ERROR_CLOSED,
  * at once. Thread: any. */
 void reeve_connection_close (ReeveConnection *self);

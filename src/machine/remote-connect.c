@@ -129,8 +129,11 @@ connect_supports_feature (ReeveCall *call,
     ret->supported = reeve_server_client_get_transport (
                          reeve_call_get_client (call)) == REEVE_TRANSPORT_UNIX;
     break;
-  case FEATURE_TYPED_PARAM_STRING:
   case FEATURE_KEEPALIVE:
+    reeve_server_client_enable_keepalive (reeve_call_get_client (call));
+    ret->supported = 1;
+    break;
+  case FEATURE_TYPED_PARAM_STRING:
   case FEATURE_EVENT_CALLBACK:
   case FEATURE_CLOSE_CALLBACK:
     ret->supported = 1;

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/fd-closer.h"
 #include "event/intl.h"
-#include "protocol/keepalive.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
 #include "rpc/stream-layer.h"
@@ -84,6 +83,15 @@ add_answer (GByteArray **answers, GBytes *frame)
   g_bytes_unref (frame);
 }
 
+static void
+take_keepalive (const ReeveHeader *header, GByteArray **answers)
+{
+  GBytes *pong = reeve_keepalive_answer (header);
+
+  if (pong != NULL)
+    add_answer (answers, pong);
+}
+
 /* All in one write. */
 static void
 send_answers (ReeveServerClient *self, GByteArray **answers)
@@ -91,29 +99,6 @@ send_answers (ReeveServerClient *self, GByteArray **answers)
   if (*answers != NULL)
     reeve_server_client_send_frame (
         self, g_byte_array_free_to_bytes (g_steal_pointer (answers)));
-}
-
-static gboolean
-is_keepalive (const ReeveHeader *header)
-{
-  return header->program == keepalive_program.number &&
-         header->type != REEVE_MESSAGE_CALL;
-}
-
-static void
-take_keepalive (const ReeveHeader *header, GByteArray **answers)
-{
-  ReeveHeader pong = *header;
-
-  if (header->type != REEVE_MESSAGE_EVENT ||
-      header->version != keepalive_program.version ||
-      header->procedure != KEEPALIVE_PROC_PING)
-    return;
-
-  pong.procedure = KEEPALIVE_PROC_PONG;
-  pong.status = REEVE_STATUS_OK;
-  pong.serial = 0;
-  add_answer (answers, reeve_message_encode (&pong, NULL, NULL, NULL));
 }
 
 static gboolean
@@ -227,6 +212,23 @@ count_fds (ReeveServerClient *self, Frame *frame)
   return TRUE;
 }
 
+static void
+note_bad_frame (ReeveServerClient *self, const uint8_t *data, uint32_t length)
+{
+  if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
+      memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
+    reeve_server_note_refusal (self->server, REEVE_REFUSAL_MESSAGE,
+                               _ ("Client %" PRIu64 " speaks HTTP"), self->id);
+  else if (data[0] == 0x16 && data[1] == 0x03)
+    reeve_server_note_refusal (self->server, REEVE_REFUSAL_MESSAGE,
+                               _ ("Client %" PRIu64 " speaks TLS"), self->id);
+  else
+    reeve_server_note_refusal (
+        self->server, REEVE_REFUSAL_MESSAGE,
+        _ ("Client %1$" PRIu64 ": a message of %2$u bytes is not possible"),
+        self->id, length);
+}
+
 /* A frame's length, 0 while it is not all there; what is no frame sets
  * is_bad. */
 static size_t
@@ -242,15 +244,7 @@ measure_frame (ReeveServerClient *self,
 
   length = reeve_length_decode (data);
   if (length < REEVE_PAYLOAD_OFFSET || length > get_max_message (self)) {
-    if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
-        memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
-      g_message (_ ("Client %" PRIu64 " speaks HTTP"), self->id);
-    else if (data[0] == 0x16 && data[1] == 0x03)
-      g_message (_ ("Client %" PRIu64 " speaks TLS"), self->id);
-    else
-      g_message (
-          _ ("Client %1$" PRIu64 ": a message of %2$u bytes is not possible"),
-          self->id, length);
+    note_bad_frame (self, data, length);
     intake->is_bad = TRUE;
     return 0;
   }
@@ -317,7 +311,7 @@ take_frame (ReeveServerClient *self,
     return 0;
 
   type = frame.header.type;
-  if (is_keepalive (&frame.header)) {
+  if (reeve_keepalive_is_message (&frame.header)) {
     if (!intake->is_seen)
       take_keepalive (&frame.header, &intake->answers);
   } else if (type == REEVE_MESSAGE_CALL ||
@@ -519,7 +513,7 @@ look_ahead (ReeveServerClient *self)
 
   while ((length = peek_frame (self->input + self->n_seen,
                                self->input_size - self->n_seen, &header)) > 0) {
-    if (is_keepalive (&header))
+    if (reeve_keepalive_is_message (&header))
       take_keepalive (&header, &pongs);
     self->n_seen += length;
   }
@@ -641,6 +635,8 @@ read_some (ReeveServerClient *self)
     return;
   }
 
+  if (self->keepalive_watch > 0)
+    self->keepalive.alive_us = g_get_monotonic_time ();
   if (is_kept) {
     self->input_size += (size_t) n_read;
     take_input (self, self->input, self->input_size);

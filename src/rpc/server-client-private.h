@@ -10,6 +10,7 @@
  */
 
 #include "rpc/fd-inbox.h"
+#include "rpc/keepalive.h"
 #include "rpc/server-private.h"
 #include "rpc/stream-layer.h"
 #include "rpc/tls-context.h"
@@ -61,6 +62,8 @@ struct _ReeveServerClient {
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
   ReeveFdInbox inbox;
+  int keepalive_watch; /* a timeout; 0 unless the client asked for it */
+  ReeveKeepalive keepalive;
   int patience; /* a timeout until it has to be authenticated; 0: none */
 
   atomic_uint n_waiting;      /* jobs in the pool that did not begin */
@@ -140,6 +143,11 @@ void reeve_server_client_read_more (ReeveServerClient *self);
  * already, then by reading. */
 void reeve_server_client_resume_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
+
+/* ---------------------------------------- server-client-keepalive.c --- */
+
+/* Thread: loop. */
+void reeve_server_client_stop_keepalive (ReeveServerClient *self);
 
 /* ------------------------------------------- server-client-output.c --- */
 

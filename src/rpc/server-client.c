@@ -455,6 +455,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   reeve_server_client_ref (self);
   reeve_server_client_stop_handshake (self);
   reeve_server_client_stop_patience (self);
+  reeve_server_client_stop_keepalive (self);
   reeve_loop_remove (reeve_server_get_loop (self->server), remains.watch);
   reeve_stream_free (remains.stream);
   g_clear_pointer (&remains.current, g_bytes_unref);

@@ -120,6 +120,17 @@ gboolean reeve_server_client_send_event (ReeveServerClient *self,
 gboolean
 reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame);
 
+/**
+ * reeve_server_client_enable_keepalive:
+ *
+ * From now on the client is asked for a sign of life when it is silent for the
+ * server's keepalive interval, and its connection closed when it gives none:
+ * once client and server have agreed on it, which each program does in its way.
+ * A client with a call that runs counts as alive. Pings of a client are
+ * answered in any case. Thread: any.
+ */
+void reeve_server_client_enable_keepalive (ReeveServerClient *self);
+
 /* Closes the connection, in the loop's thread, soon. Thread: any. */
 void reeve_server_client_close (ReeveServerClient *self);
 gboolean reeve_server_client_is_closed (ReeveServerClient *self);

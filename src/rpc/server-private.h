@@ -11,6 +11,7 @@
 #include "rpc/call.h"
 #include "rpc/data-stream.h"
 #include "rpc/message.h"
+#include "rpc/refusals.h"
 #include "rpc/server-limits.h"
 #include "rpc/server.h"
 #include "rpc/stream-layer.h"
@@ -220,6 +221,9 @@ void reeve_server_client_run_handshakes (ReeveJob *const *jobs,
                                          unsigned n_jobs,
                                          gpointer data);
 
+/* The limits have changed. Thread: loop. */
+void reeve_server_client_update_keepalive (ReeveServerClient *self);
+
 /* Thread: loop. */
 void reeve_server_client_close_now (ReeveServerClient *self);
 
@@ -247,6 +251,11 @@ void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 void reeve_server_add_unauth (ReeveServer *self, GList *link);
 void reeve_server_remove_unauth (ReeveServer *self, GList *link);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
+/* Counts what was refused; most of that gets a line in the log. */
+void reeve_server_note_refusal (ReeveServer *self,
+                                ReeveRefusal kind,
+                                const char *format,
+                                ...) G_GNUC_PRINTF (3, 4);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */
 uint8_t *reeve_server_get_scratch (ReeveServer *self, size_t *size);

@@ -10,6 +10,7 @@
 #include "rpc/socket-name.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,10 +50,9 @@ struct _ReeveServer {
   uint64_t last_client_id;
   uint8_t *scratch; /* (owned) */
   ReeveReplyBatch batch;
-  gboolean is_full; /* and that was logged */
 
   atomic_ullong n_accepted;
-  atomic_ullong n_refused;
+  ReeveRefusals refusals; /* with a lock of its own */
   atomic_ullong n_events;
   atomic_ullong n_events_dropped;
 
@@ -61,42 +61,6 @@ struct _ReeveServer {
   GQueue unauth REEVE_GUARDED; /* (element-type ReeveServerClient): those that
                                   did not authenticate yet, oldest first */
 };
-
-/* -------------------------------------------------------------- limits --- */
-
-const ReeveLiveLimits *
-reeve_server_get_live_limits (ReeveServer *self)
-{
-  return &self->limits;
-}
-
-void
-reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits)
-{
-  reeve_live_limits_load (&self->limits, limits);
-  reeve_job_pool_get_size (self->pool, &limits->workers);
-}
-
-gboolean
-reeve_server_set_limits (ReeveServer *self,
-                         const ReeveServerLimits *limits,
-                         GError **error)
-{
-  static const ReeveJobPoolSize no_size = { 0 };
-  ReeveServerLimits filled = *limits;
-  gboolean has_size = memcmp (&filled.workers, &no_size, sizeof no_size) != 0;
-
-  if (!reeve_server_limits_check (limits, error))
-    return FALSE;
-  reeve_server_limits_fill (&filled);
-
-  REEVE_LOCK_SCOPE (&self->limits_lock);
-
-  if (has_size && !reeve_job_pool_resize (self->pool, &filled.workers, error))
-    return FALSE;
-  reeve_live_limits_store (&self->limits, &filled);
-  return TRUE;
-}
 
 /* ------------------------------------------------------------ programs --- */
 
@@ -238,15 +202,28 @@ remember (ReeveServer *self, ReeveServerClient *client)
                        (gpointer) reeve_server_client_get_key (client), client);
 }
 
-static void
-refuse_client (ReeveServer *self, ReeveStream *stream)
+void
+reeve_server_note_refusal (ReeveServer *self,
+                           ReeveRefusal kind,
+                           const char *format,
+                           ...)
 {
-  if (!self->is_full)
-    g_warning (_ ("%1$s: there are %2$u clients already; more are refused"),
-               self->name, REEVE_LIMIT (self, max_clients));
-  self->is_full = TRUE;
-  atomic_fetch_add (&self->n_refused, 1);
-  reeve_stream_free (stream);
+  g_autofree char *text = NULL;
+  guint64 n_unsaid;
+  va_list arguments;
+
+  if (!reeve_refusals_note (&self->refusals, kind, g_get_monotonic_time (),
+                            &n_unsaid))
+    return;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  if (n_unsaid == 0)
+    g_message ("%s: %s", self->name, text);
+  else
+    g_message (_ ("%1$s: %2$s; and %3$" PRIu64 " more like that since"),
+               self->name, text, n_unsaid);
 }
 
 /* Without a certificate there can be no handshake; the alert says that it is
@@ -259,7 +236,8 @@ refuse_tls (ReeveServer *self, ReeveStream *stream)
                              .iov_len = sizeof alert };
 
   reeve_stream_sendv (stream, &iov, 1);
-  atomic_fetch_add (&self->n_refused, 1);
+  reeve_server_note_refusal (self, REEVE_REFUSAL_CLIENT,
+                             _ ("there is no certificate to serve TLS with"));
   reeve_stream_free (stream);
 }
 
@@ -272,7 +250,11 @@ add_client (ReeveServer *self,
       options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
 
   if (count_clients (self) >= REEVE_LIMIT (self, max_clients)) {
-    refuse_client (self, stream);
+    reeve_server_note_refusal (
+        self, REEVE_REFUSAL_CLIENT,
+        _ ("there are %u clients already; more are refused"),
+        REEVE_LIMIT (self, max_clients));
+    reeve_stream_free (stream);
     return;
   }
   if (options->tls != NULL && tls == NULL) {
@@ -280,7 +262,6 @@ add_client (ReeveServer *self,
     return;
   }
 
-  self->is_full = FALSE;
   atomic_fetch_add (&self->n_accepted, 1);
   remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
                                            options, tls));
@@ -301,9 +282,10 @@ is_owner (ReeveStream *stream)
 static void
 refuse_stranger (ReeveServer *self, ReeveService *service, ReeveStream *stream)
 {
-  g_warning (_ ("%s: refused a client that is neither root nor our own user"),
-             reeve_service_get_name (service));
-  atomic_fetch_add (&self->n_refused, 1);
+  reeve_server_note_refusal (
+      self, REEVE_REFUSAL_CLIENT,
+      _ ("%s: refused a client that is neither root nor our own user"),
+      reeve_service_get_name (service));
   reeve_stream_free (stream);
 }
 
@@ -396,6 +378,54 @@ reeve_server_find_client (ReeveServer *self, uint64_t id)
 
   client = g_hash_table_lookup (self->clients, &id);
   return client == NULL ? NULL : reeve_server_client_ref (client);
+}
+
+/* -------------------------------------------------------------- limits --- */
+
+const ReeveLiveLimits *
+reeve_server_get_live_limits (ReeveServer *self)
+{
+  return &self->limits;
+}
+
+void
+reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits)
+{
+  reeve_live_limits_load (&self->limits, limits);
+  reeve_job_pool_get_size (self->pool, &limits->workers);
+}
+
+static void
+update_clients (ReeveLoop *loop, gpointer data)
+{
+  ReeveServer *self = data;
+  g_autoptr (GPtrArray) clients = get_clients (self);
+
+  for (unsigned i = 0; i < clients->len; i++)
+    reeve_server_client_update_keepalive (clients->pdata[i]);
+  reeve_server_unref (self);
+}
+
+gboolean
+reeve_server_set_limits (ReeveServer *self,
+                         const ReeveServerLimits *limits,
+                         GError **error)
+{
+  static const ReeveJobPoolSize no_size = { 0 };
+  ReeveServerLimits filled = *limits;
+  gboolean has_size = memcmp (&filled.workers, &no_size, sizeof no_size) != 0;
+
+  if (!reeve_server_limits_check (limits, error))
+    return FALSE;
+  reeve_server_limits_fill (&filled);
+
+  REEVE_LOCK_SCOPE (&self->limits_lock);
+
+  if (has_size && !reeve_job_pool_resize (self->pool, &filled.workers, error))
+    return FALSE;
+  reeve_live_limits_store (&self->limits, &filled);
+  reeve_loop_invoke (self->loop, update_clients, reeve_server_ref (self));
+  return TRUE;
 }
 
 /* ----------------------------------------------------------- deadlines --- */
@@ -505,6 +535,7 @@ reeve_server_new (const char *name,
   reeve_job_pool_size_fill (&filled.workers);
   reeve_live_limits_store (&self->limits, &filled);
   reeve_mutex_init (&self->limits_lock);
+  reeve_refusals_init (&self->refusals);
   self->programs = g_ptr_array_new_with_free_func (program_free);
   self->tables = g_ptr_array_new ();
   g_ptr_array_add (self->tables, NULL);
@@ -550,6 +581,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_free (self->scratch);
   reeve_mutex_clear (&self->lock);
   reeve_mutex_clear (&self->limits_lock);
+  reeve_refusals_clear (&self->refusals);
   reeve_loop_unref (self->loop);
   g_free (self->name);
   g_free (self);
@@ -686,7 +718,15 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
     .n_clients = count_clients (self),
     .n_unauth = count_unauth (self),
     .n_accepted = atomic_load (&self->n_accepted),
-    .n_refused = atomic_load (&self->n_refused),
+    .n_refused = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_CLIENT),
+    .n_unauth_dropped =
+        reeve_refusals_count (&self->refusals, REEVE_REFUSAL_UNAUTH),
+    .n_delayed = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_RATE),
+    .n_out_of_files =
+        reeve_refusals_count (&self->refusals, REEVE_REFUSAL_FILES),
+    .n_bad_messages =
+        reeve_refusals_count (&self->refusals, REEVE_REFUSAL_MESSAGE),
+    .n_silent = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_SILENT),
     .n_events = atomic_load (&self->n_events),
     .n_events_dropped = atomic_load (&self->n_events_dropped),
   };

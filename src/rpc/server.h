@@ -155,7 +155,14 @@ typedef struct {
   unsigned n_clients;
   unsigned n_unauth; /* of them, that did not authenticate yet */
   guint64 n_accepted;
-  guint64 n_refused; /* over max_clients, or not our own user */
+  guint64 n_refused;        /* over max_clients, or not our own user */
+  guint64 n_unauth_dropped; /* over max_unauth_clients */
+  guint64 n_delayed;        /* times that connections waited for
+                               max_accepts_per_second */
+  guint64
+      n_out_of_files; /* connections refused for want of a file descriptor */
+  guint64 n_bad_messages; /* that ended their connections */
+  guint64 n_silent;       /* clients without a sign of life */
   guint64 n_calls;
   guint64 n_failed;
   guint64 n_events;

@@ -60,4 +60,9 @@ gboolean reeve_stream_has_output (ReeveStream *self);
 /* FALSE with errno, EAGAIN when there is more to write. */
 gboolean reeve_stream_flush (ReeveStream *self);
 
+/* How many bytes the peer took of those that were sent, and whether some wait
+ * for it in the socket. It grows when the peer takes more; how much is exact
+ * on no kind of socket. */
+gint64 reeve_stream_count_taken (ReeveStream *self, gboolean *has_backlog);
+
 G_END_DECLS

@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 struct _ReeveStream {
@@ -21,6 +23,7 @@ struct _ReeveStream {
   gboolean is_unix;                    /* may carry file descriptors */
   const ReeveStreamLayer *layer_class; /* (nullable) */
   gpointer layer;                      /* (owned) */
+  gint64 n_sent;                       /* bytes */
 };
 
 ReeveStream *
@@ -330,10 +333,13 @@ reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
     .msg_iov = (struct iovec *) iov,
     .msg_iovlen = (size_t) n_iov,
   };
+  gssize n_sent =
+      self->layer_class != NULL
+          ? self->layer_class->sendv (self->layer, self->fd, iov, n_iov)
+          : sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-  if (self->layer_class != NULL)
-    return self->layer_class->sendv (self->layer, self->fd, iov, n_iov);
-  return sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  self->n_sent += MAX (n_sent, 0);
+  return n_sent;
 }
 
 gboolean
@@ -402,4 +408,15 @@ reeve_stream_flush (ReeveStream *self)
 {
   return self->layer_class == NULL ||
          self->layer_class->flush (self->layer, self->fd);
+}
+
+gint64
+reeve_stream_count_taken (ReeveStream *self, gboolean *has_backlog)
+{
+  int n_waiting = 0;
+
+  if (ioctl (self->fd, SIOCOUTQ, &n_waiting) < 0)
+    n_waiting = 0;
+  *has_backlog = n_waiting > 0 || reeve_stream_has_output (self);
+  return self->n_sent - n_waiting;
 }

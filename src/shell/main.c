@@ -65,6 +65,21 @@ set_timeout (ReeveShell *shell, const Options *options, GError **error)
   return TRUE;
 }
 
+/* -1 is what stands there when the option was not given. */
+static gboolean
+check_keepalive (const ReeveShell *shell, GError **error)
+{
+  if (shell->keepalive_interval_s >= -1 &&
+      shell->keepalive_interval_s <= 86400 && shell->keepalive_count >= -1 &&
+      shell->keepalive_count <= 1000 && shell->keepalive_count != 0)
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
+                       _ ("--keepalive-interval takes 0 to 86400 seconds, "
+                          "--keepalive-count 1 to 1000 questions"));
+  return FALSE;
+}
+
 /* The shell's own options stand before the command; what follows it is the
  * command's. --json may stand anywhere. */
 static GStrv
@@ -74,7 +89,10 @@ split_words (char **argv, Options *options, int *n_own)
   int i = 1;
 
   while (argv[i] != NULL && argv[i][0] == '-') {
-    static const char *const with_value[] = { "-c", "--connect", "--timeout" };
+    static const char *const with_value[] = {
+      "-c", "--connect",        "--timeout", "-k", "--keepalive-interval",
+      "-K", "--keepalive-count"
+    };
 
     for (size_t j = 0; j < G_N_ELEMENTS (with_value); j++)
       if (g_str_equal (argv[i], with_value[j]) && argv[i + 1] != NULL) {
@@ -111,6 +129,13 @@ parse (ReeveShell *shell, Options *options, char **argv, GError **error)
       N_ ("Print JSON: short, pretty or off"), N_ ("HOW") },
     { "timeout", 0, 0, G_OPTION_ARG_INT, &options->timeout,
       N_ ("Wait for an answer for this many seconds"), N_ ("SECONDS") },
+    { "keepalive-interval", 'k', 0, G_OPTION_ARG_INT,
+      &shell->keepalive_interval_s,
+      N_ ("Ask a silent server after this many seconds; 0: never"),
+      N_ ("SECONDS") },
+    { "keepalive-count", 'K', 0, G_OPTION_ARG_INT, &shell->keepalive_count,
+      N_ ("Questions without an answer until it is taken for gone"),
+      N_ ("NUMBER") },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
       N_ ("Print the version, and exit"), NULL },
     G_OPTION_ENTRY_NULL,
@@ -133,13 +158,15 @@ parse (ReeveShell *shell, Options *options, char **argv, GError **error)
                   "commands; “help” lists them."));
   return g_option_context_parse_strv (context, &own, error) &&
          set_format (shell, options, error) &&
-         set_timeout (shell, options, error);
+         set_timeout (shell, options, error) && check_keepalive (shell, error);
 }
 
 int
 main (int argc, char **argv)
 {
-  ReeveShell shell = { .timeout_ms = -1 };
+  ReeveShell shell = { .timeout_ms = -1,
+                       .keepalive_interval_s = -1,
+                       .keepalive_count = -1 };
   Options options = { .timeout = -1 };
   g_autoptr (GError) error = NULL;
   int status;

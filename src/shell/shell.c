@@ -18,6 +18,22 @@ reeve_shell_clear (ReeveShell *self)
   *self = (ReeveShell){ 0 };
 }
 
+/* As the options have it; without them, what the connection chose. */
+static void
+set_keepalive (ReeveShell *self)
+{
+  if (self->connection == NULL ||
+      (self->keepalive_interval_s < 0 && self->keepalive_count < 0))
+    return;
+
+  reeve_connection_set_keepalive (
+      self->connection,
+      self->keepalive_interval_s < 0 ? REEVE_CONNECTION_KEEPALIVE_S
+                                     : self->keepalive_interval_s,
+      self->keepalive_count < 0 ? REEVE_CONNECTION_KEEPALIVE_COUNT
+                                : (unsigned) self->keepalive_count);
+}
+
 ReeveConnection *
 reeve_shell_connect (ReeveShell *self, GError **error)
 {
@@ -26,9 +42,11 @@ reeve_shell_connect (ReeveShell *self, GError **error)
 
   if (self->connection != NULL && reeve_connection_is_closed (self->connection))
     g_clear_pointer (&self->connection, reeve_connection_unref);
-  if (self->connection == NULL)
+  if (self->connection == NULL) {
     self->connection =
         reeve_connection_open (self->uri, flags, self->timeout_ms, NULL, error);
+    set_keepalive (self);
+  }
 
   return self->connection;
 }

@@ -23,9 +23,11 @@ typedef struct {
   gboolean is_read_only;
   gboolean is_quiet;
   gboolean is_interactive;
-  gboolean is_finished; /* "quit" was said */
-  gboolean is_local;    /* the command that runs needs no connection */
-  int timeout_ms;       /* of each call; -1 for the default */
+  gboolean is_finished;     /* "quit" was said */
+  gboolean is_local;        /* the command that runs needs no connection */
+  int timeout_ms;           /* of each call; -1 for the default */
+  int keepalive_interval_s; /* 0: never; -1 for the default */
+  int keepalive_count;      /* -1 for the default */
   ReeveOutputFormat format;
   ReeveConnection *connection; /* (owned) (nullable) */
 } ReeveShell;

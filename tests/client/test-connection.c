@@ -369,6 +369,55 @@ set_up_silent (Fixture *self, gconstpointer data)
   set_up_with (self, read_all);
 }
 
+/* The call is answered late, and what asks for a sign of life at once. */
+static void
+answer_pings (int fd)
+{
+  ReeveHeader call = read_call (fd);
+  gint64 end_us = g_get_monotonic_time () + 3 * G_USEC_PER_SEC;
+
+  while (g_get_monotonic_time () < end_us) {
+    ReeveHeader ping = read_call (fd);
+
+    if (ping.program == 0)
+      return;
+    ping.procedure++;
+    send_header (fd, &ping);
+  }
+  answer (fd, call);
+  answer_all (fd);
+}
+
+static void
+set_up_slow (Fixture *self, gconstpointer data)
+{
+  set_up_with (self, answer_pings);
+}
+
+static void
+test_silence (Fixture *self, gconstpointer data)
+{
+  gint64 start_us = g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+
+  reeve_connection_set_keepalive (self->connection, 1, 1);
+  g_assert_false (call (self, TIMEOUT_MS, NULL, &error));
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_OUTCOME_UNKNOWN);
+  g_assert_cmpint (g_get_monotonic_time () - start_us, >=, 2 * G_USEC_PER_SEC);
+  g_assert_cmpint (g_get_monotonic_time () - start_us, <,
+                   (TIMEOUT_MS - 5000) * G_GINT64_CONSTANT (1000));
+}
+
+static void
+test_patience (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  reeve_connection_set_keepalive (self->connection, 1, 1);
+  call (self, TIMEOUT_MS, NULL, &error);
+  g_assert_no_error (error);
+}
+
 static void *
 cancel_soon (void *cancellable)
 {
@@ -492,5 +541,9 @@ main (int argc, char **argv)
               set_up_answering, test_async, tear_down);
   g_test_add ("/client/connection/threads/call-together", Fixture, NULL,
               set_up_answering, test_threads, tear_down);
+  g_test_add ("/client/connection/keepalive/silence-ends-calls", Fixture, NULL,
+              set_up_silent, test_silence, tear_down);
+  g_test_add ("/client/connection/keepalive/a-slow-call-is-no-silence", Fixture,
+              NULL, set_up_slow, test_patience, tear_down);
   return g_test_run ();
 }

@@ -334,6 +334,63 @@ test_turns (Fixture *self, gconstpointer data)
 }
 
 static void
+enable_keepalive (ReeveServerClient *client, gpointer data)
+{
+  reeve_server_client_enable_keepalive (client);
+}
+
+static unsigned
+count_clients (Fixture *self)
+{
+  ReeveServerStats stats;
+
+  reeve_server_get_stats (self->server, &stats);
+  return stats.n_clients;
+}
+
+/* The one with a call that runs stays; of two that are silent, the one that
+ * sends half a frame now and then. */
+static void
+test_silence (Fixture *self, gconstpointer data)
+{
+  ReeveServerLimits limits;
+  gint64 start_us = g_get_monotonic_time ();
+  static const uint8_t length[] = { 0, 0, 4, 0 };
+  int silent[2], slow[2];
+  char byte = 0;
+
+  reeve_server_get_limits (self->server, &limits);
+  limits.keepalive_interval_s = 1;
+  limits.keepalive_count = 1;
+  g_assert_true (reeve_server_set_limits (self->server, &limits, NULL));
+  end_loop (self);
+  g_assert_no_errno (
+      socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, silent));
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, slow));
+  reeve_server_add_fd_client (self->server, silent[1], NULL);
+  reeve_server_add_fd_client (self->server, slow[1], NULL);
+  start_loop (self);
+  send_frames (self->fd, "d");
+  g_assert_cmpint (send (slow[0], length, sizeof length, MSG_NOSIGNAL), ==,
+                   sizeof length);
+  reeve_server_foreach_client (self->server, enable_keepalive, NULL);
+
+  while (count_clients (self) == 3 &&
+         g_get_monotonic_time () - start_us < 20 * G_USEC_PER_SEC) {
+    g_assert_cmpint (send (slow[0], &byte, 1, MSG_NOSIGNAL), ==, 1);
+    g_usleep (300 * 1000);
+  }
+  g_assert_cmpint (g_get_monotonic_time () - start_us, >=, 2 * G_USEC_PER_SEC);
+  g_assert_cmpuint (count_clients (self), ==, 2);
+  /* A ping, then the end. */
+  g_assert_cmpint (recv (silent[0], &byte, 1, 0), ==, 1);
+  g_assert_cmpint (send (slow[0], &byte, 1, MSG_NOSIGNAL), ==, 1);
+  g_assert_cmpint (send (self->fd, &byte, 1, MSG_NOSIGNAL), ==, 1);
+  close (silent[0]);
+  close (slow[0]);
+}
+
+static void
 take_turn (ReeveLoop *loop, gpointer data)
 {
   atomic_store ((atomic_bool *) data, TRUE);
@@ -377,5 +434,7 @@ main (int argc, char **argv)
               test_look_ahead, tear_down);
   g_test_add ("/rpc/server-client/turns/many-calls-take-several", Fixture, NULL,
               set_up, test_turns, tear_down);
+  g_test_add ("/rpc/server-client/keepalive/silence-ends-it", Fixture, NULL,
+              set_up, test_silence, tear_down);
   return g_test_run ();
 }

@@ -1,0 +1,107 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
+#include "rpc/server-client-private.h"
+#include "rpc/stream-layer.h"
+
+#include <inttypes.h>
+
+/*
+ * Whether a client that is silent is still there. One timeout for each client
+ * that asked for it, which is looked at once in an interval however much the
+ * client sends: a byte that comes moves alive_us and nothing else.
+ */
+
+/* A call that runs is ours to answer, so the silence is not the client's. */
+static void
+note_life (ReeveServerClient *self, gint64 now_us)
+{
+  gboolean has_backlog;
+  gint64 n_taken;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL)
+    return;
+
+  n_taken = reeve_stream_count_taken (self->stream, &has_backlog);
+  reeve_keepalive_note_output (&self->keepalive, n_taken,
+                               has_backlog || self->current != NULL, now_us);
+  if (self->calls.length > 0)
+    self->keepalive.alive_us = now_us;
+}
+
+static void
+give_up (ReeveServerClient *self, gint64 now_us)
+{
+  reeve_server_note_refusal (
+      self->server, REEVE_REFUSAL_SILENT,
+      _ ("Client %1$" PRIu64 " gave no sign of life for %2$d seconds"),
+      self->id, (int) ((now_us - self->keepalive.alive_us) / G_USEC_PER_SEC));
+  reeve_server_client_close_now (self);
+}
+
+static void
+look (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveServerClient *self = data;
+  int interval_s = REEVE_LIMIT (self->server, keepalive_interval_s);
+  gint64 now_us = g_get_monotonic_time ();
+  ReeveKeepaliveStep step;
+  gint64 due_us;
+
+  if (interval_s < 0) {
+    reeve_loop_update_timeout (loop, watch, -1);
+    return;
+  }
+
+  note_life (self, now_us);
+  step = reeve_keepalive_step (&self->keepalive, interval_s,
+                               REEVE_LIMIT (self->server, keepalive_count),
+                               now_us, &due_us);
+  if (step == REEVE_KEEPALIVE_END) {
+    give_up (self, now_us);
+    return;
+  }
+  if (step == REEVE_KEEPALIVE_ASK)
+    reeve_server_client_send_frame (self, reeve_keepalive_make_ping ());
+  reeve_loop_update_timeout (loop, watch, (int) ((due_us - now_us) / 1000) + 1);
+}
+
+static void
+enable (ReeveLoop *loop, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (self->keepalive_watch == 0 && !reeve_server_client_is_closed (self)) {
+    self->keepalive.alive_us = g_get_monotonic_time ();
+    self->keepalive_watch =
+        reeve_loop_add_timeout (loop, 0, look, reeve_server_client_ref (self),
+                                (GDestroyNotify) reeve_server_client_unref);
+  }
+  reeve_server_client_unref (self);
+}
+
+void
+reeve_server_client_enable_keepalive (ReeveServerClient *self)
+{
+  reeve_loop_invoke (reeve_server_get_loop (self->server), enable,
+                     reeve_server_client_ref (self));
+}
+
+void
+reeve_server_client_update_keepalive (ReeveServerClient *self)
+{
+  if (self->keepalive_watch > 0)
+    reeve_loop_update_timeout (reeve_server_get_loop (self->server),
+                               self->keepalive_watch, 0);
+}
+
+void
+reeve_server_client_stop_keepalive (ReeveServerClient *self)
+{
+  if (self->keepalive_watch > 0)
+    reeve_loop_remove (reeve_server_get_loop (self->server),
+                       self->keepalive_watch);
+  self->keepalive_watch = 0;
+}
