@@ -5,6 +5,9 @@
 
 #include <inttypes.h>
 
+/* How long a client that is one too many may take for its first call. */
+#define REFUSED_MS 2000
+
 /* A client before, and when, it has said who it is. */
 
 /* What was to leave in clear does so before the first byte of the layer; what
@@ -76,6 +79,10 @@ end_patience (ReeveLoop *loop, int watch, gpointer data)
   ReeveServerClient *self = data;
 
   reeve_server_client_stop_patience (self);
+  if (self->is_refused) {
+    reeve_server_client_close_now (self);
+    return;
+  }
   if (reeve_server_client_is_authenticated (self))
     return;
 
@@ -106,6 +113,16 @@ reeve_server_client_init_auth (ReeveServerClient *self)
   self->patience =
       reeve_loop_add_timeout (reeve_server_get_loop (self->server),
                               (int) REEVE_LIMIT (self->server, auth_timeout_ms),
+                              end_patience, self, NULL);
+}
+
+void
+reeve_server_client_refuse (ReeveServerClient *self)
+{
+  self->is_refused = TRUE;
+  reeve_server_client_stop_patience (self);
+  self->patience =
+      reeve_loop_add_timeout (reeve_server_get_loop (self->server), REFUSED_MS,
                               end_patience, self, NULL);
 }
 

@@ -34,6 +34,7 @@ static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   return self->stream != NULL && self->calls.length < get_max_calls (self) &&
+         self->n_call_bytes <= REEVE_LIMIT (self->server, max_message_bytes) &&
          atomic_load (&self->n_fds) <
              REEVE_LIMIT (self->server, max_client_fds) &&
          self->replies.n_bytes <
@@ -111,6 +112,12 @@ check_call (ReeveServerClient *self,
   if (header->status != REEVE_STATUS_OK) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("A call has status %u"), header->status);
+    return FALSE;
+  }
+  if (self->is_refused) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                 _ ("there are %u clients already; more are refused"),
+                 REEVE_LIMIT (self->server, max_clients));
     return FALSE;
   }
   if (!atomic_load (&self->is_authenticated) &&
@@ -350,8 +357,10 @@ put_in_flight (ReeveServerClient *self, Intake *intake)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  while ((link = g_queue_pop_head_link (&intake->calls)) != NULL)
+  while ((link = g_queue_pop_head_link (&intake->calls)) != NULL) {
+    self->n_call_bytes += ((ReeveCall *) link->data)->payload_size;
     g_queue_push_tail_link (&self->calls, link);
+  }
 
   n_jobs += atomic_fetch_add (&self->n_waiting, n_jobs);
   is_watched = self->is_watched;
@@ -450,6 +459,8 @@ take_frames (ReeveServerClient *self,
     *is_bad = intake.is_bad;
     start_calls (self, &intake);
     send_answers (self, &intake.answers);
+    if (self->is_refused && used > 0)
+      reeve_server_client_close_when_written (self);
     /* No room any more: unless calls were answered meanwhile, stop. */
     if ((intake.room > 0 && n_left > 0) || throttle (self))
       break;
@@ -702,6 +713,8 @@ reeve_server_client_take_ready (ReeveLoop *loop,
 {
   ReeveServerClient *self = data;
 
+  if (events & REEVE_EVENT_READABLE)
+    self->has_spoken = TRUE;
   if (self->handshake != NULL) {
     reeve_server_client_shake (self, events);
     return;

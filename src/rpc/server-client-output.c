@@ -455,6 +455,15 @@ reeve_server_client_flush (ReeveServerClient *self)
 }
 
 void
+reeve_server_client_close_when_written (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->closes_when_written = TRUE;
+  end_write_locked (self);
+}
+
+void
 reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame)
 {
   struct iovec iov;

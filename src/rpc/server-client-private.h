@@ -62,6 +62,8 @@ struct _ReeveServerClient {
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
   ReeveFdInbox inbox;
+  gboolean has_spoken; /* something came */
+  gboolean is_refused; /* it is one too many */
   int keepalive_watch; /* a timeout; 0 unless the client asked for it */
   ReeveKeepalive keepalive;
   int patience; /* a timeout until it has to be authenticated; 0: none */
@@ -75,8 +77,9 @@ struct _ReeveServerClient {
   int watch REEVE_GUARDED;
   ReeveEvents events REEVE_GUARDED;  /* that are watched for */
   gboolean is_shaking REEVE_GUARDED; /* a handshake; nothing else is sent */
-  GQueue calls REEVE_GUARDED;     /* (element-type ReeveCall): in flight, oldest
-                                     first */
+  GQueue calls REEVE_GUARDED; /* (element-type ReeveCall): in flight, oldest
+                                 first */
+  size_t n_call_bytes REEVE_GUARDED; /* of their arguments */
   GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
   gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
   ReeveClientOutput replies REEVE_GUARDED;
@@ -178,6 +181,9 @@ reeve_server_client_move_output_locked (ReeveServerClient *self,
                                         const ReeveStreamLayer *layer_class,
                                         gpointer layer)
     REEVE_REQUIRES (self->lock);
+
+/* Closes it when all is written. */
+void reeve_server_client_close_when_written (ReeveServerClient *self);
 
 /* Sends what is no answer to a call in flight. (transfer full) */
 void reeve_server_client_send_frame (ReeveServerClient *self, GBytes *frame);

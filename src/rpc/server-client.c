@@ -162,6 +162,12 @@ reeve_server_client_get_jobs (ReeveServerClient *self)
   return self->jobs;
 }
 
+gboolean
+reeve_server_client_has_spoken (ReeveServerClient *self)
+{
+  return self->has_spoken;
+}
+
 uint64_t
 reeve_server_client_get_id (ReeveServerClient *self)
 {
@@ -320,6 +326,7 @@ reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
 
   atomic_store_explicit (&call->is_answered, TRUE, memory_order_relaxed);
   g_queue_unlink (&self->calls, &call->link);
+  self->n_call_bytes -= call->payload_size;
   if (call->closes)
     self->closes_when_written = TRUE;
   return TRUE;
@@ -471,6 +478,8 @@ reeve_server_client_close_now (ReeveServerClient *self)
 
   reeve_fd_inbox_clear (&self->inbox);
   reeve_server_remove_unauth (self->server, &self->unauth_link);
+  if (self->is_refused)
+    reeve_server_end_refused (self->server);
   reeve_server_forget (self->server, self);
   reeve_server_client_unref (self);
 }

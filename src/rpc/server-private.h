@@ -221,6 +221,12 @@ void reeve_server_client_run_handshakes (ReeveJob *const *jobs,
                                          unsigned n_jobs,
                                          gpointer data);
 
+/* It is one too many: its first call is answered by that, and closes it. For a
+ * new client, once. Thread: loop. */
+void reeve_server_client_refuse (ReeveServerClient *self);
+/* Whether anything came from it. Thread: loop. */
+gboolean reeve_server_client_has_spoken (ReeveServerClient *self);
+
 /* The limits have changed. Thread: loop. */
 void reeve_server_client_update_keepalive (ReeveServerClient *self);
 
@@ -250,6 +256,8 @@ void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
  * is removed without effect. Thread: any. */
 void reeve_server_add_unauth (ReeveServer *self, GList *link);
 void reeve_server_remove_unauth (ReeveServer *self, GList *link);
+/* A client that was refused is closed. Thread: loop. */
+void reeve_server_end_refused (ReeveServer *self);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
 /* Counts what was refused; most of that gets a line in the log. */
 void reeve_server_note_refusal (ReeveServer *self,

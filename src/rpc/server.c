@@ -5,8 +5,7 @@
 #include "event/intl.h"
 #include "event/refs.h"
 #include "rpc/error.h"
-#include "rpc/server-private.h"
-#include "rpc/service.h"
+#include "rpc/server-inside.h"
 #include "rpc/socket-name.h"
 
 #include <errno.h>
@@ -21,46 +20,8 @@
 #define SWEEP_MS 250
 /* The longest time that a reply is held, so that the next goes with it. */
 #define HOLD_MS 1
-/* The alert of TLS. */
-#define INTERNAL_ERROR 80
 /* Permissions of a unix socket. */
 #define DEFAULT_MODE 0600
-
-struct _ReeveServer {
-  ReeveRefs refs;
-  char *name;               /* immutable */
-  ReeveLoop *loop;          /* (owned) */
-  ReeveLiveLimits limits;   /* atomic */
-  ReeveMutex limits_lock;   /* held while they are changed */
-  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
-  ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
-
-  /* Immutable once there are listeners. */
-  ReeveAuthenticator *authenticator; /* (owned) (nullable) */
-  GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
-  GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
-  ReeveServerPolicy policy;
-
-  /* Of the loop's thread. */
-  GPtrArray *services; /* (element-type ReeveService) (owned) */
-  int sweep;
-  gboolean is_sweeping;
-  int flush;
-  GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
-  uint64_t last_client_id;
-  uint8_t *scratch; /* (owned) */
-  ReeveReplyBatch batch;
-
-  atomic_ullong n_accepted;
-  ReeveRefusals refusals; /* with a lock of its own */
-  atomic_ullong n_events;
-  atomic_ullong n_events_dropped;
-
-  ReeveMutex lock;
-  GHashTable *clients REEVE_GUARDED; /* id -> ReeveServerClient (owned) */
-  GQueue unauth REEVE_GUARDED; /* (element-type ReeveServerClient): those that
-                                  did not authenticate yet, oldest first */
-};
 
 /* ------------------------------------------------------------ programs --- */
 
@@ -183,203 +144,6 @@ reeve_server_find (ReeveServer *self,
   return NULL;
 }
 
-/* ------------------------------------------------------------- clients --- */
-
-static unsigned
-count_clients (ReeveServer *self)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  return g_hash_table_size (self->clients);
-}
-
-static void
-remember (ReeveServer *self, ReeveServerClient *client)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_hash_table_insert (self->clients,
-                       (gpointer) reeve_server_client_get_key (client), client);
-}
-
-void
-reeve_server_note_refusal (ReeveServer *self,
-                           ReeveRefusal kind,
-                           const char *format,
-                           ...)
-{
-  g_autofree char *text = NULL;
-  guint64 n_unsaid;
-  va_list arguments;
-
-  if (!reeve_refusals_note (&self->refusals, kind, g_get_monotonic_time (),
-                            &n_unsaid))
-    return;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  if (n_unsaid == 0)
-    g_message ("%s: %s", self->name, text);
-  else
-    g_message (_ ("%1$s: %2$s; and %3$" PRIu64 " more like that since"),
-               self->name, text, n_unsaid);
-}
-
-/* Without a certificate there can be no handshake; the alert says that it is
- * not the client's fault. */
-static void
-refuse_tls (ReeveServer *self, ReeveStream *stream)
-{
-  static const uint8_t alert[] = { 0x15, 3, 3, 0, 2, 2, INTERNAL_ERROR };
-  const struct iovec iov = { .iov_base = (void *) alert,
-                             .iov_len = sizeof alert };
-
-  reeve_stream_sendv (stream, &iov, 1);
-  reeve_server_note_refusal (self, REEVE_REFUSAL_CLIENT,
-                             _ ("there is no certificate to serve TLS with"));
-  reeve_stream_free (stream);
-}
-
-static void
-add_client (ReeveServer *self,
-            ReeveStream *stream,
-            const ReeveServiceOptions *options)
-{
-  g_autoptr (ReeveTlsContext) tls =
-      options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
-
-  if (count_clients (self) >= REEVE_LIMIT (self, max_clients)) {
-    reeve_server_note_refusal (
-        self, REEVE_REFUSAL_CLIENT,
-        _ ("there are %u clients already; more are refused"),
-        REEVE_LIMIT (self, max_clients));
-    reeve_stream_free (stream);
-    return;
-  }
-  if (options->tls != NULL && tls == NULL) {
-    refuse_tls (self, stream);
-    return;
-  }
-
-  atomic_fetch_add (&self->n_accepted, 1);
-  remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
-                                           options, tls));
-}
-
-/* Whether the peer may do as our own user does; errs on the safe side. */
-static gboolean
-is_owner (ReeveStream *stream)
-{
-  struct ucred peer;
-  socklen_t size = sizeof peer;
-
-  return getsockopt (reeve_stream_get_fd (stream), SOL_SOCKET, SO_PEERCRED,
-                     &peer, &size) == 0 &&
-         (peer.uid == 0 || peer.uid == geteuid ());
-}
-
-static void
-refuse_stranger (ReeveServer *self, ReeveService *service, ReeveStream *stream)
-{
-  reeve_server_note_refusal (
-      self, REEVE_REFUSAL_CLIENT,
-      _ ("%s: refused a client that is neither root nor our own user"),
-      reeve_service_get_name (service));
-  reeve_stream_free (stream);
-}
-
-static void
-take_stream (ReeveService *service, ReeveStream *stream, gpointer data)
-{
-  const ReeveServiceOptions *options = reeve_service_get_options (service);
-
-  if ((options->flags & REEVE_SERVICE_OWNER_ONLY) != 0 && !is_owner (stream))
-    refuse_stranger (data, service, stream);
-  else
-    add_client (data, stream, options);
-}
-
-void
-reeve_server_add_unauth (ReeveServer *self, GList *link)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_queue_push_tail_link (&self->unauth, link);
-}
-
-void
-reeve_server_remove_unauth (ReeveServer *self, GList *link)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  if (link->prev != NULL || self->unauth.head == link)
-    g_queue_unlink (&self->unauth, link);
-}
-
-static unsigned
-count_unauth (ReeveServer *self)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  return self->unauth.length;
-}
-
-static gboolean
-steal_client (ReeveServer *self, ReeveServerClient *client)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  return g_hash_table_steal (self->clients,
-                             reeve_server_client_get_key (client));
-}
-
-void
-reeve_server_forget (ReeveServer *self, ReeveServerClient *client)
-{
-  if (steal_client (self, client))
-    reeve_server_client_unref (client);
-}
-
-/* (element-type ReeveServerClient) (transfer full) */
-static GPtrArray *
-get_clients (ReeveServer *self)
-{
-  GPtrArray *clients = g_ptr_array_new_with_free_func (
-      (GDestroyNotify) reeve_server_client_unref);
-  GHashTableIter iter;
-  gpointer client;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_hash_table_iter_init (&iter, self->clients);
-  while (g_hash_table_iter_next (&iter, NULL, &client))
-    g_ptr_array_add (clients, reeve_server_client_ref (client));
-  return clients;
-}
-
-void
-reeve_server_foreach_client (ReeveServer *self,
-                             ReeveServerClientFunc func,
-                             gpointer data)
-{
-  g_autoptr (GPtrArray) clients = get_clients (self);
-
-  for (unsigned i = 0; i < clients->len; i++)
-    func (clients->pdata[i], data);
-}
-
-ReeveServerClient *
-reeve_server_find_client (ReeveServer *self, uint64_t id)
-{
-  ReeveServerClient *client;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  client = g_hash_table_lookup (self->clients, &id);
-  return client == NULL ? NULL : reeve_server_client_ref (client);
-}
-
 /* -------------------------------------------------------------- limits --- */
 
 const ReeveLiveLimits *
@@ -399,7 +163,7 @@ static void
 update_clients (ReeveLoop *loop, gpointer data)
 {
   ReeveServer *self = data;
-  g_autoptr (GPtrArray) clients = get_clients (self);
+  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
 
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_update_keepalive (clients->pdata[i]);
@@ -434,7 +198,7 @@ static void
 sweep (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveServer *self = data;
-  g_autoptr (GPtrArray) clients = get_clients (self);
+  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
   gint64 now_us = g_get_monotonic_time ();
   gboolean is_left = FALSE;
 
@@ -655,7 +419,9 @@ reeve_server_listen (ReeveServer *self,
   if (pstream == NULL)
     return NULL;
 
-  service = reeve_service_new (self->loop, pstream, options, take_stream, self);
+  service = reeve_service_new (self->loop, pstream, options, &self->limits,
+                               reeve_server_take_stream,
+                               reeve_server_refuse_connection, self);
   if (service == NULL) {
     reeve_error_from_errno (error, errno, "%s", name);
     return NULL;
@@ -680,7 +446,7 @@ reeve_server_add_fd_client (ReeveServer *self,
     start_handshakes (self);
   /* What cannot be prepared fails when the client asks for it. */
   reeve_authenticator_prepare (self->authenticator, options->auth, NULL);
-  add_client (self, reeve_stream_new_for_fd (fd), options);
+  reeve_server_add_client (self, reeve_stream_new_for_fd (fd), options);
 }
 
 void
@@ -690,7 +456,7 @@ reeve_server_stop (ReeveServer *self)
 
   g_ptr_array_set_size (self->services, 0);
   g_ptr_array_set_size (self->watched, 0);
-  clients = get_clients (self);
+  clients = reeve_server_dup_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
   g_clear_pointer (&self->handshakes, reeve_job_pool_free);
@@ -714,9 +480,12 @@ reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
 void
 reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
 {
+  unsigned n_unauth;
+  unsigned n_clients = reeve_server_count_clients (self, &n_unauth);
+
   *stats = (ReeveServerStats){
-    .n_clients = count_clients (self),
-    .n_unauth = count_unauth (self),
+    .n_clients = n_clients,
+    .n_unauth = n_unauth,
     .n_accepted = atomic_load (&self->n_accepted),
     .n_refused = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_CLIENT),
     .n_unauth_dropped =

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "rpc/server.h"
+#include "rpc/refusals.h"
+#include "rpc/server-limits.h"
 #include "rpc/stream.h"
 
 G_BEGIN_DECLS
@@ -11,8 +12,9 @@ G_BEGIN_DECLS
  * ReeveService:
  *
  * A listener of a server: accepts connections in the loop's thread and hands
- * them over. When the process is out of file descriptors it pauses, rather
- * than spin or lose the listener.
+ * them over. More than so many in a second wait. When the process is out of
+ * file descriptors, a connection is refused by means of one that was kept for
+ * this; without that one the listener pauses, rather than spin or be lost.
  */
 typedef struct _ReeveService ReeveService;
 
@@ -21,11 +23,20 @@ typedef void (*ReeveServiceFunc) (ReeveService *service,
                                   ReeveStream *stream,
                                   gpointer data);
 
-/* @pstream: (transfer full). (nullable): NULL with errno set. */
+/* A connection that comes is refused, or has to wait; @why: of errno. */
+typedef void (*ReeveServiceRefuseFunc) (ReeveService *service,
+                                        ReeveRefusal kind,
+                                        const char *why,
+                                        gpointer data);
+
+/* @limits: (transfer none), of which it looks at max_accepts_per_second.
+ * @pstream: (transfer full). (nullable): NULL with errno set. */
 ReeveService *reeve_service_new (ReeveLoop *loop,
                                  ReevePStream *pstream,
                                  const ReeveServiceOptions *options,
+                                 const ReeveLiveLimits *limits,
                                  ReeveServiceFunc func,
+                                 ReeveServiceRefuseFunc refuse,
                                  gpointer data);
 /* Thread: loop, or owner when the loop does not run. */
 void reeve_service_free (ReeveService *self);

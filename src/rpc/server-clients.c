@@ -1,0 +1,298 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
+#include "rpc/error.h"
+#include "rpc/server-inside.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Which clients a server has, and whom it refuses. */
+
+/* Clients over the limit that hear so, at the same time. */
+#define MAX_REFUSED 16
+/* The alert of TLS. */
+#define INTERNAL_ERROR 80
+
+unsigned
+reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  *n_unauth = self->unauth.length;
+  return g_hash_table_size (self->clients);
+}
+
+static void
+remember (ReeveServer *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_insert (self->clients,
+                       (gpointer) reeve_server_client_get_key (client), client);
+}
+
+void
+reeve_server_note_refusal (ReeveServer *self,
+                           ReeveRefusal kind,
+                           const char *format,
+                           ...)
+{
+  g_autofree char *text = NULL;
+  guint64 n_unsaid;
+  va_list arguments;
+
+  if (!reeve_refusals_note (&self->refusals, kind, g_get_monotonic_time (),
+                            &n_unsaid))
+    return;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  if (n_unsaid == 0)
+    g_message ("%s: %s", self->name, text);
+  else
+    g_message (_ ("%1$s: %2$s; and %3$" PRIu64 " more like that since"),
+               self->name, text, n_unsaid);
+}
+
+/* Without a certificate there can be no handshake; the alert says that it is
+ * not the client's fault. */
+static void
+refuse_tls (ReeveServer *self, ReeveStream *stream)
+{
+  static const uint8_t alert[] = { 0x15, 3, 3, 0, 2, 2, INTERNAL_ERROR };
+  const struct iovec iov = { .iov_base = (void *) alert,
+                             .iov_len = sizeof alert };
+
+  reeve_stream_sendv (stream, &iov, 1);
+  reeve_server_note_refusal (self, REEVE_REFUSAL_CLIENT,
+                             _ ("there is no certificate to serve TLS with"));
+  reeve_stream_free (stream);
+}
+
+/* One client too many hears so as the answer to its first call, unless too many
+ * do. */
+static void
+refuse_client (ReeveServer *self,
+               ReeveStream *stream,
+               const ReeveServiceOptions *options)
+{
+  ReeveServerClient *client;
+
+  reeve_server_note_refusal (
+      self, REEVE_REFUSAL_CLIENT,
+      _ ("there are %u clients already; more are refused"),
+      REEVE_LIMIT (self, max_clients));
+  if (options->tls != NULL || self->n_refused >= MAX_REFUSED) {
+    reeve_stream_free (stream);
+    return;
+  }
+
+  self->n_refused++;
+  client = reeve_server_client_new (self, stream, ++self->last_client_id,
+                                    options, NULL);
+  remember (self, client);
+  reeve_server_client_refuse (client);
+}
+
+void
+reeve_server_end_refused (ReeveServer *self)
+{
+  self->n_refused--;
+}
+
+/* (nullable): of too many that did not authenticate the oldest that said
+ * nothing yet, else the oldest. The newest is not one of them: whoever comes
+ * has a chance. */
+static ReeveServerClient *
+find_one_too_many (ReeveServer *self)
+{
+  unsigned n_old;
+  GList *link;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->unauth.length <= REEVE_LIMIT (self, max_unauth_clients))
+    return NULL;
+
+  n_old = self->unauth.length - 1;
+  for (link = self->unauth.head; n_old > 0; link = link->next, n_old--)
+    if (!reeve_server_client_has_spoken (link->data))
+      break;
+  if (n_old == 0)
+    link = self->unauth.head;
+  return reeve_server_client_ref (link->data);
+}
+
+static void
+limit_unauth (ReeveServer *self)
+{
+  ReeveServerClient *client;
+
+  while ((client = find_one_too_many (self)) != NULL) {
+    reeve_server_note_refusal (self, REEVE_REFUSAL_UNAUTH,
+                               _ ("client %1$" PRIu64
+                                  " has to go: more than %2$u did not "
+                                  "authenticate yet"),
+                               reeve_server_client_get_id (client),
+                               REEVE_LIMIT (self, max_unauth_clients));
+    reeve_server_client_close_now (client);
+    reeve_server_client_unref (client);
+  }
+}
+
+void
+reeve_server_add_client (ReeveServer *self,
+                         ReeveStream *stream,
+                         const ReeveServiceOptions *options)
+{
+  g_autoptr (ReeveTlsContext) tls =
+      options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
+  unsigned n_unauth;
+
+  if (reeve_server_count_clients (self, &n_unauth) - self->n_refused >=
+      REEVE_LIMIT (self, max_clients)) {
+    refuse_client (self, stream, options);
+    return;
+  }
+  if (options->tls != NULL && tls == NULL) {
+    refuse_tls (self, stream);
+    return;
+  }
+
+  atomic_fetch_add (&self->n_accepted, 1);
+  remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
+                                           options, tls));
+  limit_unauth (self);
+}
+
+/* Whether the peer may do as our own user does; errs on the safe side. */
+static gboolean
+is_owner (ReeveStream *stream)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+
+  return getsockopt (reeve_stream_get_fd (stream), SOL_SOCKET, SO_PEERCRED,
+                     &peer, &size) == 0 &&
+         (peer.uid == 0 || peer.uid == geteuid ());
+}
+
+static void
+refuse_stranger (ReeveServer *self, ReeveService *service, ReeveStream *stream)
+{
+  reeve_server_note_refusal (
+      self, REEVE_REFUSAL_CLIENT,
+      _ ("%s: refused a client that is neither root nor our own user"),
+      reeve_service_get_name (service));
+  reeve_stream_free (stream);
+}
+
+void
+reeve_server_refuse_connection (ReeveService *service,
+                                ReeveRefusal kind,
+                                const char *why,
+                                gpointer data)
+{
+  ReeveServer *self = data;
+
+  if (kind == REEVE_REFUSAL_RATE)
+    reeve_server_note_refusal (
+        self, kind,
+        _ ("%1$s: more than %2$u connections in a second; the next have to "
+           "wait"),
+        reeve_service_get_name (service),
+        REEVE_LIMIT (self, max_accepts_per_second));
+  else
+    reeve_server_note_refusal (self, kind,
+                               _ ("%1$s: cannot accept a connection: %2$s"),
+                               reeve_service_get_name (service), why);
+}
+
+void
+reeve_server_take_stream (ReeveService *service,
+                          ReeveStream *stream,
+                          gpointer data)
+{
+  const ReeveServiceOptions *options = reeve_service_get_options (service);
+
+  if ((options->flags & REEVE_SERVICE_OWNER_ONLY) != 0 && !is_owner (stream))
+    refuse_stranger (data, service, stream);
+  else
+    reeve_server_add_client (data, stream, options);
+}
+
+void
+reeve_server_add_unauth (ReeveServer *self, GList *link)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_queue_push_tail_link (&self->unauth, link);
+}
+
+void
+reeve_server_remove_unauth (ReeveServer *self, GList *link)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (link->prev != NULL || self->unauth.head == link)
+    g_queue_unlink (&self->unauth, link);
+}
+
+static gboolean
+steal_client (ReeveServer *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_hash_table_steal (self->clients,
+                             reeve_server_client_get_key (client));
+}
+
+void
+reeve_server_forget (ReeveServer *self, ReeveServerClient *client)
+{
+  if (steal_client (self, client))
+    reeve_server_client_unref (client);
+}
+
+/* (element-type ReeveServerClient) (transfer full) */
+GPtrArray *
+reeve_server_dup_clients (ReeveServer *self)
+{
+  GPtrArray *clients = g_ptr_array_new_with_free_func (
+      (GDestroyNotify) reeve_server_client_unref);
+  GHashTableIter iter;
+  gpointer client;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_iter_init (&iter, self->clients);
+  while (g_hash_table_iter_next (&iter, NULL, &client))
+    g_ptr_array_add (clients, reeve_server_client_ref (client));
+  return clients;
+}
+
+void
+reeve_server_foreach_client (ReeveServer *self,
+                             ReeveServerClientFunc func,
+                             gpointer data)
+{
+  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+
+  for (unsigned i = 0; i < clients->len; i++)
+    func (clients->pdata[i], data);
+}
+
+ReeveServerClient *
+reeve_server_find_client (ReeveServer *self, uint64_t id)
+{
+  ReeveServerClient *client;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  client = g_hash_table_lookup (self->clients, &id);
+  return client == NULL ? NULL : reeve_server_client_ref (client);
+}

@@ -1,0 +1,69 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The inside of a server, for server.c and server-clients.c. */
+
+#include "rpc/server-private.h"
+#include "rpc/service.h"
+
+G_BEGIN_DECLS
+
+struct _ReeveServer {
+  ReeveRefs refs;
+  char *name;               /* immutable */
+  ReeveLoop *loop;          /* (owned) */
+  ReeveLiveLimits limits;   /* atomic */
+  ReeveMutex limits_lock;   /* held while they are changed */
+  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
+  ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
+
+  /* Immutable once there are listeners. */
+  ReeveAuthenticator *authenticator; /* (owned) (nullable) */
+  GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
+  GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
+  ReeveServerPolicy policy;
+
+  /* Of the loop's thread. */
+  GPtrArray *services; /* (element-type ReeveService) (owned) */
+  int sweep;
+  gboolean is_sweeping;
+  int flush;
+  GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
+  uint64_t last_client_id;
+  unsigned n_refused; /* clients that are to hear that they are too many */
+  uint8_t *scratch;   /* (owned) */
+  ReeveReplyBatch batch;
+
+  atomic_ullong n_accepted;
+  ReeveRefusals refusals; /* with a lock of its own */
+  atomic_ullong n_events;
+  atomic_ullong n_events_dropped;
+
+  ReeveMutex lock;
+  GHashTable *clients REEVE_GUARDED; /* id -> ReeveServerClient (owned) */
+  GQueue unauth REEVE_GUARDED; /* (element-type ReeveServerClient): those that
+                                  did not authenticate yet, oldest first */
+};
+
+/* Thread: any. */
+unsigned reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth);
+/* (element-type ReeveServerClient) (transfer full): Thread: any. */
+GPtrArray *reeve_server_dup_clients (ReeveServer *self);
+
+/* @stream: (transfer full): of a new client, which may be refused. Thread:
+ * loop. */
+void reeve_server_add_client (ReeveServer *self,
+                              ReeveStream *stream,
+                              const ReeveServiceOptions *options);
+
+/* What a service calls; @data is the server. */
+void reeve_server_take_stream (ReeveService *service,
+                               ReeveStream *stream,
+                               gpointer data);
+void reeve_server_refuse_connection (ReeveService *service,
+                                     ReeveRefusal kind,
+                                     const char *why,
+                                     gpointer data);
+
+G_END_DECLS
