@@ -97,6 +97,19 @@ class Keepalive(harness.TestCase):
         os.kill(pid, signal.SIGSTOP)
         return pid
 
+    def spawn_suspend(self, name):
+        """A virsh whose call has left when this returns."""
+        log = self.path("suspend.log")
+        process = subprocess.Popen(
+            ["virsh", "-q", "-c", self.reeved.unix_uri, "suspend", name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={**os.environ, "LIBVIRT_LOG_FILTERS": "1:rpc",
+                 "LIBVIRT_LOG_OUTPUTS": f"1:file:{log}"})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_for("a call", lambda: f"proc={SUSPEND} type=0" in harness.read(log))
+        return process
+
     def test_who_stays(self):
         """Clients without traffic stay, and one that is stopped while its call
         runs; one that is stopped and only waits does not."""
@@ -104,8 +117,7 @@ class Keepalive(harness.TestCase):
         idle, idle_text = self.virsh_events("-k", str(INTERVAL_S), "-K", str(COUNT))
         connection = libvirt.open(self.reeved.unix_uri)
         self.assertEqual(connection.setKeepAlive(INTERVAL_S, COUNT), 0)
-        caller = subprocess.Popen(["virsh", "-q", "-c", self.reeved.unix_uri, "suspend", "stuck"],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        caller = self.spawn_suspend("stuck")
         stopped, _ = self.virsh_events()
         self.assertIsNone(caller.poll())
         caller.send_signal(signal.SIGSTOP)
