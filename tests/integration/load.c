@@ -1,0 +1,101 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/connection.h"
+#include "protocol/remote.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* load URI N_CLIENTS N_CALLS: so many clients, each with a thread, each call so
+ * often, one call after the other. Prints how many failed, and the median and
+ * the 99th percentile of a call's microseconds. */
+
+typedef struct {
+  const char *uri;
+  unsigned n_calls;
+  unsigned n_failed;
+  unsigned *took_us; /* (owned): of each call */
+  pthread_t thread;
+} Client;
+
+static gboolean
+call (ReeveConnection *connection)
+{
+  remote_connect_get_lib_version_ret ret = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (reeve_connection_call (
+          connection, &remote_program,
+          reeve_program_find (&remote_program,
+                              REMOTE_PROC_CONNECT_GET_LIB_VERSION),
+          NULL, &ret, -1, NULL, &error))
+    return TRUE;
+
+  g_printerr ("%s\n", error->message);
+  return FALSE;
+}
+
+static void *
+run (void *data)
+{
+  Client *self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReeveConnection) connection = reeve_connection_open (
+      self->uri, REEVE_CONNECTION_DEFAULT, -1, NULL, &error);
+
+  if (connection == NULL) {
+    g_printerr ("%s\n", error->message);
+    self->n_failed = self->n_calls;
+    return NULL;
+  }
+
+  for (unsigned i = 0; i < self->n_calls; i++) {
+    gint64 start_us = g_get_monotonic_time ();
+
+    if (!call (connection))
+      self->n_failed++;
+    self->took_us[i] = (unsigned) (g_get_monotonic_time () - start_us);
+  }
+  return NULL;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  unsigned x = *(const unsigned *) a, y = *(const unsigned *) b;
+
+  return (x > y) - (x < y);
+}
+
+int
+main (int argc, char **argv)
+{
+  unsigned n_clients = argc == 4 ? (unsigned) atoi (argv[2]) : 0;
+  unsigned n_calls = argc == 4 ? (unsigned) atoi (argv[3]) : 0;
+  unsigned n_all = n_clients * n_calls;
+  unsigned n_failed = 0;
+  g_autofree Client *clients = g_new0 (Client, n_clients);
+  g_autofree unsigned *took_us = g_new0 (unsigned, n_all);
+
+  if (n_all == 0) {
+    g_printerr ("usage: %s URI CLIENTS CALLS\n", argv[0]);
+    return 2;
+  }
+
+  for (unsigned i = 0; i < n_clients; i++) {
+    clients[i].uri = argv[1];
+    clients[i].n_calls = n_calls;
+    clients[i].took_us = took_us + i * n_calls;
+    pthread_create (&clients[i].thread, NULL, run, &clients[i]);
+  }
+  for (unsigned i = 0; i < n_clients; i++) {
+    pthread_join (clients[i].thread, NULL);
+    n_failed += clients[i].n_failed;
+  }
+
+  qsort (took_us, n_all, sizeof *took_us, compare);
+  printf ("{\"failed\": %u, \"median_us\": %u, \"p99_us\": %u}\n", n_failed,
+          took_us[n_all / 2], took_us[n_all - 1 - n_all / 100]);
+  return n_failed > 0;
+}
