@@ -4,8 +4,8 @@
 
 #include "event/fd.h"
 #include "event/intl.h"
+#include "event/process-stat.h"
 #include "event/refs.h"
-#include "machine/process-stat.h"
 #include "rpc/error.h"
 
 #include <fcntl.h>

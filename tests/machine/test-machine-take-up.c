@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine-fixture.h"
 
-#include "machine/process-stat.h"
+#include "event/process-stat.h"
 #include "machine/process.h"
 #include "rpc/error.h"
 

@@ -3,7 +3,7 @@
 #include "machine/process.h"
 
 #include "event/fd.h"
-#include "machine/process-stat.h"
+#include "event/process-stat.h"
 #include "rpc/error.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "machine/process-stat.h"
+#include "event/process-stat.h"
 
 #include "event/fd.h"
 
