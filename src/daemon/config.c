@@ -99,6 +99,8 @@ static const Key keys[] = {
   { "auth", "sasl_mechanisms", KIND_WORDS, CONFIG (sasl_mechanisms), 0, 0 },
   { "auth", "sasl_names", KIND_WORDS, CONFIG (sasl_names), 0, 0 },
   { "auth", "sasl_min_ssf", KIND_UNSIGNED, CONFIG (sasl_min_ssf), 0, 100000 },
+  { "auth", "polkit_manage", KIND_TEXT, CONFIG (polkit_manage), 0, 0 },
+  { "auth", "polkit_monitor", KIND_TEXT, CONFIG (polkit_monitor), 0, 0 },
   { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
 };
 
@@ -424,5 +426,7 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
   g_free (self->sasl_database);
   g_strfreev (self->sasl_mechanisms);
   g_strfreev (self->sasl_names);
+  g_free (self->polkit_manage);
+  g_free (self->polkit_monitor);
   g_free (self);
 }

@@ -291,6 +291,8 @@ register_auth (ReeveDaemon *self)
     .sasl_mechanisms = (const char *const *) config->sasl_mechanisms,
     .sasl_names = (const char *const *) config->sasl_names,
     .sasl_min_ssf = config->sasl_min_ssf,
+    .polkit_manage = config->polkit_manage,
+    .polkit_monitor = config->polkit_monitor,
   };
 
   reeve_auth_register (self->server, &options);

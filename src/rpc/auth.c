@@ -5,6 +5,7 @@
 #include "event/intl.h"
 #include "protocol/auth.h"
 #include "rpc/error.h"
+#include "rpc/polkit.h"
 #include "rpc/sasl-server.h"
 #include "rpc/server-private.h"
 
@@ -17,13 +18,17 @@ struct _ReeveAuthenticator {
   ReeveSaslOptions sasl; /* immutable (owned) */
   char **sasl_names;     /* immutable (owned) (nullable) */
 
+  char *polkit_manage;  /* immutable (owned) */
+  char *polkit_monitor; /* immutable (owned) */
+
   /* Made before a client can come that needs it. */
   ReeveSaslServer *sasl_server; /* (owned) (nullable) */
+  ReevePolkit *polkit;          /* (owned) (nullable) */
 };
 
 /* Whether a client is to authenticate by @kind, and has not. */
 static gboolean
-check_kind (ReeveCall *call, ReeveAuth kind, GError **error)
+check_kind (ReeveCall *call, ReeveAuth kind, int code, GError **error)
 {
   ReeveServerClient *client = reeve_call_get_client (call);
 
@@ -31,7 +36,7 @@ check_kind (ReeveCall *call, ReeveAuth kind, GError **error)
       !reeve_server_client_is_authenticated (client))
     return TRUE;
 
-  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
+  g_set_error_literal (error, REEVE_ERROR, code,
                        _ ("authentication failed: it is not asked for"));
   return FALSE;
 }
@@ -53,7 +58,7 @@ give_to_sasl (ReeveCall *call, GError **error)
 {
   ReeveAuthenticator *self = reeve_call_get_user_data (call);
 
-  if (!check_kind (call, REEVE_AUTH_SASL, error))
+  if (!check_kind (call, REEVE_AUTH_SASL, REEVE_ERROR_AUTH_FAILED, error))
     return FALSE;
 
   if (self->sasl_server == NULL) {
@@ -90,11 +95,24 @@ sasl_step (ReeveCall *call,
   return give_to_sasl (call, error);
 }
 
+static gboolean
+polkit (ReeveCall *call, auth_polkit_ret *ret, GError **error)
+{
+  ReeveAuthenticator *self = reeve_call_get_user_data (call);
+
+  if (!check_kind (call, REEVE_AUTH_POLKIT, REEVE_ERROR_INTERNAL, error))
+    return FALSE;
+
+  reeve_polkit_take (self->polkit, reeve_call_defer (call));
+  return TRUE;
+}
+
 static const auth_handlers handlers = {
   .list = list,
   .sasl_init = sasl_init,
   .sasl_start = sasl_start,
   .sasl_step = sasl_step,
+  .polkit = polkit,
 };
 
 /* ---------------------------------------------------------------- life --- */
@@ -112,8 +130,13 @@ reeve_authenticator_prepare (ReeveAuthenticator *self,
     return FALSE;
   }
 
-  if (kind != REEVE_AUTH_SASL)
-    return reeve_procedure_refuse (auth_program.procedures[4].name, error);
+  if (kind == REEVE_AUTH_POLKIT) {
+    if (self->polkit == NULL)
+      self->polkit = reeve_polkit_new (self->loop, self->polkit_manage,
+                                       self->polkit_monitor);
+    return TRUE;
+  }
+
   if (self->sasl_server == NULL)
     self->sasl_server = reeve_sasl_server_new (
         self->loop, &self->sasl, (const char *const *) self->sasl_names, error);
@@ -123,8 +146,11 @@ reeve_authenticator_prepare (ReeveAuthenticator *self,
 void
 reeve_authenticator_stop (ReeveAuthenticator *self)
 {
-  if (self != NULL)
-    g_clear_pointer (&self->sasl_server, reeve_sasl_server_free);
+  if (self == NULL)
+    return;
+
+  g_clear_pointer (&self->sasl_server, reeve_sasl_server_free);
+  g_clear_pointer (&self->polkit, reeve_polkit_free);
 }
 
 void
@@ -139,6 +165,8 @@ reeve_authenticator_free (ReeveAuthenticator *self)
   g_free (self->sasl.database);
   g_free (self->sasl.mechanisms);
   g_strfreev (self->sasl_names);
+  g_free (self->polkit_manage);
+  g_free (self->polkit_monitor);
   g_free (self);
 }
 
@@ -160,6 +188,12 @@ copy_options (ReeveAuthenticator *self, const ReeveAuthOptions *options)
                                ? options->sasl_failure_delay_ms
                                : FAILURE_DELAY_MS;
   self->sasl_names = g_strdupv ((char **) options->sasl_names);
+  self->polkit_manage =
+      g_strdup (options->polkit_manage != NULL ? options->polkit_manage
+                                               : "org.reeve.manage");
+  self->polkit_monitor =
+      g_strdup (options->polkit_monitor != NULL ? options->polkit_monitor
+                                                : "org.reeve.monitor");
 }
 
 void

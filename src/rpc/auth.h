@@ -24,6 +24,8 @@ G_BEGIN_DECLS
  *   may be none, and whoever stands between sees and changes all that follows
  * @sasl_failure_delay_ms: how long a failure is kept before it is told, so
  *   that a connection is good for few guesses [1 000]
+ * @polkit_manage: the action that polkit is asked for [org.reeve.manage]
+ * @polkit_monitor: the same for read-only clients [org.reeve.monitor]
  *
  * How the clients of a server say who they are. %NULL and 0 are the default in
  * brackets.
@@ -36,6 +38,8 @@ typedef struct {
   const char *const *sasl_names;
   unsigned sasl_min_ssf;
   unsigned sasl_failure_delay_ms;
+  const char *polkit_manage;
+  const char *polkit_monitor;
 } ReeveAuthOptions;
 
 /**

@@ -464,9 +464,9 @@ reeve_server_stop (ReeveServer *self)
    * data stream. */
   reeve_job_pool_free (self->pool);
   self->pool = NULL;
-  reeve_authenticator_stop (self->authenticator);
   /* What they left for the loop holds clients, which hold us. */
   reeve_loop_catch_up (self->loop);
+  reeve_authenticator_stop (self->authenticator);
 }
 
 void

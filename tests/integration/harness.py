@@ -25,6 +25,8 @@ SANITIZED = os.environ.get("REEVE_SANITIZE", "none") != "none"
 GUESTS = os.path.join(os.path.dirname(__file__), "..", "guests")
 
 PR_SET_CHILD_SUBREAPER = 36
+# What a test may need that is no program: modules of Python.
+MODULES = {"libvirt-python": "libvirt", "python3-gi": "gi"}
 WAIT_S = 30
 
 
@@ -136,6 +138,8 @@ def end_all():
 class Daemon:
     """A program that serves until it is stopped; its log is a file."""
 
+    env = {}  # besides that of the test
+
     def __init__(self, directory, name, words, ready):
         self.log_path = os.path.join(directory, f"{name}.log")
         self.words = words
@@ -151,7 +155,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "LC_ALL": "C"},
+                env={**os.environ, "LC_ALL": "C", **self.env},
             )
 
     def start(self):
@@ -404,11 +408,11 @@ class _Tap(unittest.TestResult):
 
 def _missing(needs):
     for need in needs:
-        if need == "libvirt-python":
+        if need in MODULES:
             try:
-                __import__("libvirt")
+                __import__(MODULES[need])
             except ImportError:
-                return "python3-libvirt is not installed"
+                return f"{need} is not installed"
         elif shutil.which(need) is None:
             return f"there is no {need}"
     return None

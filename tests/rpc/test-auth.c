@@ -455,6 +455,9 @@ static const AuthCase auth_cases[] = {
       { START, REEVE_ERROR_AUTH_FAILED },
       { LIST, CLOSED } } },
 
+  { "polkit-where-it-is-not-asked-for",
+    SCRAM,
+    { { POLKIT, REEVE_ERROR_INTERNAL } } },
   { "no-mechanism-on-plain-tcp",
     TRUE,
     "SCRAM-SHA-256",
