@@ -10,12 +10,13 @@ G_BEGIN_DECLS
 
 /* What a server can refuse. */
 typedef enum {
-  REEVE_REFUSAL_CLIENT,  /* one too many, or of another user */
-  REEVE_REFUSAL_UNAUTH,  /* one too many that did not authenticate */
-  REEVE_REFUSAL_RATE,    /* connections wait: too many in a second */
-  REEVE_REFUSAL_FILES,   /* there are no file descriptors left */
-  REEVE_REFUSAL_MESSAGE, /* it cannot be */
-  REEVE_REFUSAL_SILENT,  /* a client without a sign of life */
+  REEVE_REFUSAL_CLIENT,    /* one too many, or of another user */
+  REEVE_REFUSAL_UNAUTH,    /* one too many that did not authenticate */
+  REEVE_REFUSAL_RATE,      /* connections wait: too many in a second */
+  REEVE_REFUSAL_FILES,     /* there are no file descriptors left */
+  REEVE_REFUSAL_HANDSHAKE, /* of TLS, that went wrong or took too long */
+  REEVE_REFUSAL_MESSAGE,   /* it cannot be */
+  REEVE_REFUSAL_SILENT,    /* a client without a sign of life */
   REEVE_N_REFUSALS,
 } ReeveRefusal;
 

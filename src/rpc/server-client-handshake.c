@@ -55,8 +55,10 @@ run_out (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveServerClient *client = data;
 
-  g_message (_ ("TLS client at %s did not end its handshake in time"),
-             get_origin (client));
+  reeve_server_note_refusal (
+      client->server, REEVE_REFUSAL_HANDSHAKE,
+      _ ("TLS client at %s did not end its handshake in time"),
+      get_origin (client));
   reeve_server_client_close_now (client);
 }
 
@@ -130,6 +132,7 @@ accept_peer (ReeveServerClient *self)
   ReeveClientHandshake *handshake = self->handshake;
 
   reeve_server_client_stop_handshake (self);
+  reeve_server_count_handshake (self->server, FALSE);
   self->handshake = NULL;
   self->x509_name =
       g_strdup (reeve_tls_session_get_peer_name (handshake->session));
@@ -147,8 +150,10 @@ refuse_peer (ReeveServerClient *self)
 {
   ReeveClientHandshake *handshake = self->handshake;
 
+  /* Each is worth a line: it may be somebody whom it should have let in. */
   g_message (_ ("TLS client at %1$s refused because of its certificate: %2$s"),
              get_origin (self), handshake->why);
+  reeve_server_count_handshake (self->server, TRUE);
   attach (self, handshake->session);
   send_verdict (self, handshake->verdict);
   reeve_server_client_close_now (self);
@@ -159,8 +164,10 @@ fail (ReeveServerClient *self)
 {
   ReeveClientHandshake *handshake = self->handshake;
 
-  g_message (_ ("TLS handshake with the client at %1$s failed: %2$s"),
-             get_origin (self), handshake->why);
+  reeve_server_note_refusal (
+      self->server, REEVE_REFUSAL_HANDSHAKE,
+      _ ("TLS handshake with the client at %1$s failed: %2$s"),
+      get_origin (self), handshake->why);
   reeve_tls_session_flush (handshake->session, handshake->fd);
   reeve_server_client_close_now (self);
 }

@@ -642,6 +642,9 @@ read_some (ReeveServerClient *self)
     if (n_read > 0 || (n_read < 0 && errno == EPROTO))
       g_message (_ ("Client %" PRIu64 ": too many file descriptors came"),
                  self->id);
+    else if (n_read < 0 && errno == EBADMSG)
+      g_message (_ ("Client %" PRIu64 ": what came cannot be decoded"),
+                 self->id);
     reeve_server_client_close_now (self);
     return;
   }

@@ -37,6 +37,8 @@ struct _ReeveServer {
 
   atomic_ullong n_accepted;
   ReeveRefusals refusals; /* with a lock of its own */
+  atomic_ullong n_handshakes;
+  atomic_ullong n_handshakes_refused;
   atomic_ullong n_events;
   atomic_ullong n_events_dropped;
 

@@ -470,6 +470,14 @@ reeve_server_stop (ReeveServer *self)
 }
 
 void
+reeve_server_count_handshake (ReeveServer *self, gboolean is_refused)
+{
+  atomic_fetch_add_explicit (is_refused ? &self->n_handshakes_refused
+                                        : &self->n_handshakes,
+                             1, memory_order_relaxed);
+}
+
+void
 reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
 {
   atomic_fetch_add_explicit (is_dropped ? &self->n_events_dropped
@@ -495,6 +503,10 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
         reeve_refusals_count (&self->refusals, REEVE_REFUSAL_FILES),
     .n_bad_messages =
         reeve_refusals_count (&self->refusals, REEVE_REFUSAL_MESSAGE),
+    .n_handshakes = atomic_load (&self->n_handshakes),
+    .n_handshakes_failed =
+        reeve_refusals_count (&self->refusals, REEVE_REFUSAL_HANDSHAKE),
+    .n_handshakes_refused = atomic_load (&self->n_handshakes_refused),
     .n_silent = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_SILENT),
     .n_events = atomic_load (&self->n_events),
     .n_events_dropped = atomic_load (&self->n_events_dropped),

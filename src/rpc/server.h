@@ -160,9 +160,12 @@ typedef struct {
   guint64 n_delayed;        /* times that connections waited for
                                max_accepts_per_second */
   guint64
-      n_out_of_files; /* connections refused for want of a file descriptor */
-  guint64 n_bad_messages; /* that ended their connections */
-  guint64 n_silent;       /* clients without a sign of life */
+      n_out_of_files;   /* connections refused for want of a file descriptor */
+  guint64 n_handshakes; /* of TLS, that ended well */
+  guint64 n_handshakes_failed;  /* or did not end in time */
+  guint64 n_handshakes_refused; /* because of the client's certificate */
+  guint64 n_bad_messages;       /* that ended their connections */
+  guint64 n_silent;             /* clients without a sign of life */
   guint64 n_calls;
   guint64 n_failed;
   guint64 n_events;

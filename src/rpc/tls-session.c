@@ -18,6 +18,8 @@
 #define SEND_SIZE (64 * 1024)
 /* The data in a record. */
 #define RECORD_SIZE (16 * 1024)
+/* With all that is around the data. */
+#define WHOLE_RECORD_SIZE (RECORD_SIZE + 512)
 /* Bytes for the peer that are held at most: what was sent, and what the
  * protocol says by itself to a peer that does not listen. */
 #define MAX_OUTPUT (SEND_SIZE + 64 * 1024)
@@ -350,7 +352,9 @@ layer_recv (gpointer layer, int fd, void *data, size_t size)
 
   open_window (self);
   if (!layer_has_input (self)) {
-    gssize n_read = recv (fd, room, MIN (size, sizeof room), MSG_DONTWAIT);
+    /* Whoever wants a few bytes gets the record that they are in. */
+    size_t wanted = CLAMP (size, WHOLE_RECORD_SIZE, sizeof room);
+    gssize n_read = recv (fd, room, wanted, MSG_DONTWAIT);
 
     if (n_read <= 0)
       return n_read;
@@ -372,7 +376,7 @@ layer_recv (gpointer layer, int fd, void *data, size_t size)
     return (gssize) n_decoded;
   if (self->is_ended)
     return 0;
-  errno = self->is_broken ? EPROTO : EAGAIN;
+  errno = self->is_broken ? EBADMSG : EAGAIN;
   return -1;
 }
 
@@ -436,7 +440,7 @@ layer_sendv (gpointer layer, int fd, const struct iovec *iov, int n_iov)
     return -1;
   if (self->is_broken || !encode_pieces (self, iov, n_iov, &n_taken)) {
     self->is_broken = TRUE;
-    errno = EPROTO;
+    errno = EBADMSG;
     return -1;
   }
 

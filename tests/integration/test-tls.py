@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import threading
 import time
 
@@ -255,6 +256,29 @@ class Clients(TlsTestCase):
                 with self.subTest(words):
                     run(*words)
 
+    def test_files_of_the_user(self):
+        """Those in ~/.pki/libvirt, of which root has none."""
+        home = self.path("home")
+        shutil.copytree(self.alice, f"{home}/.pki/libvirt")
+        shutil.copy(REEVE, f"{home}/reeve")
+
+        def become_somebody():
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+
+        os.chmod(self.directory, 0o711)
+        if os.geteuid() == 0:
+            for place, _, names in os.walk(home):
+                for name in ["", *names]:
+                    os.chown(os.path.join(place, name), 65534, 65534)
+        for program in f"{home}/reeve", "virsh":
+            done = subprocess.run(
+                [program, "-c", f"qemu+tls://127.0.0.1:{self.port}/system", "uri"],
+                preexec_fn=become_somebody, env={**os.environ, "HOME": home, "LC_ALL": "C"},
+                capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_no_common_version(self):
         done = ask(self.port, self.alice, "&tls_priority=NORMAL:-VERS-ALL:%2BVERS-TLS1.1")
         self.assertEqual(done.returncode, 3)
@@ -335,13 +359,12 @@ class Clients(TlsTestCase):
         self.assertIn("is not accepted: it was revoked", done.stderr)
 
     def test_plain_text_is_refused(self):
-        before = len(self.reeved.log())
         with socket.create_connection(("127.0.0.1", self.port), 10) as peer:
             # connect_open in libvirt's framing, without TLS
             peer.sendall(bytes.fromhex("0000001c200080860000000100000042"
                                        "000000000000000000000000"))
             self.assertEqual(peer.recv(64)[:1], b"\x15")  # an alert
-        self.assert_logged(r"TLS handshake with the client at 127\.0\.0\.1:\d+ failed", before)
+        self.assert_logged(r"TLS handshake with the client at 127\.0\.0\.1:\d+ failed")
 
     def test_check(self):
         """`reeve pki check`: each step, and the status of the one that failed."""
@@ -548,8 +571,9 @@ class Load(TlsTestCase):
             self.assertEqual(peer.recv(1), b"")
             peer.close()
         self.assertGreater(time.monotonic() - start, 1.9)
-        wait_for("a line for each peer", lambda: self.reeved.log()[before:].count(
-            "did not end its handshake in time") == 100)
+        # one line for all, so that nobody fills the log
+        lines = re.findall("did not end its handshake in time", self.reeved.log()[before:])
+        self.assertIn(len(lines), (1, 2))
         self.assert_serves(self.alice)
 
     def test_the_loop_does_no_arithmetic(self):

@@ -302,6 +302,20 @@ assert_no_client (Fixture *self)
 }
 
 static void
+assert_handshakes (Fixture *self,
+                   unsigned n_done,
+                   unsigned n_failed,
+                   unsigned n_refused)
+{
+  ReeveServerStats stats;
+
+  reeve_server_get_stats (self->server, &stats);
+  g_assert_cmpuint (stats.n_handshakes, ==, n_done);
+  g_assert_cmpuint (stats.n_handshakes_failed, ==, n_failed);
+  g_assert_cmpuint (stats.n_handshakes_refused, ==, n_refused);
+}
+
+static void
 test_refusal (Fixture *self, gconstpointer data)
 {
   Client client;
@@ -313,6 +327,7 @@ test_refusal (Fixture *self, gconstpointer data)
                    data == NULL ? REEVE_TLS_NO_CERTIFICATE : REEVE_TLS_EXPIRED);
   g_assert_cmpint (client_read_verdict (&client), ==, 0);
   assert_no_client (self);
+  assert_handshakes (self, 0, 0, 1);
   client_clear (&client);
 }
 
@@ -328,6 +343,7 @@ test_silence (Fixture *self, gconstpointer data)
     client_init (&client, self, "client");
     client_handshake (&client, n_turns);
     assert_no_client (self);
+    assert_handshakes (self, 0, (unsigned) n_turns + 1, 0);
     g_assert_cmpint (g_get_monotonic_time () - start_us, >=,
                      TIMEOUT_MS * 1000 - 1000);
     client_clear (&client);
@@ -348,6 +364,7 @@ test_no_tls (Fixture *self, gconstpointer data)
   g_assert_cmpint (answer[0], ==, 0x15);
   g_assert_cmpint (recv (fd, answer, sizeof answer, MSG_WAITALL), ==, 0);
   assert_no_client (self);
+  assert_handshakes (self, 0, 1, 0);
   close (fd);
 }
 
@@ -365,6 +382,7 @@ test_counts (Fixture *self, gconstpointer data)
   reeve_server_get_stats (self->server, &stats);
   g_assert_cmpuint (stats.n_unauth, ==, 0);
   g_assert_cmpuint (stats.n_clients, ==, 1);
+  assert_handshakes (self, 1, 0, 0);
   client_clear (&client);
 }
 

@@ -437,10 +437,10 @@ test_notices_a_forgery (void)
                    37);
   g_assert_cmpint (reeve_stream_recv (streams[1], room, sizeof room, NULL), ==,
                    -1);
-  g_assert_cmpint (errno, ==, EPROTO);
+  g_assert_cmpint (errno, ==, EBADMSG);
   g_assert_cmpint (reeve_stream_recv (streams[1], room, sizeof room, NULL), ==,
                    -1);
-  g_assert_cmpint (errno, ==, EPROTO);
+  g_assert_cmpint (errno, ==, EBADMSG);
   reeve_stream_free (streams[0]);
   reeve_stream_free (streams[1]);
 }
