@@ -12,6 +12,7 @@
 #include "event/intl.h"
 #include "rpc/auth.h"
 #include "rpc/error.h"
+#include "rpc/server-limits.h"
 #include "rpc/socket-name.h"
 
 #include <locale.h>
@@ -277,6 +278,24 @@ take_hangup (ReeveLoop *loop, int watch, int signum, gpointer data)
     reeve_reload_start (self->reload);
 }
 
+/* What the file says now holds, also instead of what an operator set. In a
+ * thread of its own. */
+static gboolean
+reload_limits (gpointer data, GError **error)
+{
+  ReeveDaemon *self = data;
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *path = get_config_path (self);
+  g_autoptr (ReeveDaemonConfig) config =
+      reeve_daemon_config_load (path, warnings, error);
+
+  if (config == NULL)
+    return FALSE;
+
+  reeve_job_pool_size_fill (&config->limits.workers);
+  return reeve_server_set_limits (self->server, &config->limits, error);
+}
+
 static void
 register_auth (ReeveDaemon *self)
 {
@@ -322,6 +341,7 @@ prepare (ReeveDaemon *self, GError **error)
   self->reload = reeve_reload_new (self->loop);
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  reeve_reload_add (self->reload, "limits", reload_limits, self);
   register_auth (self);
   reeve_introspection_register (self);
   return init_modules (self, error) && listen_everywhere (self, error) &&

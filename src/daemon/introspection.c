@@ -218,6 +218,12 @@ handle_stats (ReeveCall *call, reeve_stats_ret *ret, GError **error)
     .jobs_queued = pool.n_queued,
     .jobs_queued_max = pool.max_queued,
     .jobs_done = pool.n_done,
+    .clients_unauth = stats.n_unauth,
+    .clients_unauth_dropped = stats.n_unauth_dropped,
+    .clients_silent = stats.n_silent,
+    .connections_delayed = stats.n_delayed,
+    .connections_without_files = stats.n_out_of_files,
+    .messages_bad = stats.n_bad_messages,
   };
   return TRUE;
 }

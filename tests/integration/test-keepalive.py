@@ -120,14 +120,16 @@ class Keepalive(harness.TestCase):
         caller = self.spawn_suspend("stuck")
         stopped, _ = self.virsh_events()
         self.assertIsNone(caller.poll())
+        before = self.silent()
         caller.send_signal(signal.SIGSTOP)
         stopped.send_signal(signal.SIGSTOP)
 
         start = time.monotonic()
-        wait_for("end of a silent client", lambda: NO_SIGN in self.reeved.log())
+        wait_for("end of a silent client", lambda: self.silent() > before)
         self.assertGreater(time.monotonic() - start, GONE_S - INTERVAL_S)
+        self.assertIn(NO_SIGN, self.reeved.log())
         time.sleep(GONE_S)
-        self.assertEqual(self.reeved.log().count(NO_SIGN), 1)
+        self.assertEqual(self.silent(), before + 1)
         self.assertEqual(connection.isAlive(), 1)
         self.assertIsNone(idle.poll())
         self.define("after")
@@ -152,6 +154,33 @@ class Keepalive(harness.TestCase):
             self.assertIn(NO_SIGN, text())
         finally:
             self.reeved.process.send_signal(signal.SIGCONT)
+
+    def test_reload(self):
+        """Limits of the file hold after SIGHUP: nobody is asked any more."""
+        self.define("told")
+        stopped, _ = self.virsh_events()
+        path = f"{self.reeved.root}/etc/reeved.conf"
+        self.change(path, "keepalive_interval = 0\n")
+        try:
+            before = self.silent()
+            stopped.send_signal(signal.SIGSTOP)
+            time.sleep(GONE_S + 1)
+            self.assertEqual(self.silent(), before)
+        finally:
+            self.change(path, self.config.partition("\n")[2])
+        wait_for("end of a silent client", lambda: self.silent() > before)
+        stopped.send_signal(signal.SIGCONT)
+
+    def silent(self):
+        """How many clients were silent too long."""
+        text = run(REEVE, "-c", self.reeved.shell_uri, "--json", "call", "reeve.stats").stdout
+        return int(harness.re.search(r"clients_silent\W+(\d+)", text).group(1))
+
+    def change(self, path, limits):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"[server]\n{limits}")
+        self.reeved.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
 
     def test_behind_calls(self):
         """Pings of a client with all the calls that it may have are answered."""
