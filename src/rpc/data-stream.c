@@ -255,7 +255,9 @@ end_receive (ReeveDataStream *self, size_t n_taken, unsigned n_wakes)
   }
 
   piece = g_queue_peek_head (&self->input);
-  piece->data += n_taken;
+  /* A hole has none. */
+  if (piece->data != NULL)
+    piece->data += n_taken;
   piece->size -= n_taken;
   return piece->size > 0 ? NULL
                          : reeve_data_stream_pop_piece_locked (client, self);

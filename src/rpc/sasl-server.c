@@ -6,6 +6,7 @@
 #include "protocol/auth.h"
 #include "rpc/error.h"
 #include "rpc/server-private.h"
+#include "rpc/tls-context.h"
 
 #include <inttypes.h>
 
@@ -161,13 +162,7 @@ start_or_step (Step *step,
 static gboolean
 is_allowed (ReeveSaslServer *self, const char *name)
 {
-  if (self->names == NULL)
-    return TRUE;
-  for (const char *const *pattern = self->names; *pattern != NULL; pattern++)
-    if (g_pattern_match_simple (*pattern, name))
-      return TRUE;
-
-  return FALSE;
+  return reeve_tls_name_is_allowed (name, self->names);
 }
 
 static gboolean

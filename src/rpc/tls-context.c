@@ -213,8 +213,12 @@ reeve_tls_name_is_allowed (const char *name, const char *const *patterns)
   if (patterns == NULL)
     return TRUE;
 
+  /* GLib's patterns take text alone: on anything else they abort. */
+  if (!g_utf8_validate (name, -1, NULL))
+    return FALSE;
   for (; *patterns != NULL; patterns++)
-    if (g_pattern_match_simple (*patterns, name))
+    if (g_utf8_validate (*patterns, -1, NULL) &&
+        g_pattern_match_simple (*patterns, name))
       return TRUE;
 
   return FALSE;

@@ -89,7 +89,8 @@ const char *reeve_tls_context_get_name (ReeveTlsContext *self);
 gint64 reeve_tls_context_get_expiry (ReeveTlsContext *self);
 
 /* Whether @name is like one of @patterns, in which `*` stands for any text and
- * `?` for any character; (nullable): everything is like no patterns. */
+ * `?` for any character; (nullable): everything is like no patterns. What is
+ * not UTF-8 is like none. */
 gboolean
 reeve_tls_name_is_allowed (const char *name, const char *const *patterns);
 

@@ -180,6 +180,8 @@ static const NameCase name_cases[] = {
   { "second-of-two", { "CN=mail", "CN=web" }, "CN=web", TRUE },
   { "all", { "*" }, "CN=web", TRUE },
   { "nobody", { NULL }, "CN=web", FALSE },
+  { "no-text", { "*C*N*b" }, "CNaaaaaa\373b", FALSE },
+  { "no-text-in-the-pattern", { "*C\377*b" }, "CN=web", FALSE },
 };
 
 static void
