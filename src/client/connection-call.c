@@ -31,6 +31,7 @@ typedef struct {
 
   /* Of a synchronous call. */
   ReeveCond done;
+  ReeveConnectionStream *stream; /* (nullable): which it opens */
 
   /* Of an asynchronous one. */
   GTask *task; /* (owned) (nullable) */
@@ -127,6 +128,23 @@ take_payload (Pending *pending, ReeveInputFrame *frame)
   frame->n_fds = 0;
 }
 
+/* What somebody has waited for: a stream is not left open. */
+static gboolean
+drop_abandoned_locked (ReeveConnection *self, const ReeveHeader *header)
+    REEVE_REQUIRES (self->lock)
+{
+  gpointer opens_stream;
+
+  if (!g_hash_table_steal_extended (self->abandoned,
+                                    GUINT_TO_POINTER (header->serial), NULL,
+                                    &opens_stream))
+    return FALSE;
+
+  if (opens_stream != NULL && header->status == REEVE_STATUS_OK)
+    reeve_connection_abort_stream_locked (self, header);
+  return TRUE;
+}
+
 /* FALSE: nobody ever made that call. */
 static gboolean
 match_reply (ReeveConnection *self, ReeveInputFrame *frame, GTask **task)
@@ -137,7 +155,7 @@ match_reply (ReeveConnection *self, ReeveInputFrame *frame, GTask **task)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (g_hash_table_remove (self->abandoned, GUINT_TO_POINTER (header->serial)))
+  if (drop_abandoned_locked (self, header))
     return TRUE;
 
   pending =
@@ -260,6 +278,8 @@ start_call (ReeveConnection *self,
                                    pending->procedure->name);
   g_hash_table_insert (self->pending, GUINT_TO_POINTER (pending->serial),
                        pending);
+  if (pending->stream != NULL)
+    reeve_connection_register_stream_locked (self, pending->stream, &header);
   reeve_connection_wake_keepalive_locked (self);
   return TRUE;
 }
@@ -321,7 +341,8 @@ static void
 abandon_locked (ReeveConnection *self, Pending *pending)
     REEVE_REQUIRES (self->lock)
 {
-  g_hash_table_add (self->abandoned, GUINT_TO_POINTER (pending->serial));
+  g_hash_table_insert (self->abandoned, GUINT_TO_POINTER (pending->serial),
+                       GINT_TO_POINTER (pending->stream != NULL));
 }
 
 static GError *
@@ -414,6 +435,37 @@ get_deadline (int timeout_ms)
   return g_get_monotonic_time () + (gint64) timeout_ms * 1000;
 }
 
+/* Sends the call and waits for its reply. @pending: (transfer full) */
+static gboolean
+call_and_wait (ReeveConnection *self,
+               Pending *pending,
+               CallFrame *frame,
+               gpointer ret,
+               GArray *ret_fds,
+               int timeout_ms,
+               GCancellable *cancellable,
+               GError **error)
+{
+  gint64 deadline_us = get_deadline (timeout_ms);
+  Waiter waiter = { self, pending };
+  gulong handler = 0;
+  gboolean is_done;
+
+  if (!start_call (self, pending, frame, error)) {
+    pending_free (pending);
+    return FALSE;
+  }
+
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancel_waiter),
+                                     &waiter, NULL);
+  wait_for (self, pending, deadline_us);
+  g_cancellable_disconnect (cancellable, handler);
+  is_done = take_result (self, pending, ret, ret_fds, error);
+  pending_free (pending);
+  return is_done;
+}
+
 gboolean
 reeve_connection_call_with_fds (ReeveConnection *self,
                                 const ReeveProgram *program,
@@ -427,33 +479,37 @@ reeve_connection_call_with_fds (ReeveConnection *self,
                                 GCancellable *cancellable,
                                 GError **error)
 {
-  gint64 deadline_us = get_deadline (timeout_ms);
   g_auto (CallFrame) frame = { 0 };
-  Pending *pending;
-  Waiter waiter;
-  gulong handler = 0;
-  gboolean is_done;
 
   g_return_val_if_fail (!reeve_loop_is_current (self->loop), FALSE);
 
-  if (!encode_call (&frame, procedure, args, fds, n_fds, error))
-    return FALSE;
+  return encode_call (&frame, procedure, args, fds, n_fds, error) &&
+         call_and_wait (self, pending_new (program, procedure), &frame, ret,
+                        ret_fds, timeout_ms, cancellable, error);
+}
 
+gboolean
+reeve_connection_call_for_stream (ReeveConnection *self,
+                                  const ReeveProgram *program,
+                                  const ReeveProcedure *procedure,
+                                  gconstpointer args,
+                                  gpointer ret,
+                                  ReeveConnectionStream *stream,
+                                  int timeout_ms,
+                                  GCancellable *cancellable,
+                                  GError **error)
+{
+  g_auto (CallFrame) frame = { 0 };
+  Pending *pending;
+
+  g_return_val_if_fail (!reeve_loop_is_current (self->loop), FALSE);
+
+  if (!encode_call (&frame, procedure, args, NULL, 0, error))
+    return FALSE;
   pending = pending_new (program, procedure);
-  if (!start_call (self, pending, &frame, error)) {
-    pending_free (pending);
-    return FALSE;
-  }
-
-  waiter = (Waiter){ self, pending };
-  if (cancellable != NULL)
-    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancel_waiter),
-                                     &waiter, NULL);
-  wait_for (self, pending, deadline_us);
-  g_cancellable_disconnect (cancellable, handler);
-  is_done = take_result (self, pending, ret, ret_fds, error);
-  pending_free (pending);
-  return is_done;
+  pending->stream = stream;
+  return call_and_wait (self, pending, &frame, ret, NULL, timeout_ms,
+                        cancellable, error);
 }
 
 gboolean

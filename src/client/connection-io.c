@@ -4,6 +4,8 @@
 #include "event/fd-closer.h"
 #include "event/fd.h"
 #include "event/intl.h"
+#include "protocol/keepalive.h"
+#include "rpc/data-stream.h"
 #include "rpc/error.h"
 #include "rpc/stream-layer.h"
 
@@ -15,42 +17,61 @@
  * to replies and events. */
 
 #define INPUT_SIZE 65536
+/* Of a frame of a stream, as servers send them. */
+#define STREAM_INPUT_SIZE (REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK)
+/* A reader of a stream that does nothing for so long stands still. */
+#define STALL_MS 1000
 
 static void
 update_events_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
-  gboolean wants_write =
-      self->output->len > 0 || reeve_stream_has_output (self->stream);
+  ReeveEvents events =
+      self->is_paused ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE;
 
-  if (wants_write == self->wants_write)
+  if (self->stream == NULL)
+    return;
+  if (self->output->len > 0 || reeve_stream_has_output (self->stream))
+    events |= REEVE_EVENT_WRITABLE;
+  if (events == self->events)
     return;
 
-  self->wants_write = wants_write;
-  reeve_loop_update_handle (self->loop, self->watch,
-                            REEVE_EVENT_READABLE |
-                                (wants_write ? REEVE_EVENT_WRITABLE : 0));
+  self->events = events;
+  reeve_loop_update_handle (self->loop, self->watch, events);
 }
 
-/* Writes at once where nothing waits; the rest is kept. FALSE: errno. */
 gboolean
-reeve_connection_write_locked (ReeveConnection *self,
-                               const uint8_t *data,
-                               size_t size) REEVE_REQUIRES (self->lock)
+reeve_connection_writev_locked (ReeveConnection *self,
+                                const struct iovec *iov,
+                                int n_iov)
 {
-  struct iovec vector = { .iov_base = (void *) data, .iov_len = size };
   gssize n_written = 0;
 
   if (self->output->len == 0) {
-    n_written = reeve_stream_sendv (self->stream, &vector, 1);
+    n_written = reeve_stream_sendv (self->stream, iov, n_iov);
     if (n_written < 0 && errno != EAGAIN && errno != EINTR)
       return FALSE;
     n_written = MAX (n_written, 0);
   }
 
-  g_byte_array_append (self->output, data + n_written,
-                       (guint) (size - (size_t) n_written));
+  for (int i = 0; i < n_iov; i++) {
+    size_t skip = MIN ((size_t) n_written, iov[i].iov_len);
+
+    g_byte_array_append (self->output, (uint8_t *) iov[i].iov_base + skip,
+                         (guint) (iov[i].iov_len - skip));
+    n_written -= (gssize) skip;
+  }
   update_events_locked (self);
   return TRUE;
+}
+
+gboolean
+reeve_connection_write_locked (ReeveConnection *self,
+                               const uint8_t *data,
+                               size_t size)
+{
+  const struct iovec vector = { .iov_base = (void *) data, .iov_len = size };
+
+  return reeve_connection_writev_locked (self, &vector, 1);
 }
 
 gboolean
@@ -115,6 +136,8 @@ flush_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
   for (unsigned i = 0; i < self->output_fds->len; i++)
     g_array_index (self->output_fds, ReeveOutputFd, i).position -=
         (size_t) n_written;
+  if (self->output->len == 0)
+    reeve_cond_broadcast (&self->drained);
   update_events_locked (self);
   return TRUE;
 }
@@ -162,6 +185,19 @@ take_keepalive (ReeveConnection *self, const ReeveHeader *header)
                            g_strerror (errno));
 }
 
+/* (nullable): the input's buffer, if nothing but a long frame is in it. */
+static uint8_t **
+find_buffer (ReeveConnection *self, const ReeveInputFrame *frame)
+{
+  size_t length = REEVE_PAYLOAD_OFFSET + frame->size;
+
+  return frame->payload == self->input + REEVE_PAYLOAD_OFFSET &&
+                 length == self->input_size &&
+                 length >= self->input_capacity / 2
+             ? &self->input
+             : NULL;
+}
+
 static void
 take_frame (ReeveConnection *self, ReeveInputFrame *frame)
 {
@@ -178,8 +214,11 @@ take_frame (ReeveConnection *self, ReeveInputFrame *frame)
     else
       reeve_connection_take_event (self, header, frame->payload, frame->size);
     break;
+  case REEVE_MESSAGE_STREAM:
+  case REEVE_MESSAGE_STREAM_HOLE:
+    reeve_connection_take_stream (self, frame, find_buffer (self, frame));
+    break;
   default:
-    /* We open no streams. */
     reeve_connection_fail (
         self, REEVE_ERROR_RPC,
         _ ("The server sent a message of the unexpected type %u"),
@@ -268,8 +307,48 @@ take_frames (ReeveConnection *self)
   return size < 0 ? self->input_size : used;
 }
 
+/* The length of a frame of a stream whose begin is there, or 0: it is read
+ * into a buffer of its own, which can then become the stream's. */
+static size_t
+measure_stream_frame (ReeveConnection *self)
+{
+  ReeveHeader header;
+  uint32_t length;
+
+  if (self->input_size < REEVE_PAYLOAD_OFFSET ||
+      atomic_load (&self->n_streams) == 0)
+    return 0;
+
+  reeve_header_decode (&header, self->input + REEVE_LENGTH_SIZE);
+  length = reeve_length_decode (self->input);
+  return header.type == REEVE_MESSAGE_STREAM && length <= STREAM_INPUT_SIZE
+             ? length
+             : 0;
+}
+
+/* Returns how much is to be read. */
+static size_t
+make_room (ReeveConnection *self)
+{
+  size_t usual =
+      atomic_load (&self->n_streams) > 0 ? STREAM_INPUT_SIZE : INPUT_SIZE;
+  size_t frame = measure_stream_frame (self);
+  size_t wanted = self->input_capacity;
+
+  if (frame > self->input_size)
+    wanted = MAX (wanted, frame);
+  else if (self->input_capacity - self->input_size < INPUT_SIZE / 2)
+    wanted = MAX (2 * self->input_capacity, usual);
+  if (wanted > self->input_capacity || self->input == NULL) {
+    self->input_capacity = wanted;
+    self->input = g_realloc (self->input, self->input_capacity);
+  }
+  return (frame > self->input_size ? frame : self->input_capacity) -
+         self->input_size;
+}
+
 static gssize
-receive (ReeveConnection *self)
+receive (ReeveConnection *self, size_t size)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -277,8 +356,7 @@ receive (ReeveConnection *self)
     errno = EAGAIN;
     return -1;
   }
-  return reeve_stream_recv (self->stream, self->input + self->input_size,
-                            self->input_capacity - self->input_size,
+  return reeve_stream_recv (self->stream, self->input + self->input_size, size,
                             reeve_fd_inbox_get_array (&self->inbox));
 }
 
@@ -288,12 +366,7 @@ read_some (ReeveConnection *self)
   gssize n_read;
   size_t used;
 
-  if (self->input_capacity - self->input_size < INPUT_SIZE / 2) {
-    self->input_capacity = MAX (2 * self->input_capacity, INPUT_SIZE);
-    self->input = g_realloc (self->input, self->input_capacity);
-  }
-
-  n_read = receive (self);
+  n_read = receive (self, make_room (self));
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n_read <= 0) {
@@ -313,7 +386,10 @@ read_some (ReeveConnection *self)
   }
   used = take_frames (self);
   self->input_size -= used;
-  memmove (self->input, self->input + used, self->input_size);
+  if (self->input == NULL)
+    self->input_capacity = 0;
+  else if (used > 0)
+    memmove (self->input, self->input + used, self->input_size);
 }
 
 /* Whether there is input that the socket does not tell of. */
@@ -322,7 +398,7 @@ has_more (ReeveConnection *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return self->stream != NULL && self->closed == NULL &&
+  return self->stream != NULL && self->closed == NULL && !self->is_paused &&
          reeve_stream_has_input (self->stream);
 }
 
@@ -332,6 +408,76 @@ read_input (ReeveConnection *self)
   do
     read_some (self);
   while (has_more (self));
+}
+
+/* --------------------------------------------------------------- pause --- */
+
+/* In the I/O thread. */
+static void
+resume (ReeveLoop *loop, gpointer data)
+{
+  ReeveConnection *self = data;
+
+  if (has_more (self))
+    read_input (self);
+  reeve_connection_release (self);
+}
+
+/* The server shall not think that we are gone. */
+static void
+send_life_sign_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
+{
+  const ReeveHeader pong = {
+    .program = keepalive_program.number,
+    .version = keepalive_program.version,
+    .procedure = KEEPALIVE_PROC_PONG,
+    .type = REEVE_MESSAGE_EVENT,
+  };
+  uint8_t frame[REEVE_PAYLOAD_OFFSET];
+
+  if (self->stream == NULL || self->closed != NULL)
+    return;
+  reeve_message_write_header (&pong, frame, sizeof frame);
+  (void) reeve_connection_write_locked (self, frame, sizeof frame);
+}
+
+static void
+note_stall (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveConnection *self = data;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->may_overrun =
+      self->n_full_streams > 0 && g_hash_table_size (self->pending) > 0;
+  if (self->n_full_streams == 0)
+    reeve_loop_update_timeout (loop, watch, -1);
+  else
+    send_life_sign_locked (self);
+  reeve_connection_update_pause_locked (self);
+}
+
+void
+reeve_connection_update_pause_locked (ReeveConnection *self)
+{
+  gboolean is_paused = self->n_full_streams > 0 && !self->may_overrun;
+
+  if (is_paused == self->is_paused)
+    return;
+
+  self->is_paused = is_paused;
+  update_events_locked (self);
+  if (self->stream == NULL)
+    return;
+  if (is_paused && self->pause_timer == 0)
+    self->pause_timer =
+        reeve_loop_add_timeout (self->loop, STALL_MS, note_stall, self, NULL);
+  else if (is_paused)
+    reeve_loop_update_timeout (self->loop, self->pause_timer, STALL_MS);
+  else if (reeve_stream_has_input (self->stream)) {
+    reeve_refs_inc (&self->refs);
+    reeve_loop_invoke (self->loop, resume, self);
+  }
 }
 
 void

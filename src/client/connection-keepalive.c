@@ -17,6 +17,7 @@ static gboolean
 is_awaited_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
   return g_hash_table_size (self->pending) > 0 ||
+         g_hash_table_size (self->streams) > 0 ||
          self->subscriptions->len > 0 || self->close_func != NULL;
 }
 
@@ -35,7 +36,8 @@ step_locked (ReeveConnection *self, gint64 now_us, gint64 *due_us)
   if (self->keepalive_rests)
     return REEVE_KEEPALIVE_WAIT;
 
-  if (self->keepalive_is_fresh)
+  /* A server that we do not listen to is not silent. */
+  if (self->keepalive_is_fresh || self->is_paused)
     self->keepalive.alive_us = now_us;
   self->keepalive_is_fresh = FALSE;
   n_taken = reeve_stream_count_taken (self->stream, &has_backlog);

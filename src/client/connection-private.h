@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "client/connection-stream.h"
 #include "client/connection.h"
 #include "event/loop.h"
 #include "event/refs.h"
@@ -51,13 +52,20 @@ struct _ReeveConnection {
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
   int watch REEVE_GUARDED;
-  gboolean wants_write REEVE_GUARDED;
-  GError *closed REEVE_GUARDED; /* (owned) (nullable): why */
+  ReeveEvents events REEVE_GUARDED; /* that are watched for */
+  GError *closed REEVE_GUARDED;     /* (owned) (nullable): why */
   uint32_t next_serial REEVE_GUARDED;
   GHashTable *pending REEVE_GUARDED;   /* serial -> Pending */
   GHashTable *abandoned REEVE_GUARDED; /* serials of calls nobody waits for */
   GByteArray *output REEVE_GUARDED;    /* what waits to be written */
   GArray *output_fds REEVE_GUARDED;    /* (element-type ReeveOutputFd) */
+  GHashTable *streams REEVE_GUARDED;   /* serial -> ReeveConnectionStream */
+  atomic_uint n_streams;               /* of them; changed under the lock */
+  unsigned n_full_streams REEVE_GUARDED;
+  ReeveCond drained; /* nothing waits to be written; or a stream ended */
+  gboolean is_paused REEVE_GUARDED;       /* we do not read, as one is full */
+  gboolean may_overrun REEVE_GUARDED;     /* we do all the same, for a call */
+  int pause_timer REEVE_GUARDED;          /* 0 before it is needed */
   GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
   unsigned last_subscription REEVE_GUARDED;
   ReeveCloseFunc close_func REEVE_GUARDED;
@@ -80,6 +88,9 @@ void
 reeve_connection_fail (ReeveConnection *self, int code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
+/* One reference, not of a user, goes. */
+void reeve_connection_release (ReeveConnection *self);
+
 /* connection-io.c */
 /* The watch's callback; @data is the connection. */
 void reeve_connection_take_ready (ReeveLoop *loop,
@@ -92,6 +103,12 @@ gboolean
 reeve_connection_write_locked (ReeveConnection *self,
                                const uint8_t *data,
                                size_t size) REEVE_REQUIRES (self->lock);
+gboolean reeve_connection_writev_locked (ReeveConnection *self,
+                                         const struct iovec *iov,
+                                         int n_iov) REEVE_REQUIRES (self->lock);
+/* A stream is full, or no longer. */
+void reeve_connection_update_pause_locked (ReeveConnection *self)
+    REEVE_REQUIRES (self->lock);
 /* The same with a file descriptor (transfer full). */
 gboolean reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
     REEVE_REQUIRES (self->lock);
@@ -111,8 +128,36 @@ reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame);
  * without the lock. */
 GPtrArray *reeve_connection_fail_calls_locked (ReeveConnection *self)
     REEVE_REQUIRES (self->lock);
+/* As reeve_connection_call(), with a stream that is registered meanwhile. */
+gboolean reeve_connection_call_for_stream (ReeveConnection *self,
+                                           const ReeveProgram *program,
+                                           const ReeveProcedure *procedure,
+                                           gconstpointer args,
+                                           gpointer ret,
+                                           ReeveConnectionStream *stream,
+                                           int timeout_ms,
+                                           GCancellable *cancellable,
+                                           GError **error);
 /* @task: (transfer full) */
 void reeve_connection_complete (ReeveConnection *self, GTask *task);
+
+/* connection-stream-frame.c */
+void reeve_connection_register_stream_locked (ReeveConnection *self,
+                                              ReeveConnectionStream *stream,
+                                              const ReeveHeader *header)
+    REEVE_REQUIRES (self->lock);
+/* Tells the server, whose answer is dropped. */
+void reeve_connection_abort_stream_locked (ReeveConnection *self,
+                                           const ReeveHeader *header)
+    REEVE_REQUIRES (self->lock);
+/* The connection has ended. */
+void reeve_connection_fail_streams_locked (ReeveConnection *self)
+    REEVE_REQUIRES (self->lock);
+/* @buffer: (nullable): what the payload is in, if there is nothing else in it;
+ * stolen, or left. Thread: the I/O thread. */
+void reeve_connection_take_stream (ReeveConnection *self,
+                                   const ReeveInputFrame *frame,
+                                   uint8_t **buffer);
 
 /* connection-event.c */
 /* Thread: the I/O thread. */

@@ -34,6 +34,7 @@ mark_closed (ReeveConnection *self,
 
   self->closed = reason;
   *tasks = reeve_connection_fail_calls_locked (self);
+  reeve_connection_fail_streams_locked (self);
   close_call->func = self->close_func;
   close_call->data = self->close_data;
   close_call->free_func = self->close_free;
@@ -43,27 +44,33 @@ mark_closed (ReeveConnection *self,
 }
 
 static ReeveStream *
-steal_stream (ReeveConnection *self, int *watch, int *keepalive_watch)
+steal_stream (ReeveConnection *self,
+              int *watch,
+              int *keepalive_watch,
+              int *pause_timer)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
   *watch = self->watch;
+  *pause_timer = self->pause_timer;
   *keepalive_watch = self->keepalive_watch;
   return g_steal_pointer (&self->stream);
 }
 
-/* Nobody knows the connection any more. */
-static void
-release (ReeveConnection *self) REEVE_UNCHECKED
+void
+reeve_connection_release (ReeveConnection *self) REEVE_UNCHECKED
 {
   if (!reeve_refs_dec (&self->refs))
     return;
 
+  /* Nobody knows the connection any more. */
   reeve_connection_clear_subscriptions (self);
   g_byte_array_unref (self->output);
   g_array_unref (self->output_fds);
   g_hash_table_unref (self->abandoned);
   g_hash_table_unref (self->pending);
+  g_hash_table_unref (self->streams);
+  reeve_cond_clear (&self->drained);
   g_clear_error (&self->closed);
   reeve_mutex_clear (&self->lock);
   g_free (self->input);
@@ -76,14 +83,16 @@ static void
 drop_stream (ReeveLoop *loop, gpointer data)
 {
   ReeveConnection *self = data;
-  int watch, keepalive_watch;
-  ReeveStream *stream = steal_stream (self, &watch, &keepalive_watch);
+  int watch, keepalive_watch, pause_timer;
+  ReeveStream *stream =
+      steal_stream (self, &watch, &keepalive_watch, &pause_timer);
 
   reeve_loop_remove (loop, watch);
   reeve_loop_remove (loop, keepalive_watch);
+  reeve_loop_remove (loop, pause_timer);
   reeve_stream_free (stream);
   reeve_connection_clear_fds (self);
-  release (self);
+  reeve_connection_release (self);
 }
 
 static void
@@ -166,7 +175,7 @@ static void
 take_early_input (ReeveLoop *loop, gpointer data)
 {
   reeve_connection_take_ready (loop, 0, -1, REEVE_EVENT_READABLE, data);
-  release (data);
+  reeve_connection_release (data);
 }
 
 ReeveConnection *
@@ -181,6 +190,8 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   self->loop = reeve_io_thread_get_loop ();
   reeve_mutex_init (&self->lock);
   self->pending = g_hash_table_new (NULL, NULL);
+  self->streams = g_hash_table_new (NULL, NULL);
+  reeve_cond_init (&self->drained);
   self->abandoned = g_hash_table_new (NULL, NULL);
   self->output = g_byte_array_new ();
   self->output_fds = g_array_new (FALSE, FALSE, sizeof (ReeveOutputFd));
@@ -189,8 +200,9 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->stream = stream;
+  self->events = REEVE_EVENT_READABLE;
   self->watch = reeve_loop_add_handle (self->loop, reeve_stream_get_fd (stream),
-                                       REEVE_EVENT_READABLE,
+                                       self->events,
                                        reeve_connection_take_ready, self, NULL);
   /* A layer may have read more than what opened it. */
   if (reeve_stream_has_input (stream)) {
@@ -239,7 +251,7 @@ reeve_connection_unref (ReeveConnection *self)
   say_goodbye (self);
   reeve_connection_set_close_func (self, NULL, NULL, NULL);
   reeve_connection_close (self);
-  release (self);
+  reeve_connection_release (self);
 }
 
 const char *

@@ -8,11 +8,17 @@
 #include <string.h>
 
 const ReeveCommandGroup *const reeve_command_groups[] = {
-  &reeve_life_commands,  &reeve_define_commands,
-  &reeve_info_commands,  &reeve_monitor_commands,
-  &reeve_event_commands, &reeve_host_commands,
-  &reeve_pki_commands,   &reeve_call_commands,
-  &reeve_shell_commands, NULL,
+  &reeve_life_commands,
+  &reeve_define_commands,
+  &reeve_info_commands,
+  &reeve_storage_commands,
+  &reeve_monitor_commands,
+  &reeve_event_commands,
+  &reeve_host_commands,
+  &reeve_pki_commands,
+  &reeve_call_commands,
+  &reeve_shell_commands,
+  NULL,
 };
 
 struct _ReeveArguments {
@@ -284,6 +290,7 @@ reeve_arguments_get_number (const ReeveArguments *self,
   return FALSE;
 }
 
+/* What a number without a unit counts is in *@bytes before. */
 static gboolean
 find_unit (const char *suffix, uint64_t *bytes)
 {
@@ -292,10 +299,8 @@ find_unit (const char *suffix, uint64_t *bytes)
   uint64_t factor = 1;
   uint64_t base;
 
-  if (suffix[0] == '\0') {
-    *bytes = 1024;
+  if (suffix[0] == '\0')
     return TRUE;
-  }
   if (g_ascii_strcasecmp (suffix, "b") == 0 || g_str_equal (suffix, "bytes")) {
     *bytes = 1;
     return TRUE;
@@ -317,15 +322,16 @@ find_unit (const char *suffix, uint64_t *bytes)
   return TRUE;
 }
 
-gboolean
-reeve_arguments_get_size_kib (const ReeveArguments *self,
-                              const char *name,
-                              uint64_t *value,
-                              GError **error)
+static gboolean
+parse_size (const ReeveArguments *self,
+            const char *name,
+            uint64_t unit,
+            uint64_t *value,
+            GError **error)
 {
   const char *text = reeve_arguments_get (self, name);
   char *end = NULL;
-  uint64_t number, unit;
+  uint64_t number;
 
   if (text == NULL)
     return TRUE;
@@ -340,6 +346,31 @@ reeve_arguments_get_size_kib (const ReeveArguments *self,
     return FALSE;
   }
 
-  *value = (number * unit + 1023) / 1024;
+  *value = number * unit;
+  return TRUE;
+}
+
+gboolean
+reeve_arguments_get_size (const ReeveArguments *self,
+                          const char *name,
+                          uint64_t *value,
+                          GError **error)
+{
+  return parse_size (self, name, 1, value, error);
+}
+
+gboolean
+reeve_arguments_get_size_kib (const ReeveArguments *self,
+                              const char *name,
+                              uint64_t *value,
+                              GError **error)
+{
+  uint64_t bytes;
+
+  if (reeve_arguments_get (self, name) == NULL)
+    return TRUE;
+  if (!parse_size (self, name, 1024, &bytes, error))
+    return FALSE;
+  *value = bytes / 1024 + (bytes % 1024 != 0);
   return TRUE;
 }

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * @REEVE_OPTION_FLAG: present or not
  * @REEVE_OPTION_STRING: a word
  * @REEVE_OPTION_NUMBER: an integer
- * @REEVE_OPTION_SIZE: a number of KiB, or with a unit (b, K, M, G, KB, MiB, …)
+ * @REEVE_OPTION_SIZE: a number, or with a unit (b, K, M, G, KB, MiB, …)
  * @REEVE_OPTION_REST: every word that is left
  */
 typedef enum {
@@ -77,6 +77,7 @@ extern const ReeveCommandGroup reeve_host_commands;
 extern const ReeveCommandGroup reeve_life_commands;
 extern const ReeveCommandGroup reeve_define_commands;
 extern const ReeveCommandGroup reeve_info_commands;
+extern const ReeveCommandGroup reeve_storage_commands;
 extern const ReeveCommandGroup reeve_monitor_commands;
 extern const ReeveCommandGroup reeve_event_commands;
 extern const ReeveCommandGroup reeve_pki_commands;
@@ -126,7 +127,7 @@ const char *reeve_arguments_get (const ReeveArguments *self, const char *name);
 /* (array zero-terminated=1) (transfer none): the words of a rest option. */
 const char *const *reeve_arguments_get_rest (const ReeveArguments *self);
 
-/* Both leave *@value alone and return TRUE when the option was not given.
+/* These leave *@value alone and return TRUE when the option was not given.
  * Errors: REEVE_ERROR_INVALID_ARG. */
 gboolean reeve_arguments_get_number (const ReeveArguments *self,
                                      const char *name,
@@ -134,6 +135,11 @@ gboolean reeve_arguments_get_number (const ReeveArguments *self,
                                      int64_t maximum,
                                      int64_t *value,
                                      GError **error);
+/* In bytes, also without a unit. */
+gboolean reeve_arguments_get_size (const ReeveArguments *self,
+                                   const char *name,
+                                   uint64_t *value,
+                                   GError **error);
 gboolean reeve_arguments_get_size_kib (const ReeveArguments *self,
                                        const char *name,
                                        uint64_t *value,

@@ -71,63 +71,43 @@ class StreamCase(harness.TestCase):
         return int(status.split("VmRSS:")[1].split()[0])
 
 
-class Virsh(StreamCase):
-    """The command lines of stock virsh."""
+class Basics:
+    """Command lines; a subclass says whose, in command()."""
 
-    def virsh(self, *words, **more):
-        return run("virsh", "-q", "-c", self.reeved.unix_uri, *words, **more)
+    def command(self, *words, **more):
+        return run(*self.program, *words, **more)
 
     def test_up_and_down(self):
         source = write_file(self.path("source"), pattern(SIZE))
         volume = self.make_volume("v", size=SIZE)
-        self.virsh("vol-upload", "v", source, "default")
+        self.command("vol-upload", "v", source, "default")
         self.assertTrue(read_file(volume) == read_file(source))
-        self.virsh("vol-download", "v", self.path("copy"), "default")
+        self.command("vol-download", "v", self.path("copy"), "default")
         self.assertTrue(read_file(self.path("copy")) == read_file(source))
-
-    def test_over_tcp(self):
-        data = pattern(5 * MIB + 3)
-        self.make_volume("v", data)
-        run("virsh", "-c", self.reeved.tcp_uri, "vol-download", "v", self.path("copy"),
-            "default")
-        self.assertTrue(read_file(self.path("copy")) == data)
 
     def test_parts(self):
         data = pattern(3 * MIB)
         volume = self.make_volume("v", data)
-        self.virsh("vol-download", "v", self.path("part"), "default",
+        self.command("vol-download", "v", self.path("part"), "default",
                    "--offset", "1000001", "--length", "1000003")
         self.assertTrue(read_file(self.path("part")) == data[1000001:2000004])
-        self.virsh("vol-download", "v", self.path("rest"), "default",
+        self.command("vol-download", "v", self.path("rest"), "default",
                    "--offset", str(3 * MIB - 7))
         self.assertEqual(read_file(self.path("rest")), data[-7:])
-        self.virsh("vol-download", "v", self.path("none"), "default",
+        self.command("vol-download", "v", self.path("none"), "default",
                    "--offset", str(4 * MIB))
         self.assertEqual(read_file(self.path("none")), b"")
         part = write_file(self.path("new"), b"x" * 100)
-        self.virsh("vol-upload", "v", part, "default", "--offset", "500", "--length", "100")
+        self.command("vol-upload", "v", part, "default", "--offset", "500", "--length", "100")
         self.assertTrue(read_file(volume) == data[:500] + b"x" * 100 + data[600:])
 
-    def test_more_than_was_said_is_refused(self):
-        volume = self.make_volume("v", b"\0" * 1000)
-        source = write_file(self.path("source"), b"x" * 200)
-        done = self.virsh("vol-upload", "v", source, "default", "--length", "100",
-                          check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("more is sent", done.stderr)
-        self.assertEqual(read_file(volume)[100:], b"\0" * 900)
-        self.virsh("vol-info", "v", "default")
-
-    def test_sparse_up_and_down(self):
-        extents = {0: pattern(MIB), 20 * MIB: pattern(3 * MIB, 2), 50 * MIB: b"end"}
-        source = write_sparse(self.path("source"), SIZE, extents)
-        volume = self.make_volume("v", b"\xff" * (30 * MIB))
-        self.virsh("vol-upload", "v", source, "default", "--sparse")
-        self.assertTrue(read_file(volume) == read_file(source))
-        self.assertLess(disk_usage(volume), 5 * MIB)
-        self.virsh("vol-download", "v", self.path("copy"), "default", "--sparse")
-        self.assertTrue(read_file(self.path("copy")) == read_file(source))
-        self.assertLess(disk_usage(self.path("copy")), 5 * MIB)
+    def test_sparse_part(self):
+        extents = {3 * MIB: pattern(MIB), 6 * MIB: pattern(MIB, 2)}
+        volume = write_sparse(self.make_volume("v"), 9 * MIB, extents)
+        self.command("vol-download", "v", self.path("part"), "default", "--sparse",
+                   "--offset", str(MIB), "--length", str(5 * MIB + 100))
+        self.assertTrue(read_file(self.path("part"))
+                        == read_file(volume)[MIB:6 * MIB + 100])
 
     def test_sparse_shapes(self):
         shapes = {
@@ -139,38 +119,158 @@ class Virsh(StreamCase):
         }
         for name, (size, extents) in shapes.items():
             with self.subTest(name):
-                volume = write_sparse(f"{self.images}/{name}", size, extents)
+                volume = self.make_volume(name)
+                write_sparse(volume, size, extents)
                 copy = self.path(name)
-                self.virsh("vol-download", name, copy, "default", "--sparse")
+                self.command("vol-download", name, copy, "default", "--sparse")
                 self.assertTrue(read_file(copy) == read_file(volume))
                 os.truncate(volume, 0)
-                self.virsh("vol-upload", name, copy, "default", "--sparse")
+                self.command("vol-upload", name, copy, "default", "--sparse")
                 self.assertTrue(read_file(copy) == read_file(volume))
 
-    def test_sparse_part(self):
-        extents = {3 * MIB: pattern(MIB), 6 * MIB: pattern(MIB, 2)}
-        volume = write_sparse(f"{self.images}/v", 9 * MIB, extents)
-        self.virsh("vol-download", "v", self.path("part"), "default", "--sparse",
-                   "--offset", str(MIB), "--length", str(5 * MIB + 100))
-        self.assertTrue(read_file(self.path("part"))
-                        == read_file(volume)[MIB:6 * MIB + 100])
+
+class Commands(Basics):
+    """And what is ours in the server."""
+
+    def test_more_than_was_said_is_refused(self):
+        volume = self.make_volume("v", b"\0" * 1000)
+        source = write_file(self.path("source"), b"x" * 200)
+        done = self.command("vol-upload", "v", source, "default", "--length", "100",
+                          check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("more is sent", done.stderr)
+        self.assertEqual(read_file(volume)[100:], b"\0" * 900)
+        self.command("vol-info", "v", "default")
+
+    def test_sparse_up_and_down(self):
+        extents = {0: pattern(MIB), 20 * MIB: pattern(3 * MIB, 2), 50 * MIB: b"end"}
+        source = write_sparse(self.path("source"), SIZE, extents)
+        volume = self.make_volume("v", b"\xff" * (30 * MIB))
+        self.command("vol-upload", "v", source, "default", "--sparse")
+        self.assertTrue(read_file(volume) == read_file(source))
+        self.assertLess(disk_usage(volume), 5 * MIB)
+        self.command("vol-download", "v", self.path("copy"), "default", "--sparse")
+        self.assertTrue(read_file(self.path("copy")) == read_file(source))
+        self.assertLess(disk_usage(self.path("copy")), 5 * MIB)
 
     def test_a_client_that_dies_leaves_the_volume_free(self):
         self.make_volume("v", size=MIB)
-        fifo = self.path("fifo")
+        fifo = self.path(f"fifo-{type(self).__name__}")
         os.mkfifo(fifo)
         client = subprocess.Popen(
-            ["virsh", "-c", self.reeved.unix_uri, "vol-upload", "v", fifo, "default"],
+            [*self.program, "vol-upload", "v", fifo, "default"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(fifo, "wb") as file:
             file.write(pattern(MIB))
             file.flush()
-            wait_for("a volume in use", lambda: "in use" in self.virsh(
+            wait_for("a volume in use", lambda: "in use" in self.command(
                 "vol-resize", "v", "1M", "default", check=False).stderr)
             client.kill()
             client.wait()
-        wait_for("a free volume", lambda: self.virsh(
+        wait_for("a free volume", lambda: self.command(
             "vol-resize", "v", "1M", "default", check=False).returncode == 0)
+
+
+class Virsh(Commands, StreamCase):
+    @property
+    def program(self):
+        return ["virsh", "-q", "-c", self.reeved.unix_uri]
+
+
+class VirshTcp(Basics, StreamCase):
+    @property
+    def program(self):
+        return ["virsh", "-q", "-c", self.reeved.tcp_uri]
+
+
+class Reeve(Commands, StreamCase):
+    @property
+    def program(self):
+        return [harness.REEVE, "-q", "-c", self.reeved.shell_uri]
+
+    def test_through_pipes(self):
+        """A file that is no file has no holes, but the same bytes."""
+        data = pattern(MIB) + b"\0" * MIB + b"end"
+        source = write_file(self.path("source"), data)
+        volume = self.make_volume("v", b"\xff" * (3 * MIB))
+        up, down = (f"{' '.join(self.program)} vol-{which}load v - default --sparse"
+                    for which in ("up", "down"))
+        run("sh", "-c", f"cat {source} | {up}")
+        self.assertTrue(read_file(volume)[:len(data)] == data)
+        write_sparse(volume, 3 * MIB, {2 * MIB: b"end"})
+        run("sh", "-c", f"{down} | cat >{self.path('copy')}")
+        self.assertTrue(read_file(self.path("copy")) == read_file(volume))
+
+    def test_volume_that_is_not_there_leaves_the_file_alone(self):
+        path = write_file(self.path("kept"), b"kept")
+        done = self.command("vol-download", "absent", path, "default", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(read_file(path), b"kept")
+
+    def test_file_that_cannot_be_written(self):
+        self.make_volume("v", pattern(5 * MIB))
+        done = self.command("vol-download", "v", "/dev/full", "default", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No space left", done.stderr)
+
+    def test_volumes_without_virsh(self):
+        self.command("vol-create-as", "default", "a", "2M")
+        self.command("vol-create-as", "default", "b", "1G", "--format", "qcow2",
+                     "--allocation", "0")
+        self.command("vol-create-as", "default", "c", "1G", "--format", "qcow2",
+                     "--backing-vol", "b", "--backing-vol-format", "qcow2")
+        self.command("vol-resize", "a", "3M", "default")
+        rows = self.command("vol-list", "default", "--details").stdout
+        for words in ("a", f"{self.images}/b", "1.0 GiB", "3.0 MiB"):
+            self.assertIn(words, rows)
+        self.assertIn("3145728", self.command("vol-info", "a", "default",
+                                              "--bytes").stdout)
+        self.assertEqual(self.command("vol-path", "c", "default").stdout,
+                         f"{self.images}/c\n")
+        self.assertIn("running", self.command("pool-list").stdout)
+        for name in "abc":
+            self.command("vol-delete", f"{self.images}/{name}")
+        self.assertEqual(os.listdir(self.images), [])
+
+
+class ReeveWithLibvirtd(Basics, harness.TestCase):
+    """Our shell with the server that the protocol is from."""
+
+    with_reeved = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.images = cls.path("images")
+        os.mkdir(cls.images)
+        cls.libvirtd = harness.Libvirtd(cls.directory).start()
+        cls.addClassCleanup(cls.libvirtd.stop)
+        for command in (("pool-define-as", "default", "dir", "--target", cls.images),
+                        ("pool-start", "default")):
+            run("virsh", "-q", "-c", cls.libvirtd.qemu_uri, *command)
+
+    def setUp(self):
+        for name in os.listdir(self.images):
+            os.unlink(f"{self.images}/{name}")
+
+    @property
+    def program(self):
+        return [harness.REEVE, "-q", "-c", self.libvirtd.qemu_uri]
+
+    def make_volume(self, name, data=b"", size=None):
+        path = write_file(f"{self.images}/{name}", data)
+        if size is not None:
+            os.truncate(path, size)
+        run("virsh", "-q", "-c", self.libvirtd.qemu_uri, "pool-refresh", "default")
+        return path
+
+    def test_error_in_the_middle(self):
+        self.make_volume("v", b"\0" * 1000)
+        source = write_file(self.path("source"), pattern(5 * MIB))
+        done = self.command("vol-upload", "v", source, "default", "--length", "100",
+                            check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No space left", done.stderr)
 
 
 class Program(StreamCase):

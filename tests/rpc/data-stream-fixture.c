@@ -194,6 +194,16 @@ ping (ReeveCall *call, GError **error)
   return TRUE;
 }
 
+static gboolean
+hold (ReeveCall *call, GError **error)
+{
+  Fixture *fixture = reeve_call_get_user_data (call);
+
+  while (!atomic_load (&fixture->may_go))
+    g_usleep (1000);
+  return TRUE;
+}
+
 static void *
 answer_later (void *data)
 {
@@ -262,6 +272,7 @@ open_echo (ReeveCall *call, const flow_open_args *args, GError **error)
 }
 
 static const flow_handlers handlers = {
+  .hold = hold,
   .ping = ping,
   .take = open_take,
   .give = open_give,
@@ -289,6 +300,7 @@ set_up (Fixture *self, gconstpointer data)
   setsockopt (self->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   self->loop = reeve_loop_new (NULL);
   self->server = reeve_server_new ("test", self->loop, NULL);
+  reeve_auth_register (self->server, NULL);
   reeve_server_add_program (self->server, &flow_program, &handlers, self);
   reeve_server_add_fd_client (self->server, ends[1], NULL);
   pthread_create (&self->thread, NULL, run_loop, self->loop);
@@ -304,6 +316,7 @@ hang_up (Fixture *self)
 void
 tear_down (Fixture *self, gconstpointer data)
 {
+  atomic_store (&self->may_go, TRUE);
   reeve_loop_quit (self->loop);
   pthread_join (self->thread, NULL);
   reeve_server_stop (self->server);

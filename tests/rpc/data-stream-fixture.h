@@ -3,6 +3,7 @@
 #pragma once
 
 #include "protocol/message.h"
+#include "rpc/auth.h"
 #include "rpc/data-stream.h"
 #include "rpc/error.h"
 #include "rpc/message.h"
