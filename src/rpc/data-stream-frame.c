@@ -284,12 +284,13 @@ reeve_data_stream_drop_output_locked (ReeveServerClient *client,
 {
   GBytes *frame;
 
-  if (g_queue_remove (&client->ready_streams, self))
-    reeve_data_stream_unref (self);
   while ((frame = g_queue_pop_head (&self->output)) != NULL) {
     self->n_output_bytes -= g_bytes_get_size (frame) + PIECE_COST;
     g_bytes_unref (frame);
   }
+  /* It may be the last reference to one that has ended. */
+  if (g_queue_remove (&client->ready_streams, self))
+    reeve_data_stream_unref (self);
 }
 
 void

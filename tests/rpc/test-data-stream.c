@@ -465,6 +465,18 @@ test_loss (Fixture *self, gconstpointer data)
   g_assert_cmpuint (atomic_load (&self->n_finished), ==, 0);
 }
 
+/* A stream that has failed, and whose last frames nobody reads. */
+static void
+test_loss_behind_end (Fixture *self, gconstpointer data)
+{
+  uint32_t serial =
+      open_and_wait (self, FLOW_PROC_GIVE, MIB / 2, DO_FAIL_IN_DATA);
+
+  g_assert_cmpuint (serial, ==, self->last_serial);
+  wait_until (&self->n_freed, 1);
+  hang_up (self);
+}
+
 static void
 tear_down_loss (Fixture *self, gconstpointer data)
 {
@@ -496,6 +508,7 @@ static const PlainCase plain_cases[] = {
   { "take/nothing-counts-behind-finish", test_take_after_finish },
   { "take/bad-status-fails-it", test_take_bad_status },
   { "both/echo", test_echo },
+  { "loss/client-that-reads-no-error", test_loss_behind_end },
   { "open/frames-for-no-stream-are-dropped", test_unknown },
   { "open/failed-call-opens-none", test_call_fails },
   { "open/refuses-one-too-many", test_too_many },
