@@ -25,8 +25,8 @@
 static void
 update_events_locked (ReeveConnection *self) REEVE_REQUIRES (self->lock)
 {
-  ReeveEvents events =
-      self->is_paused ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE;
+  ReeveEvents events = self->is_paused || self->is_held ? REEVE_EVENT_NONE
+                                                        : REEVE_EVENT_READABLE;
 
   if (self->stream == NULL)
     return;
@@ -290,6 +290,19 @@ split_frame (ReeveConnection *self,
   return (gssize) (length + frame->n_fds);
 }
 
+/* Returns whether nothing more is to be taken. */
+static gboolean
+hold_after (ReeveConnection *self, const ReeveHeader *header)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->holds && header->type == REEVE_MESSAGE_REPLY) {
+    self->is_held = TRUE;
+    update_events_locked (self);
+  }
+  return self->is_held;
+}
+
 /* Takes the whole frames; returns how many bytes they were. */
 static size_t
 take_frames (ReeveConnection *self)
@@ -302,6 +315,8 @@ take_frames (ReeveConnection *self)
                               &frame)) > 0) {
     take_frame (self, &frame);
     used += (size_t) size;
+    if (hold_after (self, &frame.header))
+      break;
   }
 
   return size < 0 ? self->input_size : used;
@@ -361,10 +376,21 @@ receive (ReeveConnection *self, size_t size)
 }
 
 static void
+take_input (ReeveConnection *self)
+{
+  size_t used = take_frames (self);
+
+  self->input_size -= used;
+  if (self->input == NULL)
+    self->input_capacity = 0;
+  else if (used > 0)
+    memmove (self->input, self->input + used, self->input_size);
+}
+
+static void
 read_some (ReeveConnection *self)
 {
   gssize n_read;
-  size_t used;
 
   n_read = receive (self, make_room (self));
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
@@ -384,12 +410,7 @@ read_some (ReeveConnection *self)
     refuse_fds (self);
     return;
   }
-  used = take_frames (self);
-  self->input_size -= used;
-  if (self->input == NULL)
-    self->input_capacity = 0;
-  else if (used > 0)
-    memmove (self->input, self->input + used, self->input_size);
+  take_input (self);
 }
 
 /* Whether there is input that the socket does not tell of. */
@@ -399,7 +420,7 @@ has_more (ReeveConnection *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   return self->stream != NULL && self->closed == NULL && !self->is_paused &&
-         reeve_stream_has_input (self->stream);
+         !self->is_held && reeve_stream_has_input (self->stream);
 }
 
 static void
@@ -478,6 +499,99 @@ reeve_connection_update_pause_locked (ReeveConnection *self)
     reeve_refs_inc (&self->refs);
     reeve_loop_invoke (self->loop, resume, self);
   }
+}
+
+/* ---------------------------------------------------------------- hold --- */
+
+typedef struct {
+  ReeveConnection *connection;
+  const ReeveStreamLayer *layer_class;
+  gpointer layer; /* (owned) (nullable) */
+  gboolean is_done;
+} GoingOn;
+
+/* What waits to be written is in clear; what was read behind the reply is of
+ * the layer. */
+static void
+set_layer_locked (ReeveConnection *self, GoingOn *going)
+    REEVE_REQUIRES (self->lock)
+{
+  going->layer_class->add_output (going->layer, self->output->data,
+                                  self->output->len);
+  g_byte_array_set_size (self->output, 0);
+  going->layer_class->add_input (going->layer, self->input, self->input_size);
+  self->input_size = 0;
+  reeve_stream_set_layer (self->stream, going->layer_class,
+                          g_steal_pointer (&going->layer));
+}
+
+/* Returns whether there is a stream. */
+static gboolean
+let_go (ReeveConnection *self, GoingOn *going)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->holds = self->is_held = FALSE;
+  if (self->stream == NULL || self->closed != NULL)
+    return FALSE;
+  if (going->layer != NULL)
+    set_layer_locked (self, going);
+  update_events_locked (self);
+  return TRUE;
+}
+
+static void
+tell_done (ReeveConnection *self, GoingOn *going)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  going->is_done = TRUE;
+  reeve_cond_signal (&self->went_on);
+}
+
+static void
+go_on (ReeveLoop *loop, gpointer data)
+{
+  GoingOn *going = data;
+  ReeveConnection *self = going->connection;
+
+  if (let_go (self, going)) {
+    if (self->input_size > 0)
+      take_input (self);
+    if (has_more (self))
+      read_input (self);
+  }
+  tell_done (self, going);
+}
+
+void
+reeve_connection_hold (ReeveConnection *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->holds = TRUE;
+}
+
+static void
+wait_until_done (ReeveConnection *self, const GoingOn *going)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  while (!going->is_done)
+    reeve_cond_wait (&self->went_on, &self->lock);
+}
+
+void
+reeve_connection_go_on (ReeveConnection *self,
+                        const ReeveStreamLayer *layer_class,
+                        gpointer layer)
+{
+  GoingOn going = { self, layer_class, layer, FALSE };
+
+  reeve_loop_invoke (self->loop, go_on, &going);
+  wait_until_done (self, &going);
+  if (going.layer != NULL)
+    layer_class->free (going.layer);
 }
 
 void

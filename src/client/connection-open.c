@@ -3,7 +3,6 @@
 #include "client/connection-private.h"
 #include "client/uri.h"
 #include "event/intl.h"
-#include "protocol/auth.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
 #include "rpc/socket-name.h"
@@ -18,19 +17,13 @@ enum { OPEN_READ_ONLY = 1 << 0 };
 /* libvirt's number of it. */
 enum { FEATURE_KEEPALIVE = 10 };
 
-typedef struct {
-  ReeveConnection *connection;
-  gint64 deadline_us;
-  GCancellable *cancellable; /* (nullable) */
-} Opening;
-
-static gboolean
-call (Opening *self,
-      const ReeveProgram *program,
-      int32_t procedure,
-      gconstpointer args,
-      gpointer ret,
-      GError **error)
+gboolean
+reeve_opening_call (ReeveOpening *self,
+                    const ReeveProgram *program,
+                    int32_t procedure,
+                    gconstpointer args,
+                    gpointer ret,
+                    GError **error)
 {
   gint64 left_us = self->deadline_us - g_get_monotonic_time ();
 
@@ -39,55 +32,16 @@ call (Opening *self,
       ret, (int) MAX (left_us / 1000, 1), self->cancellable, error);
 }
 
-static gboolean
-authenticate_by (Opening *self, int32_t kind, GError **error)
-{
-  auth_polkit_ret ret = { 0 };
-
-  switch (kind) {
-  case AUTH_KIND_NONE:
-    return TRUE;
-  case AUTH_KIND_POLKIT:
-    return call (self, &auth_program, AUTH_PROC_POLKIT, NULL, &ret, error);
-  default:
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_AUTH_FAILED,
-                 _ ("The server wants the authentication %d, which is not "
-                    "supported"),
-                 kind);
-    return FALSE;
-  }
-}
-
-static gboolean
-authenticate (Opening *self, GError **error)
-{
-  auth_list_ret ret = { 0 };
-  g_autoptr (GError) why = NULL;
-  int32_t kind;
-
-  if (!call (self, &auth_program, AUTH_PROC_LIST, NULL, &ret, &why)) {
-    /* A server without the call wants no authentication. */
-    if (g_error_matches (why, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT) ||
-        g_error_matches (why, REEVE_ERROR, REEVE_ERROR_RPC))
-      return TRUE;
-    g_propagate_error (error, g_steal_pointer (&why));
-    return FALSE;
-  }
-
-  kind = ret.types.n_items > 0 ? ret.types.items[0] : AUTH_KIND_NONE;
-  auth_list_ret_clear (&ret);
-  return authenticate_by (self, kind, error);
-}
-
 /* As stock clients do, before the connection is open. */
 static void
-agree_on_keepalive (Opening *self)
+agree_on_keepalive (ReeveOpening *self)
 {
   const remote_connect_supports_feature_args args = { FEATURE_KEEPALIVE };
   remote_connect_supports_feature_ret ret = { 0 };
 
-  if (call (self, &remote_program, REMOTE_PROC_CONNECT_SUPPORTS_FEATURE, &args,
-            &ret, NULL) &&
+  if (reeve_opening_call (self, &remote_program,
+                          REMOTE_PROC_CONNECT_SUPPORTS_FEATURE, &args, &ret,
+                          NULL) &&
       ret.supported != 0)
     reeve_connection_set_keepalive (self->connection,
                                     REEVE_CONNECTION_KEEPALIVE_S,
@@ -95,7 +49,7 @@ agree_on_keepalive (Opening *self)
 }
 
 static gboolean
-open_remote (Opening *self,
+open_remote (ReeveOpening *self,
              const ReeveUri *uri,
              gboolean is_read_only,
              GError **error)
@@ -107,8 +61,8 @@ open_remote (Opening *self,
   g_autoptr (GError) why = NULL;
 
   agree_on_keepalive (self);
-  if (call (self, &remote_program, REMOTE_PROC_CONNECT_OPEN, &args, NULL,
-            &why)) {
+  if (reeve_opening_call (self, &remote_program, REMOTE_PROC_CONNECT_OPEN,
+                          &args, NULL, &why)) {
     reeve_connection_set_opened (self->connection);
     return TRUE;
   }
@@ -138,18 +92,25 @@ open_stream (const ReeveUri *uri,
 }
 
 ReeveConnection *
-reeve_connection_open (const char *uri,
-                       ReeveConnectionFlags flags,
-                       int timeout_ms,
-                       GCancellable *cancellable,
-                       GError **error)
+reeve_connection_open_asking (const char *uri,
+                              ReeveConnectionFlags flags,
+                              ReeveAskFunc ask,
+                              gpointer ask_data,
+                              int timeout_ms,
+                              GCancellable *cancellable,
+                              GError **error)
 {
   gboolean is_read_only = (flags & REEVE_CONNECTION_READ_ONLY) != 0;
   g_autofree char *text =
       uri != NULL ? g_strdup (uri) : reeve_uri_get_default (is_read_only);
   g_autoptr (ReeveUri) parsed = reeve_uri_parse (text, is_read_only, error);
   g_autoptr (ReeveConnection) connection = NULL;
-  Opening opening = { .cancellable = cancellable };
+  ReeveOpening opening = {
+    .uri = parsed,
+    .cancellable = cancellable,
+    .ask = ask,
+    .ask_data = ask_data,
+  };
   ReeveStream *stream;
 
   if (parsed == NULL)
@@ -165,10 +126,21 @@ reeve_connection_open (const char *uri,
   opening.connection = connection;
 
   if ((flags & REEVE_CONNECTION_NO_OPEN) == 0 &&
-      (!authenticate (&opening, error) ||
+      (!reeve_opening_authenticate (&opening, error) ||
        !open_remote (&opening, parsed, is_read_only, error)))
     return NULL;
   return g_steal_pointer (&connection);
+}
+
+ReeveConnection *
+reeve_connection_open (const char *uri,
+                       ReeveConnectionFlags flags,
+                       int timeout_ms,
+                       GCancellable *cancellable,
+                       GError **error)
+{
+  return reeve_connection_open_asking (uri, flags, NULL, NULL, timeout_ms,
+                                       cancellable, error);
 }
 
 /* --------------------------------------------------------- asynchronous -- */

@@ -4,13 +4,14 @@
 
 #include "client/connection-stream.h"
 #include "client/connection.h"
+#include "client/uri.h"
 #include "event/loop.h"
 #include "event/refs.h"
 #include "event/thread.h"
 #include "rpc/fd-inbox.h"
 #include "rpc/keepalive.h"
 #include "rpc/message.h"
-#include "rpc/stream.h"
+#include "rpc/stream-layer.h"
 
 G_BEGIN_DECLS
 
@@ -53,6 +54,9 @@ struct _ReeveConnection {
   ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
   int watch REEVE_GUARDED;
   ReeveEvents events REEVE_GUARDED; /* that are watched for */
+  gboolean holds REEVE_GUARDED;     /* after the next reply nothing is read */
+  gboolean is_held REEVE_GUARDED;   /* that reply came */
+  ReeveCond went_on;                /* it is not held any more */
   GError *closed REEVE_GUARDED;     /* (owned) (nullable): why */
   uint32_t next_serial REEVE_GUARDED;
   GHashTable *pending REEVE_GUARDED;   /* serial -> Pending */
@@ -115,10 +119,40 @@ gboolean reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
 /* Closes what was not sent, and what was not taken. Thread: the I/O thread. */
 void reeve_connection_clear_fds (ReeveConnection *self);
 
+/* From the next reply on nothing is read or taken, as its caller may put a
+ * layer in between. */
+void reeve_connection_hold (ReeveConnection *self);
+/* @layer: (nullable) (transfer full): all that follows goes through it. Waits
+ * for the I/O thread, which does not wait itself. Thread: any but that. */
+void reeve_connection_go_on (ReeveConnection *self,
+                             const ReeveStreamLayer *layer_class,
+                             gpointer layer);
+
 /* connection-keepalive.c */
 /* Somebody waits for something now. */
 void reeve_connection_wake_keepalive_locked (ReeveConnection *self)
     REEVE_REQUIRES (self->lock);
+
+/* connection-open.c */
+/* A connection on its way to being usable. Of the thread that opens it. */
+typedef struct {
+  ReeveConnection *connection;
+  const ReeveUri *uri;
+  gint64 deadline_us;
+  GCancellable *cancellable; /* (nullable) */
+  ReeveAskFunc ask;          /* (nullable) */
+  gpointer ask_data;
+} ReeveOpening;
+
+gboolean reeve_opening_call (ReeveOpening *self,
+                             const ReeveProgram *program,
+                             int32_t procedure,
+                             gconstpointer args,
+                             gpointer ret,
+                             GError **error);
+
+/* connection-auth.c */
+gboolean reeve_opening_authenticate (ReeveOpening *self, GError **error);
 
 /* connection-call.c */
 /* Thread: the I/O thread. */

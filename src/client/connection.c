@@ -72,6 +72,7 @@ reeve_connection_release (ReeveConnection *self) REEVE_UNCHECKED
   g_hash_table_unref (self->streams);
   reeve_cond_clear (&self->drained);
   g_clear_error (&self->closed);
+  reeve_cond_clear (&self->went_on);
   reeve_mutex_clear (&self->lock);
   g_free (self->input);
   g_free (self->uri);
@@ -189,6 +190,7 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   self->uri = g_strdup (uri);
   self->loop = reeve_io_thread_get_loop ();
   reeve_mutex_init (&self->lock);
+  reeve_cond_init (&self->went_on);
   self->pending = g_hash_table_new (NULL, NULL);
   self->streams = g_hash_table_new (NULL, NULL);
   reeve_cond_init (&self->drained);

@@ -38,8 +38,9 @@ typedef enum {
  * @timeout_ms: for all of it: resolving, connecting, the first replies; -1 for
  *   the default
  *
- * Connects, authenticates (none, or polkit's empty call), and opens the
- * `remote` program. Blocks. Thread: any.
+ * Connects, authenticates (by SASL, with what the URI and libvirt's file of
+ * credentials say, or by polkit), and opens the `remote` program. Blocks.
+ * Thread: any.
  *
  * Errors: %REEVE_ERROR_INVALID_ARG (the URI, naming what is wrong with it),
  * %REEVE_ERROR_NO_CONNECT, %REEVE_ERROR_AUTH_FAILED, %REEVE_ERROR_TIMED_OUT,
@@ -50,6 +51,38 @@ ReeveConnection *reeve_connection_open (const char *uri,
                                         int timeout_ms,
                                         GCancellable *cancellable,
                                         GError **error);
+
+typedef enum {
+  REEVE_CREDENTIAL_NAME,
+  REEVE_CREDENTIAL_PASSWORD,
+} ReeveCredential;
+
+/**
+ * ReeveAskFunc:
+ * @host: the server's, as the user calls it
+ *
+ * Asks the user, and may take its time.
+ *
+ * Returns: (transfer full) (nullable): %NULL when nobody answers
+ */
+typedef char *(*ReeveAskFunc) (ReeveCredential which,
+                               const char *host,
+                               gpointer data);
+
+/**
+ * reeve_connection_open_asking:
+ * @ask: (nullable): asked, in the calling thread, for what the server wants to
+ *   know and neither the URI nor libvirt's file of credentials says
+ *
+ * As reeve_connection_open().
+ */
+ReeveConnection *reeve_connection_open_asking (const char *uri,
+                                               ReeveConnectionFlags flags,
+                                               ReeveAskFunc ask,
+                                               gpointer ask_data,
+                                               int timeout_ms,
+                                               GCancellable *cancellable,
+                                               GError **error);
 void reeve_connection_open_async (const char *uri,
                                   ReeveConnectionFlags flags,
                                   int timeout_ms,

@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/socket-name.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -286,13 +287,18 @@ get_ext_stream (const Parts *parts, GError **error)
 
 /* ------------------------------------------------------------- the URI --- */
 
+static const char *
+get_transport (const Parts *parts)
+{
+  if (parts->transport != NULL)
+    return parts->transport;
+  return parts->host == NULL ? "unix" : "tls";
+}
+
 static char *
 get_stream (const Parts *parts, gboolean is_read_only, GError **error)
 {
-  const char *transport = parts->transport;
-
-  if (transport == NULL)
-    transport = parts->host == NULL ? "unix" : "tls";
+  const char *transport = get_transport (parts);
 
   if (g_str_equal (transport, "unix"))
     return get_unix_stream (parts, is_read_only, error);
@@ -338,20 +344,80 @@ is_stream_name (const char *text)
   return FALSE;
 }
 
+/* Of what a command does with the bytes nobody knows. */
+static gboolean
+is_protected (const char *transport)
+{
+  return g_str_equal (transport, "unix") || g_str_equal (transport, "tls") ||
+         g_str_equal (transport, "ssh");
+}
+
+/* (transfer full): of `tcp:HOST:PORT` and `tls:HOST[:PORT]`, and nothing that
+ * is not a host for the others. */
+static char *
+get_stream_host (const char *name)
+{
+  g_autoptr (GSocketConnectable) where =
+      reeve_socket_name_parse (name, FALSE, NULL);
+
+  if (where != NULL && G_IS_NETWORK_ADDRESS (where))
+    return g_strdup (
+        g_network_address_get_hostname (G_NETWORK_ADDRESS (where)));
+  return g_strdup ("localhost");
+}
+
+static ReeveUri *
+make_from_stream (const char *name)
+{
+  ReeveUri *self = g_new0 (ReeveUri, 1);
+  g_autofree char *transport = g_strndup (name, strcspn (name, ":"));
+
+  self->stream = g_strdup (name);
+  self->name = g_strdup ("");
+  self->host = get_stream_host (name);
+  self->is_protected = is_protected (transport);
+  self->is_plain = TRUE;
+  return self;
+}
+
+static gboolean
+take_auth (ReeveUri *self, const Parts *parts, GError **error)
+{
+  const char *auth = get_param (parts, "auth");
+
+  self->host = g_strdup (parts->host != NULL ? parts->host : "localhost");
+  self->user = g_strdup (parts->user);
+  self->auth_file = g_strdup (get_param (parts, "authfile"));
+  self->is_protected = is_protected (get_transport (parts));
+  if (auth == NULL)
+    return TRUE;
+
+  if (g_str_equal (auth, "polkit")) {
+    self->auth = REEVE_URI_AUTH_POLKIT;
+  } else if (g_str_equal (auth, "sasl") || g_str_has_prefix (auth, "sasl.")) {
+    self->auth = REEVE_URI_AUTH_SASL;
+    if (auth[4] == '.')
+      self->sasl_mechanism = g_strdup (auth + 5);
+  } else {
+    return refuse (parts,
+                   _ ("the parameter auth is none of sasl, sasl.MECHANISM and "
+                      "polkit"),
+                   error);
+  }
+  return TRUE;
+}
+
 ReeveUri *
 reeve_uri_parse (const char *uri, gboolean is_read_only, GError **error)
 {
   g_auto (Parts) parts = { .text = uri, .port = -1 };
-  g_autoptr (ReeveUri) self = g_new0 (ReeveUri, 1);
+  g_autoptr (ReeveUri) self = NULL;
 
-  if (is_stream_name (uri)) {
-    self->stream = g_strdup (uri);
-    self->name = g_strdup ("");
-    self->is_plain = TRUE;
-    return g_steal_pointer (&self);
-  }
+  if (is_stream_name (uri))
+    return make_from_stream (uri);
 
-  if (!split (&parts, error))
+  self = g_new0 (ReeveUri, 1);
+  if (!split (&parts, error) || !take_auth (self, &parts, error))
     return NULL;
   self->stream = get_stream (&parts, is_read_only, error);
   self->name = get_name (&parts);
@@ -374,6 +440,10 @@ reeve_uri_free (ReeveUri *self)
   g_free (self->name);
   g_free (self->pki_path);
   g_free (self->tls_priority);
+  g_free (self->host);
+  g_free (self->user);
+  g_free (self->sasl_mechanism);
+  g_free (self->auth_file);
   g_free (self);
 }
 

@@ -6,6 +6,12 @@
 
 G_BEGIN_DECLS
 
+typedef enum {
+  REEVE_URI_AUTH_ANY, /* as the server wants it */
+  REEVE_URI_AUTH_SASL,
+  REEVE_URI_AUTH_POLKIT,
+} ReeveUriAuth;
+
 /**
  * ReeveUri:
  * @stream: (owned): the name of the stream to open, see rpc/stream.h
@@ -14,6 +20,12 @@ G_BEGIN_DECLS
  * @pki_path: (owned) (nullable): for a stream with TLS, as what follows
  * @tls_priority: (owned) (nullable)
  * @tls_flags: what is taken for granted
+ * @host: (owned): the server's, as the user calls it; "localhost" for none
+ * @user: (owned) (nullable): who wants to connect
+ * @auth: by what the user wants to authenticate
+ * @sasl_mechanism: (owned) (nullable): and by which mechanism of SASL
+ * @auth_file: (owned) (nullable): where names and passwords are
+ * @is_protected: nobody between can read or change what is said
  * @is_plain: it was the name of a stream, where any daemon may listen, also one
  *   without the program `remote`
  *
@@ -25,6 +37,12 @@ typedef struct {
   char *pki_path;
   char *tls_priority;
   ReeveTlsFlags tls_flags;
+  char *host;
+  char *user;
+  ReeveUriAuth auth;
+  char *sasl_mechanism;
+  char *auth_file;
+  gboolean is_protected;
   gboolean is_plain;
 } ReeveUri;
 

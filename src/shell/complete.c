@@ -68,8 +68,10 @@ offer_machines (ReeveShell *shell,
   g_auto (GStrv) names = NULL;
 
   shell->timeout_ms = TIMEOUT_MS;
+  shell->is_completing = TRUE;
   names = reeve_machine_name_list (shell, flags, NULL);
   shell->timeout_ms = timeout_ms;
+  shell->is_completing = FALSE;
   for (char **name = names; name != NULL && *name != NULL; name++)
     offer (results, prefix, *name);
 }

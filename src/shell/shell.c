@@ -5,6 +5,7 @@
 #include "event/intl.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
+#include "shell/ask.h"
 #include "shell/command.h"
 #include "shell/output.h"
 
@@ -43,8 +44,9 @@ reeve_shell_connect (ReeveShell *self, GError **error)
   if (self->connection != NULL && reeve_connection_is_closed (self->connection))
     g_clear_pointer (&self->connection, reeve_connection_unref);
   if (self->connection == NULL) {
-    self->connection =
-        reeve_connection_open (self->uri, flags, self->timeout_ms, NULL, error);
+    self->connection = reeve_connection_open_asking (
+        self->uri, flags, self->is_completing ? NULL : reeve_ask, NULL,
+        self->timeout_ms, NULL, error);
     set_keepalive (self);
   }
 
@@ -83,6 +85,8 @@ get_exit_status (ReeveShell *self, const GError *error)
   case REEVE_ERROR_OPERATION_DENIED:
   case REEVE_ERROR_ACCESS_DENIED:
   case REEVE_ERROR_AUTH_FAILED:
+  case REEVE_ERROR_AUTH_CANCELLED:
+  case REEVE_ERROR_AUTH_UNAVAILABLE:
     return REEVE_EXIT_DENIED;
   case REEVE_ERROR_TIMED_OUT:
     return REEVE_EXIT_TIMED_OUT;

@@ -25,6 +25,7 @@ typedef struct {
   gboolean is_interactive;
   gboolean is_finished;     /* "quit" was said */
   gboolean is_local;        /* the command that runs needs no connection */
+  gboolean is_completing;   /* nobody is to be asked for anything */
   int timeout_ms;           /* of each call; -1 for the default */
   int keepalive_interval_s; /* 0: never; -1 for the default */
   int keepalive_count;      /* -1 for the default */

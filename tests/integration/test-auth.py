@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Who may come in: SASL, with stock clients."""
 import os
+import pty
 import subprocess
 import threading
 import unittest
@@ -127,7 +128,8 @@ class Virsh(Sasl):
         desc = self.write("desc.txt", f"desc worker --config --new-desc {text}")
         run("env", f"LIBVIRT_AUTH_FILE={auth}", "virsh", "-c", uri,
             stdin=harness.read(desc) + "\n")
-        self.assertIn(text, self.virsh(uri, "dumpxml", "worker").stdout)
+        shown = self.virsh(uri, "dumpxml", "worker").stdout
+        self.assertTrue(text in shown, len(shown))
         # the watcher may have come later than the definition
         def restarted():
             self.virsh(uri, "start", "worker")
@@ -217,6 +219,67 @@ class Python(Sasl):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+
+class Shell(Sasl):
+    """The client library, by the shell."""
+
+    def reeve(self, uri, *words, name=NAME, password=PASSWORD, check=True):
+        auth = self.auth_file(name, password)
+        return run("env", f"LIBVIRT_AUTH_FILE={auth}", harness.REEVE, "-c", uri, *words,
+                   check=check)
+
+    def test_comes_in(self):
+        for uri in (self.reeved.unix_uri, self.reeved.tcp_uri, self.reeved.shell_uri,
+                    f"tcp:127.0.0.1:{self.reeved.port}",
+                    f"{self.reeved.tcp_uri}?auth=sasl.DIGEST-MD5"):
+            with self.subTest(uri):
+                self.assertIn("Id", self.reeve(uri, "list").stdout)
+
+    def test_exit_status(self):
+        unix, tcp = self.reeved.unix_uri, self.reeved.tcp_uri
+        cases = {
+            "wrong password": (unix, "alice", "x", 5, "authentication failed"),
+            "wrong password in the layer": (tcp, "alice", "x", 5, "authentication failed"),
+            "unknown user": (unix, "bob", PASSWORD, 5, "authentication failed"),
+            "mechanism that is not offered": (f"{tcp}?auth=sasl.PLAIN", NAME, PASSWORD, 5,
+                                              "does not offer PLAIN"),
+            "kind that is not offered": (f"{tcp}?auth=polkit", NAME, PASSWORD, 5,
+                                         "does not offer polkit"),
+            "kind that there is not": (f"{tcp}?auth=none", NAME, PASSWORD, 3, "parameter auth"),
+        }
+        for what, (uri, name, password, status, words) in cases.items():
+            with self.subTest(what):
+                done = self.reeve(uri, "list", name=name, password=password, check=False)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_much_data(self):
+        text = "y" * 300000
+        xml = self.write("much.xml", self.boot_xml("much").replace(
+            "<memory", f"<description>{text}</description><memory", 1))
+        self.reeve(self.reeved.tcp_uri, "define", xml)
+        shown = self.reeve(self.reeved.tcp_uri, "dumpxml", "much").stdout
+        self.assertTrue(text in shown, len(shown))
+        self.reeve(self.reeved.tcp_uri, "undefine", "much")
+
+    def test_asks_at_the_terminal(self):
+        """And shows no password."""
+        nothing = self.write("nothing.conf", "")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(LC_ALL="C", LIBVIRT_AUTH_FILE=nothing)
+            os.execv(harness.REEVE, ["reeve", "-c", self.reeved.tcp_uri, "list"])
+        seen = ""
+        for prompt, answer in (("User name for 127.0.0.1: ", NAME),
+                               ("Password for 127.0.0.1: ", PASSWORD), ("Id", None)):
+            while prompt not in seen:
+                seen += os.read(terminal, 1000).decode()
+            if answer is not None:
+                os.write(terminal, f"{answer}\n".encode())
+        self.assertNotIn(PASSWORD, seen)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        os.close(terminal)
 
 
 class Config(harness.TestCase):
