@@ -3,7 +3,10 @@
 """Who may come in: SASL, with stock clients."""
 import os
 import pty
+import re
+import shutil
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -138,6 +141,49 @@ class Virsh(Sasl):
         wait_for("events through the layer", restarted)
         self.virsh(uri, "undefine", "worker")
         self.assertNotIn("worker", self.virsh(uri, "list", "--all").stdout)
+
+
+class Tls(Sasl):
+    """SCRAM-SHA-256 on a network: inside TLS, which brings the encryption."""
+
+    config = f"""
+[listen]
+addresses=ptls:127.0.0.1:0
+[auth]
+tls=sasl
+sasl_realm={REALM}
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pki = tempfile.mkdtemp(prefix="reeve-pki-")
+        cls.addClassCleanup(shutil.rmtree, cls.pki)
+        for words in (("ca", "--name", "Test"), ("server", "--ca", cls.pki, "127.0.0.1"),
+                      ("client", "--ca", cls.pki, "--name", "a client")):
+            run(harness.REEVE, "pki", words[0], "--directory", cls.pki, *words[1:])
+        super().setUpClass()
+
+    @classmethod
+    def add_user(cls, name, password):
+        super().add_user(name, password)
+        shutil.copytree(cls.pki, f"{cls.reeved.root}/etc/pki", dirs_exist_ok=True)
+
+    @property
+    def uri(self):
+        port = re.search(r"ptls:127\.0\.0\.1:(\d+)", self.reeved.log()).group(1)
+        return f"qemu+tls://127.0.0.1:{port}/system?pkipath={self.pki}"
+
+    def test_virsh(self):
+        self.assertIn("Id", self.virsh(self.uri, "list").stdout)
+        self.assertIn(f"“{NAME}”, by SCRAM-SHA-256", self.reeved.log())
+        refused = self.virsh(self.uri, "list", password="x", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("authentication failed", refused.stderr)
+
+    def test_shell(self):
+        auth = self.auth_file(NAME, PASSWORD)
+        self.assertIn("Id", run("env", f"LIBVIRT_AUTH_FILE={auth}", harness.REEVE, "-c",
+                                self.uri, "list").stdout)
 
 
 class Python(Sasl):
