@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_cmpint (fd, >=, 0);
   g_assert_cmpint (write (fd, data, size), ==, size);
   path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  config = reeve_daemon_config_load (path, warnings, &error);
+  config = reeve_daemon_config_load (path, NULL, warnings, &error);
   g_assert_true ((config == NULL) == (error != NULL));
   close (fd);
   return 0;

@@ -114,6 +114,47 @@ find_key (const char *group, const char *name)
   return NULL;
 }
 
+/* (nullable): of a module */
+static const ReeveDaemonSetting *
+find_setting (const ReeveDaemonConfig *self,
+              const char *group,
+              const char *name)
+{
+  for (size_t i = 0; self->info != NULL && i < self->info->n_modules; i++) {
+    const ReeveDaemonModule *module = self->info->modules[i];
+
+    for (size_t j = 0; j < module->n_settings; j++) {
+      const ReeveDaemonSetting *setting = &module->settings[j];
+
+      if (g_str_equal (setting->group, group) &&
+          g_str_equal (setting->name, name))
+        return setting;
+    }
+  }
+
+  return NULL;
+}
+
+static gboolean
+set_setting (ReeveDaemonConfig *self,
+             const ReeveDaemonSetting *setting,
+             GKeyFile *file,
+             GError **error)
+{
+  g_autofree uint64_t *value = g_new (uint64_t, 1);
+  g_autofree char *text =
+      g_key_file_get_string (file, setting->group, setting->name, error);
+
+  if (text == NULL ||
+      !g_ascii_string_to_unsigned (g_strstrip (text), 10, setting->minimum,
+                                   setting->maximum, value, error))
+    return FALSE;
+
+  g_hash_table_insert (self->settings, (gpointer) setting,
+                       g_steal_pointer (&value));
+  return TRUE;
+}
+
 static gboolean
 set_number (const Key *key, const char *text, void *field, GError **error)
 {
@@ -283,15 +324,17 @@ take_group (ReeveDaemonConfig *self,
 
   for (char **name = names; name != NULL && *name != NULL; name++) {
     const Key *key = find_key (group, *name);
+    const ReeveDaemonSetting *setting = find_setting (self, group, *name);
     g_autoptr (GError) why = NULL;
 
-    if (key == NULL) {
+    if (key == NULL && setting == NULL) {
       g_ptr_array_add (warnings,
                        g_strdup_printf (_ ("%1$s: [%2$s] %3$s: unknown key"),
                                         path, group, *name));
       continue;
     }
-    if (!set_key (self, key, file, &why)) {
+    if (key != NULL ? !set_key (self, key, file, &why)
+                    : !set_setting (self, setting, file, &why)) {
       g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
                    "%s: [%s] %s: %s", path, group, *name, why->message);
       return FALSE;
@@ -391,7 +434,10 @@ check_unauth (const ReeveServerLimits *limits, const char *path, GError **error)
 }
 
 ReeveDaemonConfig *
-reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
+reeve_daemon_config_load (const char *path,
+                          const ReeveDaemonInfo *info,
+                          GPtrArray *warnings,
+                          GError **error)
 {
   g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
 
@@ -399,6 +445,8 @@ reeve_daemon_config_load (const char *path, GPtrArray *warnings, GError **error)
   self->tls.verify_clients = TRUE;
   self->tls.check_files = TRUE;
   self->sasl_min_ssf = REEVE_AUTH_MIN_SSF;
+  self->info = info;
+  self->settings = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   if (!take_file (self, path, warnings, error) ||
       !take_drop_ins (self, path, warnings, error) ||
       !check_workers (&self->limits.workers, path, error) ||
@@ -428,5 +476,15 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
   g_strfreev (self->sasl_names);
   g_free (self->polkit_manage);
   g_free (self->polkit_monitor);
+  g_hash_table_unref (self->settings);
   g_free (self);
+}
+
+uint64_t
+reeve_daemon_config_get_setting (const ReeveDaemonConfig *self,
+                                 const ReeveDaemonSetting *setting)
+{
+  const uint64_t *value = g_hash_table_lookup (self->settings, setting);
+
+  return value != NULL ? *value : setting->fallback;
 }

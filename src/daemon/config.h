@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "daemon/daemon.h"
 #include "rpc/auth.h"
 
 G_BEGIN_DECLS
@@ -23,9 +24,10 @@ typedef struct {
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[listen]`, `[tls]`, `[auth]` and `[log]`, then the files
- * `*.conf` in the folder FILE.d, in the order of their names, each of which
- * overrides what came before. Files that do not exist are empty.
+ * `[server]`, `[listen]`, `[tls]`, `[auth]` and `[log]` and those of its
+ * modules, then the files `*.conf` in the folder FILE.d, in the order of their
+ * names, each of which overrides what came before. Files that do not exist are
+ * empty.
  */
 typedef struct {
   ReeveServerLimits limits;
@@ -47,11 +49,14 @@ typedef struct {
   gid_t unix_group;     /* 0: not said */
   ReeveDaemonTlsConfig tls;
   GLogLevelFlags log_level;
+  const ReeveDaemonInfo *info; /* (nullable) */
+  GHashTable *settings; /* (owned): ReeveDaemonSetting -> (owned) uint64_t */
 } ReeveDaemonConfig;
 
 /**
  * reeve_daemon_config_load:
  * @path: of the main file
+ * @info: (nullable): whose modules have settings in it
  * @warnings: (element-type utf8): takes a sentence for each key that is
  *   unknown
  *
@@ -61,9 +66,14 @@ typedef struct {
  * Returns: (transfer full)
  */
 ReeveDaemonConfig *reeve_daemon_config_load (const char *path,
+                                             const ReeveDaemonInfo *info,
                                              GPtrArray *warnings,
                                              GError **error);
 void reeve_daemon_config_free (ReeveDaemonConfig *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveDaemonConfig, reeve_daemon_config_free)
+
+/* What the files say, or the fallback. */
+uint64_t reeve_daemon_config_get_setting (const ReeveDaemonConfig *self,
+                                          const ReeveDaemonSetting *setting);
 
 G_END_DECLS

@@ -73,6 +73,12 @@ reeve_daemon_add_reload (ReeveDaemon *self,
   reeve_reload_add (self->reload, name, func, data);
 }
 
+uint64_t
+reeve_daemon_get_setting (ReeveDaemon *self, const ReeveDaemonSetting *setting)
+{
+  return reeve_daemon_config_get_setting (self->config, setting);
+}
+
 static char *
 get_config_path (ReeveDaemon *self)
 {
@@ -96,7 +102,7 @@ load_config (ReeveDaemon *self, GError **error)
     return FALSE;
   }
 
-  self->config = reeve_daemon_config_load (path, warnings, error);
+  self->config = reeve_daemon_config_load (path, self->info, warnings, error);
   if (self->config == NULL)
     return FALSE;
 

@@ -17,12 +17,29 @@ G_BEGIN_DECLS
 typedef struct _ReeveDaemon ReeveDaemon;
 
 /**
+ * ReeveDaemonSetting:
+ * @group, @name: where it stands in the configuration file
+ * @fallback: what it is where the file says nothing
+ *
+ * A whole number in the configuration file that belongs to a module.
+ */
+typedef struct {
+  const char *group;
+  const char *name;
+  uint64_t minimum;
+  uint64_t maximum;
+  uint64_t fallback;
+} ReeveDaemonSetting;
+
+/**
  * ReeveDaemonModule:
  * @name: for messages
  * @init: makes the module's state and adds its programs; before any socket
  *   listens, so it may block
  * @start: (nullable): called when the sockets listen
  * @stop: (nullable): called when no client is left; frees the state
+ * @settings: (nullable) (array length=n_settings): what it has in the
+ *   configuration file
  *
  * A part of a daemon. Modules are stopped in the reverse order. Everything is
  * called in the loop's thread.
@@ -32,6 +49,8 @@ typedef struct {
   gboolean (*init) (ReeveDaemon *daemon, gpointer *state, GError **error);
   gboolean (*start) (ReeveDaemon *daemon, gpointer state, GError **error);
   void (*stop) (ReeveDaemon *daemon, gpointer state);
+  const ReeveDaemonSetting *settings;
+  size_t n_settings;
 } ReeveDaemonModule;
 
 /**
@@ -64,6 +83,10 @@ const ReeveDaemonInfo *reeve_daemon_get_info (ReeveDaemon *self);
 const ReevePlaces *reeve_daemon_get_places (ReeveDaemon *self);
 ReeveLoop *reeve_daemon_get_loop (ReeveDaemon *self);
 ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
+
+/* @setting: one of a module's own. Thread: any. */
+uint64_t
+reeve_daemon_get_setting (ReeveDaemon *self, const ReeveDaemonSetting *setting);
 
 /**
  * ReeveDaemonReloadFunc:

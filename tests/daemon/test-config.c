@@ -12,6 +12,20 @@ typedef struct {
   char *path;
 } Fixture;
 
+static const ReeveDaemonSetting settings[] = {
+  { "console", "buffer_bytes", 4096, 65536, 8192 },
+  { "console", "log_files", 0, 9, 3 },
+};
+static const ReeveDaemonModule module = {
+  .settings = settings,
+  .n_settings = G_N_ELEMENTS (settings),
+};
+static const ReeveDaemonModule *const modules[] = { &module };
+static const ReeveDaemonInfo info = {
+  .modules = modules,
+  .n_modules = G_N_ELEMENTS (modules),
+};
+
 /* A file that is refused, and the place that the error names behind the
  * path. */
 typedef struct {
@@ -36,6 +50,8 @@ static const RefusalCase refusal_cases[] = {
   { "level", "[log]\nlevel=loud\n", "[log] level" },
   { "workers-together", "[server]\nmin_workers=30\nmax_workers=4\n",
     "[server] max_workers" },
+  { "setting-of-a-module", "[console]\nbuffer_bytes=4095\n",
+    "[console] buffer_bytes" },
   { "no-group", "max_clients=1\n", "" },
   { "no-key-file", "[server\n", "" },
 };
@@ -79,7 +95,7 @@ load (Fixture *self, unsigned n_warnings)
   g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
   ReeveDaemonConfig *config =
-      reeve_daemon_config_load (self->path, warnings, &error);
+      reeve_daemon_config_load (self->path, &info, warnings, &error);
 
   g_assert_no_error (error);
   g_assert_cmpuint (warnings->len, ==, n_warnings);
@@ -138,6 +154,19 @@ test_no_file (Fixture *self, gconstpointer data)
 }
 
 static void
+test_settings_of_modules (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path, "[console]\nbuffer_bytes = 4096 \nlog_filez=1\n");
+  config = load (self, 1);
+  g_assert_cmpuint (reeve_daemon_config_get_setting (config, &settings[0]), ==,
+                    4096);
+  g_assert_cmpuint (reeve_daemon_config_get_setting (config, &settings[1]), ==,
+                    3);
+}
+
+static void
 test_drop_ins (Fixture *self, gconstpointer data)
 {
   g_autoptr (ReeveDaemonConfig) config = NULL;
@@ -171,7 +200,8 @@ test_refusal (Fixture *self, gconstpointer data)
   g_autofree char *start = NULL;
 
   write_file (self->path, row->text);
-  g_assert_null (reeve_daemon_config_load (self->path, warnings, &error));
+  g_assert_null (
+      reeve_daemon_config_load (self->path, &info, warnings, &error));
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX);
   start = g_strdup_printf ("%s: %s", self->path, row->place);
   g_assert_cmpstr (error->message, >=, start);
@@ -186,7 +216,8 @@ test_unreadable (Fixture *self, gconstpointer data)
 
   /* A symbolic link to itself: root is refused that, too. */
   g_assert_no_errno (symlink (self->path, self->path));
-  g_assert_null (reeve_daemon_config_load (self->path, warnings, &error));
+  g_assert_null (
+      reeve_daemon_config_load (self->path, &info, warnings, &error));
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_SYSTEM);
 }
 
@@ -206,6 +237,8 @@ main (int argc, char **argv)
   g_test_add ("/daemon/config/tls", Fixture, NULL, set_up, test_tls, tear_down);
   g_test_add ("/daemon/config/no-file-is-empty", Fixture, NULL, set_up,
               test_no_file, tear_down);
+  g_test_add ("/daemon/config/settings-of-modules", Fixture, NULL, set_up,
+              test_settings_of_modules, tear_down);
   g_test_add ("/daemon/config/drop-ins-override-in-order", Fixture, NULL,
               set_up, test_drop_ins, tear_down);
   g_test_add ("/daemon/config/unknown-keys-warn", Fixture, NULL, set_up,
