@@ -293,7 +293,7 @@ reload_limits (gpointer data, GError **error)
   g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autofree char *path = get_config_path (self);
   g_autoptr (ReeveDaemonConfig) config =
-      reeve_daemon_config_load (path, warnings, error);
+      reeve_daemon_config_load (path, self->info, warnings, error);
 
   if (config == NULL)
     return FALSE;

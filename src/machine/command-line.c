@@ -15,6 +15,7 @@
 
 typedef struct {
   ReeveConfig *config;
+  const char *console_dir;
   GPtrArray *argv; /* (element-type utf8) (owned) */
   gboolean is_q35;
   gboolean has_scsi;
@@ -414,15 +415,27 @@ add_interface (Builder *self,
   return TRUE;
 }
 
+/* What a terminal prints goes to its spool, too (console.h). */
+static char *
+make_pty (Builder *self, const ReeveConfigChardev *chardev)
+{
+  g_autofree char *dir = double_commas (self->console_dir);
+
+  return g_strdup_printf ("pty,id=char%1$s,logfile=%2$s/%1$s,logappend=on",
+                          chardev->alias, dir);
+}
+
 /* The part after `-chardev`; (transfer full) */
 static char *
-make_chardev (const ReeveConfigChardev *chardev, GError **error)
+make_chardev (Builder *self, const ReeveConfigChardev *chardev, GError **error)
 {
   g_autofree char *path =
       chardev->path == NULL ? NULL : double_commas (chardev->path);
 
-  if (g_str_equal (chardev->type, "pty") || g_str_equal (chardev->type, "null"))
-    return g_strdup_printf ("%s,id=char%s", chardev->type, chardev->alias);
+  if (g_str_equal (chardev->type, "pty"))
+    return make_pty (self, chardev);
+  if (g_str_equal (chardev->type, "null"))
+    return g_strdup_printf ("null,id=char%s", chardev->alias);
   if (g_str_equal (chardev->type, "unix") && path != NULL)
     return g_strdup_printf ("socket,id=char%s,path=%s%s", chardev->alias, path,
                             chardev->is_listening ? ",server=on,wait=off" : "");
@@ -463,7 +476,7 @@ add_chardev (Builder *self, const ReeveConfigChardev *chardev, GError **error)
     return TRUE;
   if (g_str_equal (chardev->kind, "parallel"))
     return refuse (error, _ ("the device"), chardev->kind);
-  backend = make_chardev (chardev, error);
+  backend = make_chardev (self, chardev, error);
   if (backend == NULL)
     return FALSE;
   add_pair (self, "-chardev", backend);
@@ -666,12 +679,16 @@ add_head (Builder *self, int monitor_fd)
 }
 
 char **
-reeve_command_line_build (ReeveConfig *config, int monitor_fd, GError **error)
+reeve_command_line_build (ReeveConfig *config,
+                          int monitor_fd,
+                          const char *console_dir,
+                          GError **error)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new_with_free_func (g_free);
   const char *machine = reeve_config_get_machine (config);
   Builder self = {
     .config = config,
+    .console_dir = console_dir,
     .argv = argv,
     .is_q35 = strstr (machine, "q35") != NULL,
   };

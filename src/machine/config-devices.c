@@ -372,6 +372,19 @@ parse_index (ReeveConfig *self,
 }
 
 static gboolean
+parse_heads (ReeveConfigDevice *device, xmlNode *node, GError **error)
+{
+  g_autofree char *text =
+      reeve_xml_dup_child_attribute (node, "model", "heads");
+  uint64_t number = 1;
+
+  if (text != NULL && !reeve_xml_get_number (text, 1, 16, &number))
+    return fail (error, node, _ ("its heads are not a number from 1 to 16"));
+  device->n_heads = (unsigned) number;
+  return TRUE;
+}
+
+static gboolean
 parse_device (ReeveConfig *self, xmlNode *node, GError **error)
 {
   ReeveConfigDevice *device = g_new0 (ReeveConfigDevice, 1);
@@ -388,8 +401,9 @@ parse_device (ReeveConfig *self, xmlNode *node, GError **error)
   device->action = reeve_xml_dup_attribute (node, "action");
   device->bus = reeve_xml_dup_attribute (node, "bus");
   device->index = -1;
-  if (reeve_xml_is (node, "controller") &&
-      !parse_index (self, device, node, error))
+  if ((is_video && !parse_heads (device, node, error)) ||
+      (reeve_xml_is (node, "controller") &&
+       !parse_index (self, device, node, error)))
     return FALSE;
   device->alias = make_alias (device, n);
   return TRUE;
@@ -428,6 +442,50 @@ parse_node (ReeveConfig *self, xmlNode *node, GError **error)
   return TRUE;
 }
 
+/* A copy of a character device as another kind of it. */
+static xmlNode *
+copy_chardev (xmlNode *node, const char *kind)
+{
+  xmlNode *copy = xmlCopyNode (node, 1);
+  xmlNode *alias = reeve_xml_find (copy, "alias");
+
+  xmlNodeSetName (copy, (const xmlChar *) kind);
+  if (alias != NULL)
+    reeve_xml_remove (alias);
+  return copy;
+}
+
+/* The first serial port is a console, and the first console, unless it is one
+ * of virtio, is a serial port: whichever is not given is added. */
+static void
+ensure_console (xmlNode *devices)
+{
+  xmlNode *serial = reeve_xml_find (devices, "serial");
+  xmlNode *console = reeve_xml_find (devices, "console");
+  g_autofree char *type =
+      reeve_xml_dup_child_attribute (console, "target", "type");
+  xmlNode *target;
+
+  if ((serial == NULL && console == NULL) ||
+      (type != NULL && !g_str_equal (type, "serial")))
+    return;
+
+  if (serial == NULL) {
+    serial = copy_chardev (console, "serial");
+    xmlAddPrevSibling (console, serial);
+    target = reeve_xml_ensure (serial, "target");
+    xmlUnsetProp (target, (const xmlChar *) "type");
+    reeve_xml_set_attribute (target, "port", "0");
+  }
+  if (console == NULL) {
+    console = copy_chardev (serial, "console");
+    xmlAddNextSibling (serial, console);
+  }
+  target = reeve_xml_ensure (console, "target");
+  reeve_xml_set_attribute (target, "type", "serial");
+  reeve_xml_set_attribute (target, "port", "0");
+}
+
 /* A machine has a balloon unless it says that it has none. */
 static void
 ensure_balloon (xmlNode *devices)
@@ -443,6 +501,7 @@ reeve_config_parse_devices (ReeveConfig *self, xmlNode *devices, GError **error)
   unsigned n = 0;
 
   ensure_balloon (devices);
+  ensure_console (devices);
   for (xmlNode *node = devices->children; node != NULL; node = node->next) {
     if (node->type != XML_ELEMENT_NODE)
       continue;

@@ -104,13 +104,14 @@ typedef struct {
 } ReeveConfigGraphics;
 
 /* @kind: "controller", "video", "input", "memballoon", "rng", "watchdog",
- * "panic"; @type, @model, @action, @bus: (nullable) */
+ * "panic"; @type, @model, @action, @bus: (nullable); @n_heads: of a video */
 typedef struct {
   char *kind;
   char *type;
   char *model;
   char *action;
   char *bus;
+  unsigned n_heads;
   int index;
   char *alias;
 } ReeveConfigDevice;

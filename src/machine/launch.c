@@ -29,6 +29,7 @@ reeve_launch_free (ReeveLaunch *self)
 
   reeve_status_clear (&self->status);
   g_clear_pointer (&self->config, reeve_config_unref);
+  g_clear_pointer (&self->consoles, g_ptr_array_unref);
   g_clear_pointer (&self->process, reeve_process_unref);
   g_clear_pointer (&self->machine, reeve_machine_unref);
   reeve_fd_clear (&self->monitor_fd);
@@ -72,8 +73,8 @@ open_pid_file (ReeveLaunch *self)
 static gboolean
 spawn (ReeveLaunch *self, int lock_fd, int listen_fd)
 {
-  g_auto (GStrv) argv =
-      reeve_command_line_build (self->config, MONITOR_FD, &self->error);
+  g_auto (GStrv) argv = reeve_command_line_build (
+      self->config, MONITOR_FD, self->dir->console_dir, &self->error);
   REEVE_AUTOFD int log_fd = -1;
   REEVE_AUTOFD int pid_fd = -1;
   ReeveProcessFd fds[] = {
@@ -102,6 +103,19 @@ spawn (ReeveLaunch *self, int lock_fd, int listen_fd)
   return self->process != NULL;
 }
 
+static gboolean
+prepare_consoles (ReeveLaunch *self)
+{
+  if (self->consoles->len > 0 &&
+      !reeve_run_dir_make_console_dir (self->dir, &self->error))
+    return FALSE;
+  for (guint i = 0; i < self->consoles->len; i++) {
+    if (!reeve_console_prepare (self->consoles->pdata[i], &self->error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* The connection waits in the backlog before QEMU has begun: there is no
  * moment to wait for. Our listening socket is closed after it, so that a QEMU
  * that dies early is seen as a closed connection. */
@@ -110,7 +124,9 @@ launch_locked (ReeveLaunch *self, int lock_fd)
 {
   REEVE_AUTOFD int listen_fd = -1;
 
-  if (!reeve_status_write (&self->status, self->dir->status_path, &self->error))
+  if (!reeve_status_write (&self->status, self->dir->status_path,
+                           &self->error) ||
+      !prepare_consoles (self))
     return FALSE;
 
   (void) unlink (self->dir->monitor_path);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "machine/console.h"
 #include "machine/machine.h"
 #include "machine/process.h"
 #include "machine/run-dir.h"
@@ -16,6 +17,7 @@ G_BEGIN_DECLS
  * @status: what to write before there is a process
  * @config: (owned): what to run
  * @log_path: (owned)
+ * @consoles: (owned) (element-type ReeveConsole): of @config's terminals
  * @process: (out) (owned)
  * @monitor_fd: (out) (owned): connected to the process's monitor, -1: not yet
  * @log_offset: (out): where this run's part of the log begins
@@ -28,6 +30,7 @@ typedef struct {
   ReeveStatus status;
   ReeveConfig *config;
   char *log_path;
+  GPtrArray *consoles;
   ReeveProcess *process;
   int monitor_fd;
   int64_t log_offset;
@@ -41,8 +44,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveLaunch, reeve_launch_free)
  * reeve_launch_run:
  *
  * Locks the run directory, writes the status, opens the log, makes the
- * monitor's socket and connects to it, and spawns QEMU. After a failure
- * nothing is left. Thread: worker.
+ * consoles' spools and the monitor's socket, connects to it, and spawns QEMU.
+ * After a failure nothing is left. Thread: worker.
  */
 void reeve_launch_run (ReeveLaunch *self);
 

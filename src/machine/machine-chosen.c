@@ -83,6 +83,7 @@ on_chardevs (JsonNode *result, const GError *error, gpointer data)
   if (error == NULL && JSON_NODE_HOLDS_ARRAY (result))
     json_array_foreach_element (json_node_get_array (result), take_chardev,
                                 self);
+  reeve_machine_retry_consoles (self);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "event/thread.h"
 #include "machine/event-queue.h"
 #include "machine/machine-list.h"
+#include "machine/spool-watch.h"
 #include "machine/worker.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,7 @@ struct _ReeveMachineList {
   char *config_dir;        /* immutable */
   char *run_dir;           /* immutable */
   char *log_dir;           /* immutable */
+  char *console_log_dir;   /* immutable */
 
   /* Held across disk I/O by those who change stored definitions; never taken
    * by the loop's thread once clients are served. */
@@ -34,6 +36,8 @@ struct _ReeveMachineList {
 
   /* loop's */
   ReeveWorker *worker;
+  ReeveSpoolWatch *spools; /* (owned) */
+  ReeveConsoleLimits console_limits;
   gboolean is_closed;
 };
 

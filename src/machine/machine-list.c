@@ -12,6 +12,13 @@
 
 #include <string.h>
 
+/* Unless the configuration says otherwise. */
+static const ReeveConsoleLimits console_limits = {
+  .buffer_bytes = 256 * 1024,
+  .log_bytes = 2 * 1024 * 1024,
+  .log_files = 3,
+};
+
 /* What sorting and filtering need of a machine. */
 typedef struct {
   ReeveMachine *machine; /* (owned) */
@@ -46,6 +53,9 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths)
   self->config_dir = g_strdup (paths->config_dir);
   self->run_dir = g_strdup (paths->run_dir);
   self->log_dir = g_strdup (paths->log_dir);
+  self->console_log_dir = g_strdup (paths->console_log_dir);
+  self->console_limits = console_limits;
+  self->spools = reeve_spool_watch_new (loop);
   self->worker = reeve_worker_new (loop);
 
   reeve_mutex_init (&self->define_lock);
@@ -73,6 +83,7 @@ reeve_machine_list_unref (ReeveMachineList *self)
   /* Machines hold their list; closing it lets go of them. */
   g_assert (self->is_closed);
   reeve_worker_free (self->worker);
+  reeve_spool_watch_free (self->spools);
   g_hash_table_unref (self->by_id);
   g_hash_table_unref (self->by_name);
   g_hash_table_unref (self->by_uuid);
@@ -83,7 +94,15 @@ reeve_machine_list_unref (ReeveMachineList *self)
   g_free (self->config_dir);
   g_free (self->run_dir);
   g_free (self->log_dir);
+  g_free (self->console_log_dir);
   g_free (self);
+}
+
+void
+reeve_machine_list_set_console_limits (ReeveMachineList *self,
+                                       const ReeveConsoleLimits *limits)
+{
+  self->console_limits = *limits;
 }
 
 ReeveLoop *

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "event/loop.h"
+#include "machine/console.h"
 #include "machine/machine-event.h"
 #include "machine/machine.h"
 
@@ -23,11 +24,13 @@ typedef struct _ReeveMachineList ReeveMachineList;
  * @run_dir: one directory for each machine that runs; short, for sockets have
  *   their place in it
  * @log_dir: one log for each machine
+ * @console_log_dir: one directory for each machine, of its consoles' logs
  */
 typedef struct {
   const char *config_dir;
   const char *run_dir;
   const char *log_dir;
+  const char *console_log_dir;
 } ReeveMachinePaths;
 
 /* Bits as in libvirt's ConnectListAllDomainsFlags. Within a group (one line
@@ -69,6 +72,11 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths);
 ReeveMachineList *reeve_machine_list_ref (ReeveMachineList *self);
 void reeve_machine_list_unref (ReeveMachineList *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveMachineList, reeve_machine_list_unref)
+
+/* Of the consoles of machines that start from now on, or are taken up. Thread:
+ * loop. */
+void reeve_machine_list_set_console_limits (ReeveMachineList *self,
+                                            const ReeveConsoleLimits *limits);
 
 /**
  * reeve_machine_list_load:

@@ -29,6 +29,23 @@ make_dir (const char *path, GError **error)
   return TRUE;
 }
 
+/* What a console printed before its machine ended, with no daemon to read it,
+ * goes into its log. */
+static void
+save_last_words (ReeveMachineList *self,
+                 ReeveRunDir *dir,
+                 const ReeveStatus *status)
+{
+  g_autoptr (ReeveConfig) config =
+      reeve_config_new_from_xml (status->definition, NULL);
+  g_autoptr (GPtrArray) consoles = NULL;
+
+  if (config == NULL)
+    return;
+  consoles = reeve_machine_list_make_consoles (self, dir, config, NULL, NULL);
+  reeve_machine_finish_consoles (consoles);
+}
+
 /* Removes what a machine left that is not running; says why it ended. */
 static void
 clear_dead (ReeveMachineList *self, ReeveRunDir *dir, const uint8_t uuid[16])
@@ -37,8 +54,11 @@ clear_dead (ReeveMachineList *self, ReeveRunDir *dir, const uint8_t uuid[16])
   g_autoptr (ReeveMachine) machine =
       reeve_machine_list_lookup_uuid (self, uuid, NULL);
 
-  if (machine != NULL && reeve_status_read (&status, dir->status_path, NULL))
-    reeve_machine_found_dead (machine, &status);
+  if (reeve_status_read (&status, dir->status_path, NULL)) {
+    save_last_words (self, dir, &status);
+    if (machine != NULL)
+      reeve_machine_found_dead (machine, &status);
+  }
   reeve_run_dir_remove (dir);
 }
 

@@ -4,6 +4,7 @@
 
 #include "event/refs.h"
 #include "event/thread.h"
+#include "machine/console.h"
 #include "machine/machine-list-private.h"
 #include "machine/machine.h"
 #include "machine/operation.h"
@@ -61,6 +62,8 @@ struct _ReeveMachine {
                                                 start that comes */
   GHashTable *chosen REEVE_GUARDED;    /* (owned) (nullable): by QEMU, for this
                                           run; see reeve_config_dup_live_xml() */
+  GPtrArray *consoles REEVE_GUARDED;   /* (element-type ReeveConsole) (owned)
+                                          (nullable); immutable */
   ReeveProcess *process REEVE_GUARDED; /* (owned) (nullable) */
   gint64 monitor_oldest_us REEVE_GUARDED;
   gboolean is_monitor_lost REEVE_GUARDED;
@@ -74,6 +77,7 @@ struct _ReeveMachine {
                      told once the status is written */
   ReeveWorkerLane lane;
   ReeveQmp *qmp;     /* (owned) (nullable) */
+  GPtrArray *taps;   /* (owned): of the consoles, while QEMU lives */
   int process_watch; /* -1: none */
   int stop_timer;    /* -1: none; what to do if QEMU does not end */
   int retry_timer;   /* -1: none; for a lost monitor */
@@ -119,6 +123,30 @@ void reeve_machine_emit (ReeveMachine *self, ReeveMachineEvent *event);
 
 /* machine-chosen.c: Thread: loop. Asks what the definition left to QEMU. */
 void reeve_machine_ask_chosen (ReeveMachine *self, gint64 deadline_us);
+
+/* machine-console.c */
+/* (transfer full) (element-type ReeveConsole): one for each terminal of
+ * @config, for a machine of that name. @open, @open_data: as of
+ * reeve_console_new(). Thread: loop. */
+GPtrArray *reeve_machine_list_make_consoles (ReeveMachineList *self,
+                                             ReeveRunDir *dir,
+                                             ReeveConfig *config,
+                                             ReeveConsoleOpen open,
+                                             gpointer open_data);
+GPtrArray *
+reeve_machine_make_consoles (ReeveMachine *self, ReeveConfig *config);
+/* The machine has these consoles from now on. Thread: loop. */
+void reeve_machine_set_consoles (ReeveMachine *self, GPtrArray *consoles);
+/* QEMU told which terminals it has. Thread: loop. */
+void reeve_machine_retry_consoles (ReeveMachine *self);
+/* No more is to be expected of QEMU, or not by us. Thread: loop. */
+void reeve_machine_untap_consoles (ReeveMachine *self);
+/* (transfer full) (nullable) (element-type ReeveConsole): takes them away from
+ * the machine. */
+GPtrArray *reeve_machine_steal_consoles (ReeveMachine *self);
+/* Reads all that is left, and ends them. @consoles: (nullable) Thread: worker.
+ */
+void reeve_machine_finish_consoles (GPtrArray *consoles);
 
 /* machine-status.c: Thread: loop. Writes the status soon, by a worker. */
 void reeve_machine_save_status (ReeveMachine *self);

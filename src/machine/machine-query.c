@@ -4,6 +4,7 @@
 #include "event/intl.h"
 #include "machine/machine-private.h"
 #include "machine/qmp-parser.h"
+#include "machine/screenshot.h"
 #include "rpc/error.h"
 
 #include <string.h>
@@ -24,7 +25,9 @@ typedef struct {
   ReeveMachineReply reply;
   ReeveMachineTextReply text_reply;
   ReeveMachineMemoryReply memory_reply;
+  ReeveMachinePictureReply picture_reply;
   gpointer data;
+  unsigned screen;
   ReeveMachineMemoryStats stats;
   unsigned n_waiting; /* answers that the statistics still need */
 } Query;
@@ -330,4 +333,87 @@ reeve_machine_query_memory (ReeveMachine *self,
 
   query->memory_reply = reply;
   reeve_loop_invoke (self->list->loop, query_memory, query);
+}
+
+static void
+on_picture (int fd, const char *type, const GError *error, gpointer data)
+{
+  Query *query = data;
+
+  reeve_machine_note_monitor (query->machine);
+  query->picture_reply (query->machine, fd, type, error, query->data);
+  query_free (query);
+}
+
+/* Screens are numbered through the heads of one video device, then through
+ * those of the next one. */
+static const ReeveConfigDevice *
+find_video (ReeveConfig *config, unsigned *screen)
+{
+  GPtrArray *devices = reeve_config_get_devices (config);
+
+  for (guint i = 0; i < devices->len; i++) {
+    const ReeveConfigDevice *device = devices->pdata[i];
+
+    if (!g_str_equal (device->kind, "video") ||
+        g_strcmp0 (device->model, "none") == 0)
+      continue;
+    if (*screen < device->n_heads)
+      return device;
+    *screen -= device->n_heads;
+  }
+  return NULL;
+}
+
+static gboolean
+send_screenshot (Query *query, GError **error)
+{
+  g_autoptr (ReeveConfig) config =
+      reeve_machine_dup_live_config (query->machine);
+  ReeveQmp *qmp = get_monitor (query->machine, error);
+  unsigned head = query->screen;
+  const ReeveConfigDevice *video =
+      config == NULL ? NULL : find_video (config, &head);
+
+  if (qmp == NULL)
+    return FALSE;
+  if (video == NULL && head < query->screen) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("the machine has no screen %u"), query->screen);
+    return FALSE;
+  }
+  if (video == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_UNSUPPORTED,
+                 _ ("the machine has no video device to take a picture of"));
+    return FALSE;
+  }
+  return reeve_screenshot_take (qmp, query->screen == 0 ? NULL : video->alias,
+                                head, query->deadline_us, on_picture, query,
+                                error);
+}
+
+static void
+take_screenshot (ReeveLoop *loop, gpointer data)
+{
+  Query *query = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!send_screenshot (query, &error))
+    on_picture (-1, NULL, error, query);
+  else
+    reeve_machine_note_monitor (query->machine);
+}
+
+void
+reeve_machine_take_screenshot (ReeveMachine *self,
+                               unsigned screen,
+                               gint64 deadline_us,
+                               ReeveMachinePictureReply reply,
+                               gpointer data)
+{
+  Query *query = query_new (self, deadline_us, data);
+
+  query->screen = screen;
+  query->picture_reply = reply;
+  reeve_loop_invoke (self->list->loop, take_screenshot, query);
 }

@@ -101,6 +101,7 @@ begin_start (ReeveOperation *operation)
   launch->machine = reeve_machine_ref (self);
   launch->dir = &self->dir;
   launch->config = take_config (self);
+  launch->consoles = reeve_machine_make_consoles (self, launch->config);
   launch->log_path = g_build_filename (self->list->log_dir, log_name, NULL);
   launch->monitor_fd = -1;
   reeve_machine_fill_status (self, &launch->status);
@@ -212,6 +213,7 @@ on_launched (gpointer data)
   self->phase = REEVE_PHASE_BOOTING;
   self->log_offset = launch->log_offset;
   reeve_machine_set_process (self, launch->process);
+  reeve_machine_set_consoles (self, launch->consoles);
   if (!reeve_machine_watch_process (self)) {
     reeve_machine_process_ended (self);
     return;

@@ -25,6 +25,7 @@ typedef struct {
   int64_t log_offset;
   gboolean wants_log;
   char *log_tail;
+  GPtrArray *consoles; /* (owned) (nullable) */
 } Cleanup;
 
 static void
@@ -266,6 +267,7 @@ run_cleanup (gpointer data)
   if (cleanup->wants_log)
     cleanup->log_tail =
         reeve_launch_read_log (cleanup->log_path, cleanup->log_offset);
+  reeve_machine_finish_consoles (cleanup->consoles);
   if (lock_fd >= 0)
     reeve_run_dir_remove (dir);
 }
@@ -284,6 +286,7 @@ on_cleaned_up (gpointer data)
   if (!self->list->is_closed)
     become_off (self, error);
 
+  g_clear_pointer (&cleanup->consoles, g_ptr_array_unref);
   g_free (cleanup->log_path);
   g_free (cleanup->log_tail);
   g_free (cleanup);
@@ -310,5 +313,7 @@ reeve_machine_process_ended (ReeveMachine *self)
   /* The monitor's last words, SHUTDOWN perhaps, are read before; what was
    * asked and not answered fails now. */
   reeve_machine_detach_monitor (self);
+  reeve_machine_untap_consoles (self);
+  cleanup->consoles = reeve_machine_steal_consoles (self);
   reeve_worker_lane_push (&self->lane, run_cleanup, on_cleaned_up, cleanup);
 }

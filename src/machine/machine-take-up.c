@@ -77,6 +77,7 @@ reeve_machine_take_up (ReeveMachine *self,
                        GError **error)
 {
   g_autoptr (ReeveProcess) process = find_process (self, status);
+  g_autoptr (GPtrArray) consoles = NULL;
   int fd;
 
   if (process == NULL) {
@@ -91,6 +92,8 @@ reeve_machine_take_up (ReeveMachine *self,
   take_definition (self, config);
   take_fields (self, status);
   reeve_machine_set_process (self, process);
+  consoles = reeve_machine_make_consoles (self, config);
+  reeve_machine_set_consoles (self, consoles);
   if (!reeve_machine_watch_process (self)) {
     reeve_machine_process_ended (self);
     return TRUE;
@@ -134,6 +137,7 @@ reeve_machine_let_go (ReeveMachine *self)
     reeve_operation_finish (self->current, error);
   reeve_machine_detach_monitor (self);
   reeve_machine_unwatch_process (self);
+  reeve_machine_untap_consoles (self);
   if (self->stop_timer >= 0)
     reeve_loop_remove (self->list->loop, self->stop_timer);
   self->stop_timer = -1;

@@ -34,6 +34,7 @@ reeve_machine_new (ReeveMachineList *list,
   self->id = -1;
   self->state = REEVE_MACHINE_SHUTOFF;
 
+  self->taps = g_ptr_array_new ();
   g_queue_init (&self->operations);
   g_queue_init (&self->unsaved);
   reeve_worker_lane_init (&self->lane, list->worker);
@@ -60,12 +61,15 @@ reeve_machine_unref (ReeveMachine *self)
   /* What watches a machine, or works for it, holds it. */
   g_assert (g_queue_is_empty (&self->operations) && self->current == NULL);
   g_assert (self->qmp == NULL && self->process_watch < 0);
+  g_assert (self->taps->len == 0);
 
   g_clear_pointer (&self->process, reeve_process_unref);
   g_clear_pointer (&self->config, reeve_config_unref);
   g_clear_pointer (&self->live_config, reeve_config_unref);
   g_clear_pointer (&self->pending_config, reeve_config_unref);
   g_clear_pointer (&self->chosen, g_hash_table_unref);
+  g_clear_pointer (&self->consoles, g_ptr_array_unref);
+  g_ptr_array_unref (self->taps);
   reeve_run_dir_clear (&self->dir);
   reeve_mutex_clear (&self->lock);
   reeve_machine_list_unref (self->list);

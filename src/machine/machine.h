@@ -3,6 +3,7 @@
 #pragma once
 
 #include "machine/config.h"
+#include "machine/console.h"
 
 #include <json-glib/json-glib.h>
 #include <sys/types.h>
@@ -399,5 +400,47 @@ void reeve_machine_query_memory (ReeveMachine *self,
                                  gint64 deadline_us,
                                  ReeveMachineMemoryReply reply,
                                  gpointer data);
+
+/**
+ * ReeveMachinePictureReply:
+ * @fd: (transfer full): a file that holds the picture; -1 on error
+ * @type: (nullable): of the picture, as MIME has it
+ */
+typedef void (*ReeveMachinePictureReply) (ReeveMachine *machine,
+                                          int fd,
+                                          const char *type,
+                                          const GError *error,
+                                          gpointer data);
+
+/* What the guest shows on a screen. Errors: REEVE_ERROR_INVALID_ARG when there
+ * is no such screen, REEVE_ERROR_OPERATION_UNSUPPORTED when there is none. */
+void reeve_machine_take_screenshot (ReeveMachine *self,
+                                    unsigned screen,
+                                    gint64 deadline_us,
+                                    ReeveMachinePictureReply reply,
+                                    gpointer data);
+
+typedef enum {
+  REEVE_TERMINAL_CONSOLE,
+  REEVE_TERMINAL_CHANNEL,
+} ReeveTerminalKind;
+
+/**
+ * reeve_machine_find_console:
+ * @name: (nullable): of the device as QEMU has it; or of the channel, as the
+ *   guest has it. %NULL: the first one
+ *
+ * Never waits. Thread: any.
+ *
+ * Errors: %REEVE_ERROR_OPERATION_INVALID while the machine is off;
+ * %REEVE_ERROR_INTERNAL (as libvirt has it) when there is none of that name, or
+ * it is none of type pty.
+ *
+ * Returns: (transfer full)
+ */
+ReeveConsole *reeve_machine_find_console (ReeveMachine *self,
+                                          ReeveTerminalKind kind,
+                                          const char *name,
+                                          GError **error);
 
 G_END_DECLS

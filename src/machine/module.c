@@ -13,6 +13,25 @@ typedef struct {
   ReeveRemote *remote;        /* (owned) */
 } Module;
 
+/* Sizes of consoles: the most that a spool, a ring or a log may take. */
+static const ReeveDaemonSetting settings[] = {
+  { "console", "buffer_bytes", 4096, 64 * 1024 * 1024, 256 * 1024 },
+  { "console", "log_bytes", 0, UINT64_C (1) << 40, 2 * 1024 * 1024 },
+  { "console", "log_files", 0, 1000, 3 },
+};
+
+static void
+set_limits (Module *self, ReeveDaemon *daemon)
+{
+  const ReeveConsoleLimits limits = {
+    .buffer_bytes = reeve_daemon_get_setting (daemon, &settings[0]),
+    .log_bytes = reeve_daemon_get_setting (daemon, &settings[1]),
+    .log_files = (unsigned) reeve_daemon_get_setting (daemon, &settings[2]),
+  };
+
+  reeve_machine_list_set_console_limits (self->machines, &limits);
+}
+
 static gboolean
 init (ReeveDaemon *daemon, gpointer *state, GError **error)
 {
@@ -23,12 +42,16 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
       g_build_filename (places->run_dir, "machines", NULL);
   g_autofree char *log_dir =
       g_build_filename (places->log_dir, "machines", NULL);
-  const ReeveMachinePaths paths = { config_dir, run_dir, log_dir };
+  g_autofree char *console_log_dir =
+      g_build_filename (places->log_dir, "consoles", NULL);
+  const ReeveMachinePaths paths = { config_dir, run_dir, log_dir,
+                                    console_log_dir };
   Module *self = g_new0 (Module, 1);
 
   *state = self;
   self->machines =
       reeve_machine_list_new (reeve_daemon_get_loop (daemon), &paths);
+  set_limits (self, daemon);
   self->pool = reeve_storage_pool_open (reeve_daemon_get_loop (daemon),
                                         places->state_dir, "default", error);
   if (self->pool == NULL)
@@ -68,4 +91,6 @@ const ReeveDaemonModule reeve_machine_module = {
   .init = init,
   .start = start,
   .stop = stop,
+  .settings = settings,
+  .n_settings = G_N_ELEMENTS (settings),
 };

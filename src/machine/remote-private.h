@@ -34,6 +34,7 @@ void reeve_remote_add_event (remote_handlers *handlers);
 void reeve_remote_add_graphics (remote_handlers *handlers);
 void reeve_remote_add_pool (remote_handlers *handlers);
 void reeve_remote_add_volume (remote_handlers *handlers);
+void reeve_remote_add_stream (remote_handlers *handlers);
 void reeve_remote_add_qemu (qemu_handlers *handlers);
 
 ReeveRemote *reeve_remote_get (ReeveCall *call);

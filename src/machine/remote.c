@@ -33,6 +33,7 @@ reeve_remote_new (ReeveMachineList *machines,
   reeve_remote_add_graphics (&self->handlers);
   reeve_remote_add_pool (&self->handlers);
   reeve_remote_add_volume (&self->handlers);
+  reeve_remote_add_stream (&self->handlers);
   reeve_remote_add_qemu (&self->qemu_handlers);
   return self;
 }

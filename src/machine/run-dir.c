@@ -28,6 +28,7 @@ reeve_run_dir_init (ReeveRunDir *self,
   self->pid_path = g_build_filename (self->path, "pid", NULL);
   self->status_path = g_build_filename (self->path, "status", NULL);
   self->monitor_path = g_build_filename (self->path, "monitor", NULL);
+  self->console_dir = g_build_filename (self->path, "consoles", NULL);
 }
 
 void
@@ -38,6 +39,7 @@ reeve_run_dir_clear (ReeveRunDir *self)
   g_clear_pointer (&self->pid_path, g_free);
   g_clear_pointer (&self->status_path, g_free);
   g_clear_pointer (&self->monitor_path, g_free);
+  g_clear_pointer (&self->console_dir, g_free);
 }
 
 /* A lock on a file that was unlinked meanwhile locks nobody out. */
@@ -96,6 +98,29 @@ reeve_run_dir_read_pid (ReeveRunDir *self)
   return (pid_t) pid;
 }
 
+gboolean
+reeve_run_dir_make_console_dir (ReeveRunDir *self, GError **error)
+{
+  if (mkdir (self->console_dir, 0700) < 0 && errno != EEXIST)
+    return reeve_error_from_errno (
+        error, errno, _ ("cannot make the directory %s"), self->console_dir);
+  return TRUE;
+}
+
+static void
+remove_consoles (ReeveRunDir *self)
+{
+  g_autoptr (GDir) dir = g_dir_open (self->console_dir, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (self->console_dir, name, NULL);
+
+    (void) unlink (path);
+  }
+  (void) rmdir (self->console_dir);
+}
+
 void
 reeve_run_dir_remove (ReeveRunDir *self)
 {
@@ -106,6 +131,7 @@ reeve_run_dir_remove (ReeveRunDir *self)
   (void) unlink (self->status_path);
   (void) unlink (self->monitor_path);
   (void) unlink (self->pid_path);
+  remove_consoles (self);
   (void) unlink (self->lock_path);
   (void) rmdir (self->path);
 }

@@ -19,6 +19,7 @@ G_BEGIN_DECLS
  * - `pid`: written by QEMU's process before it becomes QEMU.
  * - `status`: a #ReeveStatus.
  * - `monitor`: the socket of QEMU's monitor.
+ * - `consoles/`: what QEMU writes of each terminal, see #ReeveConsole.
  *
  * Immutable. All functions but the path getters may wait for a disk.
  */
@@ -28,6 +29,7 @@ typedef struct {
   char *pid_path;
   char *status_path;
   char *monitor_path;
+  char *console_dir;
 } ReeveRunDir;
 
 void reeve_run_dir_init (ReeveRunDir *self,
@@ -49,6 +51,9 @@ int reeve_run_dir_lock (ReeveRunDir *self,
 
 /* The pid that a process wrote; 0 when there is none. */
 pid_t reeve_run_dir_read_pid (ReeveRunDir *self);
+
+/* Makes the directory of the consoles. */
+gboolean reeve_run_dir_make_console_dir (ReeveRunDir *self, GError **error);
 
 /* Removes what a run left; the lock's holder alone may call it. */
 void reeve_run_dir_remove (ReeveRunDir *self);

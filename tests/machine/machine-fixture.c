@@ -74,7 +74,8 @@ on_event (ReeveMachineEvent *event, gpointer data)
 void
 fixture_open_list (Fixture *self)
 {
-  ReeveMachinePaths paths = { self->config_dir, self->run_dir, self->log_dir };
+  ReeveMachinePaths paths = { self->config_dir, self->run_dir, self->log_dir,
+                              self->console_log_dir };
   g_autoptr (GError) error = NULL;
 
   self->loop = reeve_loop_new (NULL);
@@ -104,6 +105,7 @@ fixture_set_up (Fixture *self)
   self->config_dir = g_build_filename (self->root, "lib", NULL);
   self->run_dir = g_build_filename (self->root, "run", NULL);
   self->log_dir = g_build_filename (self->root, "log", NULL);
+  self->console_log_dir = g_build_filename (self->root, "consoles", NULL);
   fixture_open_list (self);
 }
 
@@ -137,6 +139,7 @@ fixture_tear_down (Fixture *self)
   g_free (self->config_dir);
   g_free (self->run_dir);
   g_free (self->log_dir);
+  g_free (self->console_log_dir);
   g_string_free (self->events, TRUE);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
   char *config_dir;
   char *run_dir;
   char *log_dir;
+  char *console_log_dir;
   GString *events; /* "5/1 reboot ": lifecycle events and others */
 } Fixture;
 

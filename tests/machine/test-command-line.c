@@ -51,7 +51,7 @@ static const LineCase line_cases[] = {
     "{\"driver\":\"virtio-net-pci\",\"id\":\"net0\",\"netdev\":\"hostnet0\","
     "\"mac\":\"52:54:00:00:00:01\"}" },
   { "serial-pty", XML ("<serial type='pty'/>"),
-    "-chardev pty,id=charserial0 -device "
+    "-chardev pty,id=charserial0,logfile=/run,,1/serial0,logappend=on -device "
     "{\"driver\":\"isa-serial\",\"id\":\"serial0\"" },
   { "serial-unix", XML ("<serial type='unix'><source path='/s,1'/></serial>"),
     "-chardev socket,id=charserial0,path=/s,,1,server=on,wait=off" },
@@ -72,7 +72,7 @@ build (const char *xml, GError **error)
   g_auto (GStrv) argv = NULL;
 
   g_assert_nonnull (config);
-  argv = reeve_command_line_build (config, 3, error);
+  argv = reeve_command_line_build (config, 3, "/run,1", error);
   return argv == NULL ? NULL : g_strjoinv (" ", argv);
 }
 

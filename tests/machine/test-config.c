@@ -280,7 +280,7 @@ test_live_xml_goes_and_comes (void)
   g_autofree char *live = NULL;
   g_autoptr (ReeveConfig) again = NULL;
 
-  g_hash_table_insert (chosen, (gpointer) "console0", (gpointer) "/dev/pts/9");
+  g_hash_table_insert (chosen, (gpointer) "serial0", (gpointer) "/dev/pts/9");
   g_hash_table_insert (chosen, (gpointer) "vnc", (gpointer) "5907");
   live = reeve_config_dup_live_xml (config, 7, chosen);
   for (size_t i = 0; i < G_N_ELEMENTS (parts); i++) {
@@ -291,6 +291,42 @@ test_live_xml_goes_and_comes (void)
   again = parse (live);
   g_assert_cmpstr (reeve_config_get_xml (again), ==,
                    reeve_config_get_xml (config));
+}
+
+/* Which elements a definition with these devices has. */
+typedef struct {
+  const char *name;
+  const char *devices;
+  const char *expected;
+  const char *unexpected; /* (nullable) */
+} ConsoleCase;
+
+static const ConsoleCase console_cases[] = {
+  { "a-serial-port-is-a-console", "<serial type='pty'/>",
+    "<console type='pty'>", NULL },
+  { "a-console-is-a-serial-port", "<console type='pty'/>",
+    "<serial type='pty'>", NULL },
+  { "a-console-of-virtio-is-none",
+    "<console type='pty'><target type='virtio'/></console>",
+    "<target type='virtio'/>", "<serial" },
+  { "none-is-made-up", "", "<devices>", "<console" },
+  { "both-are-kept",
+    "<serial type='file'><source path='/a'/></serial><console type='pty'/>",
+    "<source path='/a'/>", "<console type='file'>" },
+};
+
+static void
+test_console (gconstpointer data)
+{
+  const ConsoleCase *row = data;
+  g_autofree char *xml = g_strconcat (HEAD OS "<devices>", row->devices,
+                                      "</devices></domain>", NULL);
+  g_autoptr (ReeveConfig) config = parse (xml);
+  const char *text = reeve_config_get_xml (config);
+
+  g_assert_nonnull (strstr (text, row->expected));
+  if (row->unexpected != NULL)
+    g_assert_null (strstr (text, row->unexpected));
 }
 
 static void
@@ -403,6 +439,7 @@ main (int argc, char **argv)
   ADD ("changes", test_changes);
   ADD ("metadata", test_metadata);
   ADD ("finds-disks", test_finds_disks);
+  ADD_ROWS (console_cases, "console", test_console);
   ADD_ROWS (memory_cases, "memory", test_memory);
   ADD_ROWS (bad_cases, "bad", test_bad);
   return g_test_run ();
