@@ -8,13 +8,16 @@ descendant of the test, also a QEMU whose daemon was killed, so that all of it
 can be counted, and ended with the test.
 """
 import ctypes
+import fcntl
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -64,6 +67,64 @@ def spawn(*words):
     """Starts a program that says nothing; the caller waits for it."""
     return subprocess.Popen(words, stdin=subprocess.DEVNULL,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Terminal:
+    """A program on a terminal of its own, and who sits before it."""
+
+    def __init__(self, *words, env=None):
+        self.master, self.slave = os.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.text = b""
+        self.process = subprocess.Popen(
+            [str(word) for word in words],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            env={**os.environ, "LC_ALL": "C", "TERM": "vt100", **(env or {})},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+
+    def read(self, timeout_s=0.05):
+        """Takes what is there into `text`."""
+        while select.select([self.master], [], [], timeout_s)[0]:
+            self.text += os.read(self.master, 65536)
+            timeout_s = 0
+
+    def wait_for(self, words, timeout_s=WAIT_S):
+        """Returns all text up to and with the words."""
+
+        def found():
+            self.read()
+            return words in self.text
+
+        try:
+            wait_for(f"{words}", found, timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.text[-2000:]}") from None
+        return self.text[: self.text.index(words) + len(words)]
+
+    def type(self, keys):
+        """From here on, `text` is what comes after the keys."""
+        self.read(0)
+        self.text = b""
+        os.write(self.master, keys)
+
+    def wait(self, timeout_s=WAIT_S):
+        """The exit status. It must leave the terminal as it was."""
+        wait_for("end", lambda: self.read() or self.process.poll() is not None, timeout_s)
+        self.read(0)
+        now = termios.tcgetattr(self.slave)
+        if now != self.before:
+            raise AssertionError(f"the terminal was left as {now}, not as {self.before}")
+        return self.process.returncode
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
 
 
 # Processes
@@ -281,11 +342,14 @@ class Libvirtd(Daemon):
 
 
 def machine_xml(name, *, disk=None, serial=None, linux=None, memory_mib=32,
-                uuid=None, extra=""):
-    """A machine of one CPU, emulated: `linux` is a directory of make-linux."""
+                uuid=None, extra="", pty=False, kernel_words="quiet"):
+    """A machine of one CPU, emulated: `linux` is a directory of make-linux.
+
+    Its serial port is a terminal with `pty`, else the file `serial`, if any.
+    """
     boot = (
         f"<kernel>{linux}/vmlinuz</kernel><initrd>{linux}/initrd.img</initrd>"
-        "<cmdline>console=ttyS0 quiet</cmdline>"
+        f"<cmdline>console=ttyS0 {kernel_words}</cmdline>"
         if linux
         else ""
     )
@@ -296,7 +360,10 @@ def machine_xml(name, *, disk=None, serial=None, linux=None, memory_mib=32,
         if disk
         else ""
     )
-    serial_xml = f"<serial type='file'><source path='{serial}'/></serial>" if serial else ""
+    if pty:
+        serial_xml = "<serial type='pty'/>"
+    else:
+        serial_xml = f"<serial type='file'><source path='{serial}'/></serial>" if serial else ""
     return f"""<domain type='qemu'>
   <name>{name}</name>{identity}
   <memory unit='MiB'>{memory_mib}</memory>

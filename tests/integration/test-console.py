@@ -1,0 +1,525 @@
+# SPDX-FileCopyrightText: The Reeve authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The consoles of machines: their text, their keys, their logs."""
+import os
+import signal
+import stat
+import struct
+import threading
+import time
+import zlib
+
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
+
+import harness
+from harness import Terminal, run, wait_for
+
+DETACH = b"\x1d"  # ^]
+BUFFER_BYTES = 65536
+LOG_BYTES = 65536
+LOG_FILES = 2
+BOOT_S = 180
+
+
+class Consoles(harness.TestCase):
+    config = (f"[server]\ncall_timeout=3\n[console]\nbuffer_bytes={BUFFER_BYTES}\n"
+              f"log_bytes={LOG_BYTES}\nlog_files={LOG_FILES}\n")
+
+    def virsh(self, *words):
+        terminal = Terminal("virsh", "-c", self.reeved.unix_uri, *words)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def open(self, name, flags=0, stream_flags=0, device=None):
+        """A stream of python3-libvirt, on a connection of its own."""
+        connection = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(connection.close)
+        stream = connection.newStream(stream_flags)
+        connection.lookupByName(name).openConsole(device, stream, flags)
+        return stream
+
+    def run_machine(self, name, **more):
+        connection = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(connection.close)
+        domain = connection.createXML(self.boot_xml(name, pty=True, **more))
+        self.addCleanup(self.end, domain)
+        return domain
+
+    @staticmethod
+    def end(domain):
+        try:
+            domain.destroy()
+        except libvirt.libvirtError:
+            pass  # it has ended
+
+    def log_files(self, name):
+        folder = f"{self.reeved.root}/log/consoles/{name}"
+        return {entry: os.path.getsize(f"{folder}/{entry}")
+                for entry in sorted(os.listdir(folder))} if os.path.exists(folder) else {}
+
+    def read_log(self, name):
+        folder = f"{self.reeved.root}/log/consoles/{name}"
+        entries = sorted(self.log_files(name), key=lambda entry: -int((entry + ".0").split(".")[2]))
+        return b"".join(open(f"{folder}/{entry}", "rb").read() for entry in entries)
+
+    def spool(self, domain):
+        return os.stat(f"{self.reeved.root}/run/machines/{domain.UUIDString()}/consoles/serial0")
+
+
+def receive(stream, size):
+    """Exactly as many bytes."""
+    text = b""
+    while len(text) < size:
+        piece = stream.recv(size - len(text))
+        if not piece:
+            raise AssertionError(f"the end after {text[-200:]}")
+        text += piece
+    return text
+
+
+def receive_all(stream):
+    """Up to the end, which is finished."""
+    text = b""
+    while piece := stream.recv(65536):
+        text += piece
+    stream.finish()
+    return text
+
+
+class Linux(Consoles):
+    """A guest as people have it, and stock virsh before it."""
+
+    # the whole boot is in the buffer
+    config = ""
+
+    @classmethod
+    def setUpClass(cls):
+        linux = harness.linux_guest()
+        super().setUpClass()
+        cls.connection = libvirt.open(cls.reeved.unix_uri)
+        cls.domain = cls.connection.createXML(harness.machine_xml(
+            "linux", linux=linux, memory_mib=128, pty=True, kernel_words=""))
+        terminal = Terminal("virsh", "-c", cls.reeved.unix_uri, "console", "linux")
+        cls.boot = terminal.wait_for(b"reeve# ", BOOT_S)
+        terminal.close()
+
+    @classmethod
+    def stop_reeved(cls):
+        cls.connection.close()
+        super().stop_reeved()
+
+    def test_boot_is_seen_from_its_first_line(self):
+        head, _, text = self.boot.partition(b"Ctrl + ])\r\n")
+        self.assertIn(b"Connected to domain 'linux'", head)
+        self.assertTrue(text.startswith(b"[    0.000000] Linux version "), text[:100])
+        self.assertIn(b"REEVE-LINUX ready", text)
+        self.assertNotIn(b"are missing here", text)
+
+    def test_guest_takes_what_is_typed(self):
+        terminal = self.virsh("console", "linux")
+        terminal.wait_for(b"reeve# ")
+        terminal.type(b"echo $((6 * 7))$(tty)\r")
+        terminal.wait_for(b"\n42/dev/ttyS0\r\n")
+        # a key at a time, and one that is no letter
+        for key in b"echo slow\x08\x08ide\r":
+            terminal.type(bytes([key]))
+        terminal.wait_for(b"\nslide\r\n")
+
+    def test_late_viewer_sees_the_same_and_detaches(self):
+        one, late = self.virsh("console", "linux"), self.virsh("console", "linux")
+        one.wait_for(b"reeve# ")
+        late.wait_for(b"reeve# ")
+        text = self.boot.partition(b"Ctrl + ])\r\n")[2]
+        self.assertTrue(late.text.partition(b"Ctrl + ])\r\n")[2].startswith(text))
+        late.type(DETACH)
+        self.assertEqual(late.wait(), 0)
+        self.assertTrue(self.domain.isActive())
+        one.type(b"echo still $((1 + 1)) here\r")
+        one.wait_for(b"\nstill 2 here\r\n")
+
+    def test_daemon_is_killed_and_comes_back(self):
+        """What the guest prints meanwhile is there afterwards, without a gap."""
+        count = 60
+        stream = self.open("linux")
+        stream.send(f"for i in $(seq {count}); do echo N$i.; sleep 0.1; done\r".encode())
+        text = b""
+        while b"\nN5." not in text:
+            text += stream.recv(65536)
+        self.reeved.kill()
+        time.sleep(1)
+        self.reeved.start()
+        type(self).connection = libvirt.open(self.reeved.unix_uri)
+        type(self).domain = self.connection.lookupByName("linux")
+        again = self.open("linux")
+        text = b""
+        while f"\nN{count}.\r\n".encode() not in text:
+            text += again.recv(65536)
+        self.assertTrue(text.startswith(b"[    0.000000] Linux version "), text[:100])
+        lines = b"".join(b"N%d.\r\n" % i for i in range(1, count + 1))
+        self.assertIn(lines, text)
+        again.send(b"echo after $((7 * 7))\r")
+        while b"\nafter 49\r\n" not in text:
+            text += again.recv(65536)
+        again.finish()
+        log = self.read_log("linux")
+        self.assertTrue(log.startswith(text), log)
+
+
+class BootSector(Consoles):
+    def test_three_viewers_see_the_same(self):
+        """Bytes that come faster than a person reads."""
+        self.run_machine("three")
+        streams = [self.open("three") for _ in range(3)]
+        for stream in streams:
+            self.assertEqual(receive(stream, 12), b"REEVE-BOOT\r\n")
+        streams[1].send(b"hello")
+        for stream in streams:
+            self.assertEqual(receive(stream, 5), b"hello")
+        streams[2].send(b"F")
+        texts = [None] * 3
+
+        def watch(number):
+            texts[number] = receive(streams[number], 200000)
+
+        threads = [threading.Thread(target=watch, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(texts[0], b"REEVE-BOOT\r\n" * (200000 // 12) + b"REEVE-BO")
+        self.assertEqual(texts[1], texts[0])
+        self.assertEqual(texts[2], texts[0])
+        for stream in streams:
+            stream.abort()
+
+    def test_viewer_that_does_not_read_delays_nobody(self):
+        domain = self.run_machine("lazy")
+        pid = self.reeved.process.pid
+        lazy = [self.open("lazy") for _ in range(8)]
+        reader = self.open("lazy")
+        receive(reader, 12)
+        before = self.memory(pid)
+        reader.send(b"F")
+        receive(reader, 2000000)
+        # a window of the protocol's for each of them, in pieces as they came, and no more
+        if not harness.SANITIZED:
+            self.assertLess(self.memory(pid) - before, 8 * 3 * 1024 * 1024)
+        durations = []
+        for _ in range(50):
+            start = time.monotonic()
+            domain.info()
+            durations.append(time.monotonic() - start)
+        self.assertLess(sorted(durations)[25], 0.1)
+        # the slow one sees where something is missing, and what is new
+        text = b""
+        while b"bytes are missing here" not in text:
+            text += lazy[0].recv(65536)
+        self.assertTrue(text.startswith(b"REEVE-BOOT\r\nREEVE-BOOT\r\n"))
+        for stream in (reader, *lazy):
+            stream.abort()
+
+    @staticmethod
+    def memory(pid):
+        for line in harness.read(f"/proc/{pid}/status").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no process")
+
+    def test_force_ends_the_others(self):
+        self.run_machine("forced")
+        terminal = self.virsh("console", "forced")
+        terminal.wait_for(b"REEVE-BOOT")
+        other = self.open("forced")
+        receive(other, 12)
+        forced = self.open("forced", libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+        self.assertEqual(receive(forced, 12), b"REEVE-BOOT\r\n")
+        self.assertEqual(receive_all(other), b"")
+        self.assertEqual(terminal.wait(), 0)
+        forced.send(b"x")
+        self.assertEqual(receive(forced, 1), b"x")
+        forced.finish()
+
+    def test_end_of_the_machine_ends_the_stream(self):
+        domain = self.run_machine("mortal")
+        stream = self.open("mortal")
+        receive(stream, 12)
+        domain.shutdown()
+        self.assertEqual(receive_all(stream), b"")
+        terminal_less = self.read_log("mortal")
+        self.assertEqual(terminal_less, b"REEVE-BOOT\r\n")
+
+    def test_log_is_rotated(self):
+        """The log is bounded, and so is what QEMU writes for us."""
+        domain = self.run_machine("chatty")
+        stream = self.open("chatty")
+        stream.send(b"F")
+        receive(stream, LOG_BYTES * 8)
+        stream.abort()
+        files = self.log_files("chatty")
+        self.assertEqual(set(files), {"serial0.log", "serial0.log.1", "serial0.log.2"})
+        for size in files.values():
+            self.assertLessEqual(size, LOG_BYTES)
+        self.assertGreater(self.spool(domain).st_size, LOG_BYTES * 8)
+        self.assertLess(self.spool(domain).st_blocks * 512, 1024 * 1024)
+        self.assertFalse(stat.S_IMODE(self.spool(domain).st_mode) & 0o077)
+        domain.destroy()
+        self.assertEqual(os.listdir(f"{self.reeved.root}/run/machines"), ["autostarted"])
+        text = self.read_log("chatty")
+        self.assertIn(b"REEVE-BOOT\r\n" * 1000, text)
+
+    def test_guest_dies_while_the_daemon_is_away(self):
+        """Its last words are in the log."""
+        domain = self.run_machine("words")
+        stream = self.open("words")
+        receive(stream, 12)
+        uuid = domain.UUIDString()
+        qemu = harness.qemus()[uuid][0]
+        path = domain.XMLDesc().partition("<source path='")[2].partition("'")[0]
+        self.reeved.kill()
+        with open(path, "r+b", buffering=0) as terminal:
+            terminal.write(b"farewell")
+            self.read_up_to(terminal, b"farewell")
+        os.kill(qemu, signal.SIGKILL)
+        wait_for("its end", lambda: uuid not in harness.qemus())
+        self.reeved.start()
+        self.assertEqual(self.read_log("words"), b"REEVE-BOOT\r\nfarewell")
+
+    @staticmethod
+    def read_up_to(file, words):
+        text = b""
+        while not text.endswith(words):
+            text += file.read(100)
+        return text
+
+    def test_terminal_is_there_for_others(self):
+        """`screen $(virsh ttyconsole MACHINE)` gets every byte, while no viewer is there."""
+        self.run_machine("direct")
+        wait_for("the boot", lambda: self.read_log("direct") == b"REEVE-BOOT\r\n")
+        path = run("virsh", "-c", self.reeved.unix_uri, "ttyconsole", "direct").stdout.strip()
+        self.assertRegex(path, "^/dev/pts/[0-9]+$")
+        with open(path, "r+b", buffering=0) as terminal:
+            terminal.write(b"by hand")
+            self.assertEqual(self.read_up_to(terminal, b"by hand"), b"by hand")
+        stream = self.open("direct")
+        self.assertEqual(receive(stream, 19), b"REEVE-BOOT\r\nby hand")
+        stream.finish()
+
+    def test_refusals(self):
+        """Each has a clear error, and the code that libvirt gives."""
+        self.run_machine("refused", extra=(
+            "<serial type='null'/>"
+            "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"))
+        connection = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(connection.close)
+        connection.defineXML(self.boot_xml("off", pty=True))
+        read_only = libvirt.openReadOnly(self.reeved.read_only_uri)
+        self.addCleanup(read_only.close)
+        refused, off = connection.lookupByName("refused"), connection.lookupByName("off")
+        cases = {
+            "no such device": (lambda stream: refused.openConsole("serial7", stream),
+                               libvirt.VIR_ERR_INTERNAL_ERROR, "serial7"),
+            "not a terminal": (lambda stream: refused.openConsole("serial1", stream),
+                               libvirt.VIR_ERR_INTERNAL_ERROR, "null"),
+            "no such channel": (lambda stream: refused.openChannel("nobody", stream),
+                                libvirt.VIR_ERR_INTERNAL_ERROR, "nobody"),
+            "channel that is a socket": (
+                lambda stream: refused.openChannel("org.qemu.guest_agent.0", stream),
+                libvirt.VIR_ERR_INTERNAL_ERROR, "unix"),
+            "not running": (lambda stream: off.openConsole(None, stream),
+                            libvirt.VIR_ERR_OPERATION_INVALID, "not running"),
+            "unknown flag": (lambda stream: refused.openConsole(None, stream, 8),
+                             libvirt.VIR_ERR_INVALID_ARG, "flags"),
+        }
+        for name, (call, code, words) in cases.items():
+            with self.subTest(name), self.assertRaises(libvirt.libvirtError) as caught:
+                call(connection.newStream())
+            self.assertEqual(caught.exception.get_error_code(), code, caught.exception)
+            self.assertIn(words, str(caught.exception))
+        with self.assertRaises(libvirt.libvirtError) as caught:
+            read_only.lookupByName("refused").openConsole(None, read_only.newStream())
+        self.assertEqual(caught.exception.get_error_code(), libvirt.VIR_ERR_OPERATION_DENIED)
+        # the connection is none the worse for it
+        stream = connection.newStream()
+        refused.openConsole(None, stream)
+        self.assertEqual(receive(stream, 12), b"REEVE-BOOT\r\n")
+        stream.finish()
+
+    def test_stopped_qemu(self):
+        """It prints nothing and takes nothing, and holds up nobody."""
+        domain = self.run_machine("stopped")
+        qemu = harness.qemus()[domain.UUIDString()][0]
+        stream = self.open("stopped")
+        receive(stream, 12)
+        os.kill(qemu, signal.SIGSTOP)
+        self.addCleanup(os.kill, qemu, signal.SIGCONT)
+        other = self.open("stopped")
+        self.assertEqual(receive(other, 12), b"REEVE-BOOT\r\n")
+        other.finish()
+        for _ in range(64):
+            stream.send(b"x" * 1024)  # more than terminal and daemon hold together
+        start = time.monotonic()
+        self.assertEqual(libvirt.open(self.reeved.unix_uri).lookupByName("stopped").info()[0],
+                         libvirt.VIR_DOMAIN_RUNNING)
+        self.assertLess(time.monotonic() - start, 1)
+        stream.abort()
+
+
+class Screenshots(Consoles):
+    VIDEO = "<video><model type='vga'/></video>"
+
+    def run_machine(self, name, **more):
+        domain = super().run_machine(name, **more)
+        wait_for("the boot", lambda: self.read_log(name) == b"REEVE-BOOT\r\n")
+        return domain
+
+    @staticmethod
+    def take(domain, screen=0):
+        stream = domain.connect().newStream()
+        kind = domain.screenshot(stream, screen)
+        return kind, receive_all(stream)
+
+    def check_png(self, picture, width, height):
+        self.assertTrue(picture.startswith(b"\x89PNG\r\n\x1a\n"))
+        place, pixels = 8, b""
+        while place < len(picture):
+            size, kind = struct.unpack_from(">I4s", picture, place)
+            body = picture[place + 8:place + 8 + size]
+            checksum, = struct.unpack_from(">I", picture, place + 8 + size)
+            self.assertEqual(checksum, zlib.crc32(kind + body))
+            if kind == b"IHDR":
+                self.assertEqual(struct.unpack_from(">IIBB", body), (width, height, 8, 2))
+            elif kind == b"IDAT":
+                pixels += body
+            place += 12 + size
+        self.assertEqual(kind, b"IEND")
+        # lines of three bytes a pixel, each with a filter's number before it
+        self.assertEqual(len(zlib.decompress(pixels)), height * (1 + width * 3))
+
+    def test_virsh(self):
+        domain = self.run_machine("shown", extra=self.VIDEO)
+        domain.suspend()  # the cursor blinks
+        path = self.path("shown.png")
+        done = run("virsh", "-c", self.reeved.unix_uri, "screenshot", "shown", path)
+        self.assertIn("image/png", done.stdout)
+        with open(path, "rb") as file:
+            picture = file.read()
+        self.check_png(picture, 720, 400)
+        self.assertEqual(self.take(domain), ("image/png", picture))
+
+    def test_pictures_differ_as_the_guest_does(self):
+        domain = self.run_machine("changing", extra=self.VIDEO)
+        off = domain.connect().createXML(
+            self.boot_xml("changing2", pty=True, extra=self.VIDEO), libvirt.VIR_DOMAIN_START_PAUSED)
+        self.addCleanup(self.end, off)
+        domain.suspend()
+        self.assertNotEqual(self.take(domain)[1], self.take(off)[1])
+
+    def test_two_devices(self):
+        domain = self.run_machine("heads", extra=self.VIDEO + "<video><model type='bochs'/></video>")
+        first, second = self.take(domain)[1], self.take(domain, 1)[1]
+        self.check_png(first, 720, 400)
+        self.assertNotEqual(first, second)
+        with self.assertRaises(libvirt.libvirtError) as caught:
+            self.take(domain, 2)
+        self.assertEqual(caught.exception.get_error_code(), libvirt.VIR_ERR_INVALID_ARG)
+
+    def test_refusals(self):
+        domain = self.run_machine("blind")
+        for name, call, code, words in (
+            ("no video", lambda: self.take(domain), libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "video"),
+            ("flags", lambda: domain.screenshot(domain.connect().newStream(), 0, 1),
+             libvirt.VIR_ERR_INVALID_ARG, "flags"),
+        ):
+            with self.subTest(name), self.assertRaises(libvirt.libvirtError) as caught:
+                call()
+            self.assertEqual(caught.exception.get_error_code(), code)
+            self.assertIn(words, str(caught.exception))
+
+    def test_stopped_qemu(self):
+        """It ends at the deadline and delays nobody, and leaves nothing behind."""
+        domain = self.run_machine("frozen", extra=self.VIDEO)
+        qemu = harness.qemus()[domain.UUIDString()][0]
+        files = os.listdir(f"/proc/{qemu}/fd")
+        os.kill(qemu, signal.SIGSTOP)
+        self.addCleanup(os.kill, qemu, signal.SIGCONT)
+        errors = []
+
+        def shoot():
+            connection = libvirt.open(self.reeved.unix_uri)
+            try:
+                self.take(connection.lookupByName("frozen"))
+            except libvirt.libvirtError as error:
+                errors.append(error.get_error_code())
+            connection.close()
+
+        start = time.monotonic()
+        threads = [threading.Thread(target=shoot) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            before = time.monotonic()
+            self.assertTrue(domain.isActive())
+            self.assertLess(time.monotonic() - before, 1)
+            time.sleep(0.05)
+        self.assertEqual(errors, [libvirt.VIR_ERR_OPERATION_TIMEOUT] * 30)
+        self.assertLess(time.monotonic() - start, 10)
+        os.kill(qemu, signal.SIGCONT)
+        self.check_png(self.take(domain)[1], 720, 400)
+        wait_for("files closed", lambda: os.listdir(f"/proc/{qemu}/fd") == files)
+
+
+class WithEvents(Consoles):
+    """As virt-manager does it. Such connections are read by another thread,
+    and libvirt's blocking streams have a race with that: it comes last."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        libvirt.virEventRegisterDefaultImpl()
+        threading.Thread(target=cls.turn_events, daemon=True).start()
+
+    @staticmethod
+    def turn_events():
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    def test_events_of_a_stream(self):
+        """It never blocks, and is told when there is something."""
+        domain = self.run_machine("evented")
+        connection = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(connection.close)
+        stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
+        seen = {"text": b"", "ended": False, "keys": b"abc"}
+
+        def on_event(stream, events, _):
+            if events & libvirt.VIR_STREAM_EVENT_READABLE:
+                piece = stream.recv(1024)
+                while piece not in (-2, b""):
+                    seen["text"] += piece
+                    piece = stream.recv(1024)
+                if piece == b"":
+                    seen["ended"] = True
+                    stream.eventRemoveCallback()
+                    return
+            if events & libvirt.VIR_STREAM_EVENT_WRITABLE and seen["keys"]:
+                sent = stream.send(seen["keys"])
+                seen["keys"] = seen["keys"][sent:] if sent > 0 else seen["keys"]
+                if not seen["keys"]:
+                    stream.eventUpdateCallback(libvirt.VIR_STREAM_EVENT_READABLE)
+
+        connection.lookupByName("evented").openConsole(None, stream, 0)
+        stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE |
+                                libvirt.VIR_STREAM_EVENT_WRITABLE, on_event, None)
+        wait_for("the echo", lambda: seen["text"] == b"REEVE-BOOT\r\nabc")
+        domain.destroy()
+        wait_for("the end", lambda: seen["ended"])
+        stream.finish()
+
+
+if __name__ == "__main__":
+    if libvirt is not None:
+        libvirt.registerErrorHandler(lambda _, error: None, None)
+    harness.main("libvirt-python", "qemu-system-x86_64", "virsh")
