@@ -161,10 +161,24 @@ listen_at_socket (ReeveDaemon *self,
   return listen_at (self, name, options, error);
 }
 
+/* (transfer full) */
+static ReeveDaemonConfig *
+load_config_again (ReeveDaemon *self, GError **error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *path = get_config_path (self);
+
+  return reeve_daemon_config_load (path, self->info, warnings, error);
+}
+
 static gboolean
 reload_tls (gpointer data, GError **error)
 {
-  return reeve_daemon_tls_reload (data, error);
+  ReeveDaemon *self = data;
+  ReeveDaemonConfig *config = load_config_again (self, error);
+
+  return config != NULL &&
+         reeve_daemon_tls_set_config (self->tls, config, error);
 }
 
 static ReeveTlsSlot *
@@ -172,7 +186,7 @@ get_tls (ReeveDaemon *self)
 {
   if (self->tls == NULL) {
     self->tls = reeve_daemon_tls_new (&self->config->tls, self->places);
-    reeve_reload_add (self->reload, "TLS", reload_tls, self->tls);
+    reeve_reload_add (self->reload, "TLS", reload_tls, self);
   }
 
   return reeve_daemon_tls_get_slot (self->tls);
@@ -290,10 +304,7 @@ static gboolean
 reload_limits (gpointer data, GError **error)
 {
   ReeveDaemon *self = data;
-  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *path = get_config_path (self);
-  g_autoptr (ReeveDaemonConfig) config =
-      reeve_daemon_config_load (path, self->info, warnings, error);
+  g_autoptr (ReeveDaemonConfig) config = load_config_again (self, error);
 
   if (config == NULL)
     return FALSE;

@@ -11,13 +11,13 @@
 #define SOON_S (30 * 24 * 60 * 60)
 
 struct _ReeveDaemonTls {
-  /* Immutable. */
-  const ReeveDaemonTlsConfig *config;
-  const ReevePlaces *places;
-  ReeveTlsSlot *slot;    /* (owned) */
-  ReeveFileWatch *watch; /* (owned) (nullable) */
+  const ReevePlaces *places; /* immutable */
+  ReeveTlsSlot *slot;        /* (owned) */
 
   ReeveMutex lock; /* held while files are read: the last load wins */
+  const ReeveDaemonTlsConfig *config REEVE_GUARDED;
+  ReeveDaemonConfig *owner REEVE_GUARDED; /* (owned) (nullable): of config */
+  ReeveFileWatch *watch REEVE_GUARDED;    /* (owned) (nullable) */
 };
 
 /* ------------------------------------------------------------ settings --- */
@@ -88,20 +88,27 @@ tell (ReeveTlsContext *context)
 
 /* ---------------------------------------------------------------- load --- */
 
-gboolean
-reeve_daemon_tls_reload (ReeveDaemonTls *self, GError **error)
+static gboolean
+load_locked (ReeveDaemonTls *self,
+             const ReeveDaemonTlsConfig *config,
+             GError **error) REEVE_REQUIRES (self->lock)
 {
-  g_autoptr (ReeveTlsContext) context = NULL;
+  g_autoptr (ReeveTlsContext) context = load (config, self->places, error);
 
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  context = load (self->config, self->places, error);
   if (context == NULL)
     return FALSE;
 
   tell (context);
   reeve_tls_slot_set_context (self->slot, context);
   return TRUE;
+}
+
+gboolean
+reeve_daemon_tls_reload (ReeveDaemonTls *self, GError **error)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return load_locked (self, self->config, error);
 }
 
 /* A file changed; or it is the start. */
@@ -122,23 +129,68 @@ take_change (gpointer data)
                error->message);
 }
 
+static ReeveFileWatch *
+watch_files (ReeveDaemonTls *self, const ReeveDaemonTlsConfig *config)
+{
+  g_auto (GStrv) paths = get_paths (config, self->places);
+  g_autoptr (GError) error = NULL;
+  ReeveFileWatch *watch = reeve_file_watch_new ((const char *const *) paths,
+                                                take_change, self, &error);
+
+  if (watch == NULL)
+    g_warning ("%s", error->message);
+  return watch;
+}
+
+/* Takes all three, or nothing. The old ones are not freed here: the thread of
+ * the watch may wait for the lock. */
+static gboolean
+exchange (ReeveDaemonTls *self,
+          ReeveDaemonConfig **config,
+          ReeveFileWatch **watch,
+          GError **error)
+{
+  ReeveDaemonConfig *old_owner;
+  ReeveFileWatch *old_watch;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!load_locked (self, &(*config)->tls, error))
+    return FALSE;
+
+  old_owner = self->owner;
+  old_watch = self->watch;
+  self->owner = *config;
+  self->config = &(*config)->tls;
+  self->watch = *watch;
+  *config = old_owner;
+  *watch = old_watch;
+  return TRUE;
+}
+
+gboolean
+reeve_daemon_tls_set_config (ReeveDaemonTls *self,
+                             ReeveDaemonConfig *config,
+                             GError **error)
+{
+  g_autoptr (ReeveDaemonConfig) other_config = config;
+  g_autoptr (ReeveFileWatch) other_watch = watch_files (self, &config->tls);
+
+  return exchange (self, &other_config, &other_watch, error);
+}
+
 ReeveDaemonTls *
 reeve_daemon_tls_new (const ReeveDaemonTlsConfig *config,
                       const ReevePlaces *places) REEVE_UNCHECKED
 {
   ReeveDaemonTls *self = g_new0 (ReeveDaemonTls, 1);
-  g_auto (GStrv) paths = get_paths (config, places);
-  g_autoptr (GError) error = NULL;
 
   self->config = config;
   self->places = places;
   self->slot = reeve_tls_slot_new (NULL);
   reeve_mutex_init (&self->lock);
   /* First, so that no change is missed. */
-  self->watch = reeve_file_watch_new ((const char *const *) paths, take_change,
-                                      self, &error);
-  if (self->watch == NULL)
-    g_warning ("%s", error->message);
+  self->watch = watch_files (self, config);
   take_change (self);
   return self;
 }
@@ -150,6 +202,7 @@ reeve_daemon_tls_free (ReeveDaemonTls *self) REEVE_UNCHECKED
     return;
 
   reeve_file_watch_free (self->watch);
+  reeve_daemon_config_free (self->owner);
   reeve_tls_slot_unref (self->slot);
   reeve_mutex_clear (&self->lock);
   g_free (self);

@@ -37,4 +37,11 @@ ReeveTlsSlot *reeve_daemon_tls_get_slot (ReeveDaemonTls *self);
  * Errors: as of reeve_tls_context_new(). */
 gboolean reeve_daemon_tls_reload (ReeveDaemonTls *self, GError **error);
 
+/* @config: (transfer full): whose group [tls] is in force from now on, unless
+ * its files cannot be used; but for the time of handshakes. Otherwise as
+ * reeve_daemon_tls_reload(). */
+gboolean reeve_daemon_tls_set_config (ReeveDaemonTls *self,
+                                      ReeveDaemonConfig *config,
+                                      GError **error);
+
 G_END_DECLS

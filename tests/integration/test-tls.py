@@ -499,10 +499,33 @@ class Reload(TlsTestCase):
         self.assert_logged(f"TLS shows the certificate “{DN}good”", before)
         self.assertEqual(self.connection.listAllDomains(), [])
 
-    def test_hangup_reloads(self):
+    def hang_up(self, config):
         before = len(self.reeved.log())
+        with open(f"{self.reeved.root}/etc/reeved.conf", "w", encoding="utf-8") as file:
+            file.write(config)
         self.reeved.process.send_signal(signal.SIGHUP)
-        self.assert_logged("Reloaded: TLS", before)
+        self.assert_logged("eloaded: TLS", before)
+        return self.reeved.log()[before:]
+
+    def test_hangup_takes_the_configuration(self):
+        self.addCleanup(self.hang_up, "")
+        other = self.path("other")
+        pki("server", other, *self.server_words, "--ca", self.ca, "--name", DN + "other")
+        files = f"certificate={other}/servercert.pem\nkey={other}/serverkey.pem\n"
+        self.assertIn("Reloaded: TLS", self.hang_up(f"[tls]\n{files}"))
+        self.assertEqual(self.shown(), DN + "other")
+        # the files of now are watched
+        before = len(self.reeved.log())
+        pki("server", other, *self.server_words, "--ca", self.ca, "--name", DN + "another",
+            "--overwrite")
+        self.assert_logged(f"TLS shows the certificate “{DN}another”", before)
+
+        self.hang_up(f"[tls]\n{files}allowed_names={DN}bob\n")
+        self.assertEqual(ask(self.port, self.alice).returncode, 5)
+        self.assertIn("Not reloaded: TLS: ", self.hang_up("[tls]\ncertificate=nothing.pem\n"))
+        self.assertEqual(ask(self.port, self.alice).returncode, 5)
+        self.hang_up("")
+        self.assert_serves(self.alice)
         self.assertEqual(self.connection.listAllDomains(), [])
 
     def test_revoked_certificate(self):
