@@ -75,6 +75,8 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_WORKERS },
   { "server", "priority_workers", KIND_UNSIGNED, LIMIT (workers.n_priority), 1,
     REEVE_JOB_POOL_MAX_PRIORITY },
+  { "server", "idle_timeout", KIND_UNSIGNED, CONFIG (idle_timeout), 0,
+    G_MAXINT32 },
   { "listen", "addresses", KIND_LISTENERS, CONFIG (listen), 0, 0 },
   { "listen", "unix_mode", KIND_MODE, CONFIG (unix_mode), 0600, 0777 },
   { "listen", "unix_ro_mode", KIND_MODE, CONFIG (unix_ro_mode), 0600, 0777 },
@@ -102,6 +104,8 @@ static const Key keys[] = {
   { "auth", "polkit_manage", KIND_TEXT, CONFIG (polkit_manage), 0, 0 },
   { "auth", "polkit_monitor", KIND_TEXT, CONFIG (polkit_monitor), 0, 0 },
   { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
+  { "log", "outputs", KIND_TEXT, CONFIG (log_outputs), 0, 0 },
+  { "log", "filters", KIND_TEXT, CONFIG (log_filters), 0, 0 },
 };
 
 static const Key *
@@ -477,6 +481,8 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
   g_free (self->polkit_manage);
   g_free (self->polkit_monitor);
   g_hash_table_unref (self->settings);
+  g_free (self->log_outputs);
+  g_free (self->log_filters);
   g_free (self);
 }
 

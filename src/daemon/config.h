@@ -41,14 +41,17 @@ typedef struct {
   char **sasl_mechanisms;
   char **sasl_names;
   unsigned sasl_min_ssf;
-  char *polkit_manage;  /* (owned) (nullable) */
-  char *polkit_monitor; /* (owned) (nullable) */
-  char **listen;        /* (owned): names of passive streams */
-  mode_t unix_mode;     /* of the unix sockets; 0: not said */
-  mode_t unix_ro_mode;  /* of the read-only one; 0: not said */
-  gid_t unix_group;     /* 0: not said */
+  char *polkit_manage;   /* (owned) (nullable) */
+  char *polkit_monitor;  /* (owned) (nullable) */
+  unsigned idle_timeout; /* seconds, then the daemon ends; 0: never */
+  char **listen;         /* (owned): names of passive streams */
+  mode_t unix_mode;      /* of the unix sockets; 0: not said */
+  mode_t unix_ro_mode;   /* of the read-only one; 0: not said */
+  gid_t unix_group;      /* 0: not said */
   ReeveDaemonTlsConfig tls;
   GLogLevelFlags log_level;
+  char *log_outputs; /* (owned) (nullable) */
+  char *log_filters; /* (owned) (nullable) */
   const ReeveDaemonInfo *info; /* (nullable) */
   GHashTable *settings; /* (owned): ReeveDaemonSetting -> (owned) uint64_t */
 } ReeveDaemonConfig;

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/daemon.h"
 
+#include "daemon/admin.h"
 #include "daemon/config.h"
+#include "daemon/idle.h"
 #include "daemon/introspection.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
@@ -35,7 +37,11 @@ struct _ReeveDaemon {
   ReeveReload *reload;
   ReeveServer *server;
   ReeveDaemonTls *tls; /* (nullable): nobody listens with TLS */
-  gpointer *states;    /* of the modules that were made */
+  ReeveAdmin *admin;
+  ReeveServer *servers[3]; /* the two, NULL at the end */
+  ReeveIdle *idle;
+  guint64 n_accepted; /* clients, when it was last looked whether it is idle */
+  gpointer *states;   /* of the modules that were made */
   size_t n_made;
   gboolean is_stopping;
 };
@@ -79,6 +85,18 @@ reeve_daemon_get_setting (ReeveDaemon *self, const ReeveDaemonSetting *setting)
   return reeve_daemon_config_get_setting (self->config, setting);
 }
 
+ReeveServer *const *
+reeve_daemon_get_servers (ReeveDaemon *self)
+{
+  return self->servers;
+}
+
+void
+reeve_daemon_set_timeout (ReeveDaemon *self, unsigned seconds)
+{
+  reeve_idle_set_timeout (self->idle, seconds);
+}
+
 static char *
 get_config_path (ReeveDaemon *self)
 {
@@ -108,6 +126,11 @@ load_config (ReeveDaemon *self, GError **error)
 
   reeve_log_set_level (self->options->verbose ? G_LOG_LEVEL_DEBUG
                                               : self->config->log_level);
+  if (!reeve_log_set_defaults (self->config->log_outputs,
+                               self->config->log_filters, error)) {
+    g_prefix_error (error, "%s: [log] ", path);
+    return FALSE;
+  }
   for (unsigned i = 0; i < warnings->len; i++)
     g_warning ("%s", (char *) warnings->pdata[i]);
   return TRUE;
@@ -131,11 +154,12 @@ is_unix (const char *name)
 
 static gboolean
 listen_at (ReeveDaemon *self,
+           ReeveServer *server,
            const char *name,
            const ReeveServiceOptions *options,
            GError **error)
 {
-  const char *actual = reeve_server_listen (self->server, name, options, error);
+  const char *actual = reeve_server_listen (server, name, options, error);
 
   if (actual == NULL)
     return FALSE;
@@ -151,6 +175,7 @@ listen_at (ReeveDaemon *self,
 
 static gboolean
 listen_at_socket (ReeveDaemon *self,
+                  ReeveServer *server,
                   const char *suffix,
                   const ReeveServiceOptions *options,
                   GError **error)
@@ -158,7 +183,7 @@ listen_at_socket (ReeveDaemon *self,
   g_autofree char *name = g_strdup_printf (
       "punix:%s/%s%s.sock", self->places->run_dir, self->info->name, suffix);
 
-  return listen_at (self, name, options, error);
+  return listen_at (self, server, name, options, error);
 }
 
 /* (transfer full) */
@@ -209,7 +234,7 @@ listen_at_all (ReeveDaemon *self, char **names, GError **error)
       options.auth = config->auth_tls;
       options.tls = get_tls (self);
     }
-    if (!listen_at (self, *name, &options, error))
+    if (!listen_at (self, self->server, *name, &options, error))
       return FALSE;
   }
 
@@ -236,9 +261,12 @@ listen_everywhere (ReeveDaemon *self, GError **error)
     .flags = REEVE_SERVICE_READ_ONLY,
     .auth = config->auth_unix_ro,
   };
+  const ReeveServiceOptions admin = { .flags = REEVE_SERVICE_OWNER_ONLY };
 
-  return listen_at_socket (self, "", &options, error) &&
-         listen_at_socket (self, "-ro", &read_only, error) &&
+  return listen_at_socket (self, self->server, "", &options, error) &&
+         listen_at_socket (self, self->server, "-ro", &read_only, error) &&
+         listen_at_socket (self, reeve_admin_get_server (self->admin), "-admin",
+                           &admin, error) &&
          listen_at_all (self, config->listen, error) &&
          listen_at_all (self, self->options->listen, error);
 }
@@ -335,6 +363,54 @@ register_auth (ReeveDaemon *self)
 }
 
 static gboolean
+reopen_log (gpointer data, GError **error)
+{
+  return reeve_log_reopen (error);
+}
+
+static gboolean
+is_busy (gpointer data)
+{
+  ReeveDaemon *self = data;
+  ReeveServerStats stats;
+  gboolean is_used;
+
+  reeve_server_get_stats (self->server, &stats);
+  is_used = stats.n_clients > 0 || stats.n_accepted != self->n_accepted;
+  self->n_accepted = stats.n_accepted;
+  for (size_t i = 0; i < self->n_made && !is_used; i++) {
+    const ReeveDaemonModule *module = self->info->modules[i];
+
+    is_used =
+        module->is_busy != NULL && module->is_busy (self, self->states[i]);
+  }
+
+  return is_used;
+}
+
+static void
+end_idle (ReeveLoop *loop, gpointer data)
+{
+  ReeveDaemon *self = data;
+
+  g_message (_ ("Stopping, as nobody needs %s"), self->info->name);
+  self->is_stopping = TRUE;
+  reeve_loop_quit (loop);
+}
+
+static void
+make_servers (ReeveDaemon *self)
+{
+  self->server =
+      reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  register_auth (self);
+  reeve_introspection_register (self, self->server);
+  self->admin = reeve_admin_new (self);
+  self->servers[0] = self->server;
+  self->servers[1] = reeve_admin_get_server (self->admin);
+}
+
+static gboolean
 prepare (ReeveDaemon *self, GError **error)
 {
   g_autofree char *pid_path =
@@ -356,11 +432,13 @@ prepare (ReeveDaemon *self, GError **error)
   reeve_loop_add_signal (self->loop, SIGHUP, take_hangup, self, NULL);
 
   self->reload = reeve_reload_new (self->loop);
-  self->server =
-      reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  reeve_daemon_add_reload (self, "log", reopen_log, NULL);
+  self->idle = reeve_idle_new (self->loop, is_busy, end_idle, self);
+  reeve_daemon_set_timeout (self, self->options->timeout >= 0
+                                      ? (unsigned) self->options->timeout
+                                      : self->config->idle_timeout);
+  make_servers (self);
   reeve_reload_add (self->reload, "limits", reload_limits, self);
-  register_auth (self);
-  reeve_introspection_register (self);
   return init_modules (self, error) && listen_everywhere (self, error) &&
          start_modules (self, error);
 }
@@ -380,8 +458,10 @@ static void
 stop (ReeveDaemon *self)
 {
   g_clear_pointer (&self->reload, reeve_reload_free);
-  if (self->server != NULL)
-    reeve_server_stop (self->server);
+  /* In this order: calls of the program `admin` look into the other one. */
+  for (size_t i = G_N_ELEMENTS (self->servers); i-- > 0;)
+    if (self->servers[i] != NULL)
+      reeve_server_stop (self->servers[i]);
   while (self->n_made > 0) {
     const ReeveDaemonModule *module = self->info->modules[--self->n_made];
 
@@ -393,6 +473,8 @@ stop (ReeveDaemon *self)
 static void
 clear (ReeveDaemon *self)
 {
+  reeve_idle_free (self->idle);
+  reeve_admin_free (self->admin);
   reeve_server_unref (self->server);
   reeve_daemon_tls_free (self->tls);
   reeve_loop_unref (self->loop);

@@ -40,6 +40,8 @@ typedef struct {
  * @stop: (nullable): called when no client is left; frees the state
  * @settings: (nullable) (array length=n_settings): what it has in the
  *   configuration file
+ * @is_busy: (nullable): whether the daemon is needed though no client is there,
+ *   so that it must not end by itself; cheap
  *
  * A part of a daemon. Modules are stopped in the reverse order. Everything is
  * called in the loop's thread.
@@ -51,6 +53,7 @@ typedef struct {
   void (*stop) (ReeveDaemon *daemon, gpointer state);
   const ReeveDaemonSetting *settings;
   size_t n_settings;
+  gboolean (*is_busy) (ReeveDaemon *daemon, gpointer state);
 } ReeveDaemonModule;
 
 /**
@@ -72,7 +75,8 @@ typedef struct {
  * reeve_daemon_main:
  *
  * The whole life of the process: runs until SIGTERM or SIGINT; a second one
- * ends it at once. SIGHUP reloads.
+ * ends it at once. SIGHUP reloads. With a timeout it ends by itself when nobody
+ * has needed it for so long.
  *
  * Returns: an exit status: 0; 1 failed; 2 bad arguments; 6 bad configuration
  */
@@ -83,6 +87,18 @@ const ReeveDaemonInfo *reeve_daemon_get_info (ReeveDaemon *self);
 const ReevePlaces *reeve_daemon_get_places (ReeveDaemon *self);
 ReeveLoop *reeve_daemon_get_loop (ReeveDaemon *self);
 ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
+/* (transfer none) (array zero-terminated=1): the server of the daemon's
+ * clients, which has its name, and "admin". */
+ReeveServer *const *reeve_daemon_get_servers (ReeveDaemon *self);
+
+/**
+ * reeve_daemon_set_timeout:
+ * @seconds: 0: for ever
+ *
+ * From now on the daemon ends by itself once its server had no client, and no
+ * module was busy, for @seconds. Thread: any.
+ */
+void reeve_daemon_set_timeout (ReeveDaemon *self, unsigned seconds);
 
 /* @setting: one of a module's own. Thread: any. */
 uint64_t

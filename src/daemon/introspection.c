@@ -135,9 +135,8 @@ describe (const ReeveProgram *program, reeve_program_describe_ret *ret)
 static const ReeveProgram *const *
 get_programs (ReeveCall *call)
 {
-  ReeveDaemon *daemon = reeve_call_get_user_data (call);
-
-  return reeve_server_get_programs (reeve_daemon_get_server (daemon));
+  return reeve_server_get_programs (
+      reeve_server_client_get_server (reeve_call_get_client (call)));
 }
 
 static gboolean
@@ -237,8 +236,7 @@ static const reeve_handlers handlers = {
 };
 
 void
-reeve_introspection_register (ReeveDaemon *daemon)
+reeve_introspection_register (ReeveDaemon *daemon, ReeveServer *server)
 {
-  reeve_server_add_program (reeve_daemon_get_server (daemon), &reeve_program,
-                            &handlers, daemon);
+  reeve_server_add_program (server, &reeve_program, &handlers, daemon);
 }

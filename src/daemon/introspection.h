@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* Adds the program `reeve`, which describes the programs of the daemon's
- * server as data. Before the server listens. */
-void reeve_introspection_register (ReeveDaemon *daemon);
+/* Adds the program `reeve`, which describes the programs of @server, one of the
+ * daemon's, as data. Before the server listens. */
+void reeve_introspection_register (ReeveDaemon *daemon, ReeveServer *server);
 
 G_END_DECLS

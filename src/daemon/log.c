@@ -2,13 +2,18 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/log.h"
 
+#include "daemon/log-filter.h"
+#include "daemon/log-limit.h"
+#include "daemon/log-output.h"
+#include "event/debug.h"
 #include "event/intl.h"
+#include "event/thread.h"
 #include "rpc/error.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+/* GLib's levels grow as severity shrinks. */
 static const struct {
   const char *name;
   GLogLevelFlags level;
@@ -19,56 +24,289 @@ static const struct {
   { "info", G_LOG_LEVEL_INFO, 6 },       { "debug", G_LOG_LEVEL_DEBUG, 7 },
 };
 
-/* GLib's levels grow as severity shrinks. */
-static atomic_int least_severe = G_LOG_LEVEL_MESSAGE;
-static gboolean has_priority_prefix; /* immutable after reeve_log_init() */
+/* There is one log in a process, as GLib has it. */
+static ReeveMutex lock = { PTHREAD_MUTEX_INITIALIZER };
+static GLogLevelFlags common_level REEVE_GUARDED = G_LOG_LEVEL_MESSAGE;
+static GPtrArray *outputs REEVE_GUARDED; /* (element-type ReeveLogOutput) */
+static GPtrArray *filters REEVE_GUARDED; /* (element-type ReeveLogFilter) */
+static ReeveLogLimit *limit REEVE_GUARDED;
+static char *default_outputs REEVE_GUARDED;
+static char *default_filters REEVE_GUARDED;
 
+/* ------------------------------------------------------------- writing --- */
+
+/* (nullable): a field that is text */
 static const char *
-find_message (const GLogField *fields, gsize n_fields)
+find_field (const GLogField *fields, gsize n_fields, const char *key)
 {
   for (gsize i = 0; i < n_fields; i++)
-    if (g_str_equal (fields[i].key, "MESSAGE"))
+    if (g_str_equal (fields[i].key, key) && fields[i].length < 0)
       return fields[i].value;
 
-  return "";
+  return NULL;
 }
 
-static GLogWriterOutput
-write_line (GLogLevelFlags flags,
-            const GLogField *fields,
-            gsize n_fields,
-            gpointer user_data)
+static void
+fill_level (ReeveLogMessage *message, GLogLevelFlags level)
 {
-  GLogLevelFlags level = flags & G_LOG_LEVEL_MASK;
   size_t i = 0;
-
-  if ((int) level > atomic_load_explicit (&least_severe, memory_order_relaxed))
-    return G_LOG_WRITER_HANDLED;
 
   while (i < G_N_ELEMENTS (levels) - 1 && levels[i].level < level)
     i++;
+  message->level = level;
+  message->level_name = levels[i].name;
+  message->priority = levels[i].priority;
+}
 
-  if (has_priority_prefix) {
-    fprintf (stderr, "<%d>%s\n", levels[i].priority,
-             find_message (fields, n_fields));
-  } else {
-    g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-    g_autofree char *time = g_date_time_format (now, "%F %T");
+/* A line of our own about what @message is one of. */
+static void
+write_remark_locked (const ReeveLogMessage *message, char *text)
+    REEVE_REQUIRES (lock)
+{
+  const GLogField fields[] = { { "MESSAGE", text, -1 },
+                               { "PRIORITY", "5", -1 } };
+  ReeveLogMessage remark = *message;
 
-    fprintf (stderr, "%s.%03d %s: %s\n", time,
-             g_date_time_get_microsecond (now) / 1000, levels[i].name,
-             find_message (fields, n_fields));
-  }
+  remark.text = text;
+  remark.fields = fields;
+  remark.n_fields = G_N_ELEMENTS (fields);
+  reeve_log_outputs_write (outputs, &remark);
+  g_free (text);
+}
 
+static void
+write_limited_locked (const ReeveLogMessage *message,
+                      const char *file,
+                      const char *line) REEVE_REQUIRES (lock)
+{
+  unsigned n_left_out;
+  ReeveLogVerdict verdict = reeve_log_limit_judge (
+      limit, file, line, g_get_monotonic_time (), &n_left_out);
+
+  if (verdict == REEVE_LOG_LIMIT_LEAVE_OUT)
+    return;
+  if (n_left_out > 0)
+    write_remark_locked (
+        message, g_strdup_printf (_ ("%u messages like the next one were left "
+                                     "out"),
+                                  n_left_out));
+  reeve_log_outputs_write (outputs, message);
+  if (verdict == REEVE_LOG_LIMIT_WRITE_LAST)
+    write_remark_locked (
+        message, g_strdup (_ ("more messages like this one are left out")));
+}
+
+static void
+write_message (ReeveLogMessage *message, const char *domain, const char *file)
+{
+  const char *line =
+      find_field (message->fields, message->n_fields, "CODE_LINE");
+  GLogLevelFlags level;
+
+  REEVE_LOCK_SCOPE (&lock);
+
+  level = reeve_log_filters_get_level (filters, message->source, domain,
+                                       common_level);
+  if (message->level > level)
+    return;
+  /* What was asked for is not limited. */
+  if (message->level > G_LOG_LEVEL_MESSAGE)
+    reeve_log_outputs_write (outputs, message);
+  else
+    write_limited_locked (message, file != NULL ? file : domain, line);
+}
+
+static GLogWriterOutput
+take_message (GLogLevelFlags flags,
+              const GLogField *fields,
+              gsize n_fields,
+              gpointer user_data)
+{
+  ReeveLogMessage message = { .fields = fields, .n_fields = n_fields };
+  const char *file, *domain;
+  g_autofree char *source = NULL;
+
+  fill_level (&message, flags & G_LOG_LEVEL_MASK);
+  if (!reeve_debug_is_wanted (message.level))
+    return G_LOG_WRITER_HANDLED;
+
+  file = find_field (fields, n_fields, "CODE_FILE");
+  domain = find_field (fields, n_fields, "GLIB_DOMAIN");
+  message.text = find_field (fields, n_fields, "MESSAGE");
+  if (message.text == NULL)
+    message.text = "";
+  /* A domain that stays what it is: it is compared as a pointer. */
+  domain = g_intern_string (domain != NULL ? domain : "");
+  source = file != NULL ? reeve_log_source_from_path (file) : g_strdup (domain);
+  message.source = source;
+  write_message (&message, domain, file);
   return G_LOG_WRITER_HANDLED;
+}
+
+/* ------------------------------------------------------------- changes --- */
+
+static void
+update_wanted_locked (void) REEVE_REQUIRES (lock)
+{
+  GLogLevelFlags widest = reeve_log_filters_get_widest (filters, common_level);
+
+  reeve_debug_set_wanted (MIN (widest, reeve_log_outputs_get_widest (outputs)));
+}
+
+/* (transfer full): @new in, what was there out. */
+static GPtrArray *
+exchange (GPtrArray **where, GPtrArray *new)
+{
+  GPtrArray *old;
+
+  REEVE_LOCK_SCOPE (&lock);
+
+  old = *where;
+  *where = new;
+  update_wanted_locked ();
+  return old;
+}
+
+static char *
+dup_default (char **where)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  return g_strdup (*where);
+}
+
+static void
+set_default (char **where, const char *text)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  g_free (*where);
+  *where = g_strdup (text);
+}
+
+static gboolean
+is_set (const char *text)
+{
+  return text != NULL && text[strspn (text, " \t\n")] != '\0';
+}
+
+gboolean
+reeve_log_set_outputs (const char *text, GError **error)
+{
+  g_autofree char *wanted =
+      is_set (text) ? g_strdup (text) : dup_default (&default_outputs);
+  GPtrArray *new = reeve_log_outputs_parse (wanted, error);
+
+  if (new == NULL)
+    return FALSE;
+
+  g_ptr_array_unref (exchange (&outputs, new));
+  return TRUE;
+}
+
+gboolean
+reeve_log_reopen (GError **error)
+{
+  unsigned n_outputs;
+  g_autofree char *text = reeve_log_dup_outputs (&n_outputs);
+
+  return reeve_log_set_outputs (text, error);
+}
+
+gboolean
+reeve_log_set_filters (const char *text, GError **error)
+{
+  g_autofree char *wanted =
+      is_set (text) ? g_strdup (text) : dup_default (&default_filters);
+  GPtrArray *new = reeve_log_filters_parse (wanted, error);
+
+  if (new == NULL)
+    return FALSE;
+
+  g_ptr_array_unref (exchange (&filters, new));
+  return TRUE;
+}
+
+static const char *
+get_first_output (void)
+{
+  return g_log_writer_is_journald (STDERR_FILENO) ? "1:journald" : "1:stderr";
+}
+
+gboolean
+reeve_log_set_defaults (const char *output_text,
+                        const char *filter_text,
+                        GError **error)
+{
+  g_autoptr (GPtrArray) new_outputs = NULL;
+  g_autoptr (GPtrArray) new_filters = NULL;
+
+  if (!is_set (output_text))
+    output_text = get_first_output ();
+  if (filter_text == NULL)
+    filter_text = "";
+  new_outputs = reeve_log_outputs_parse (output_text, error);
+  if (new_outputs == NULL)
+    return FALSE;
+  new_filters = reeve_log_filters_parse (filter_text, error);
+  if (new_filters == NULL)
+    return FALSE;
+
+  set_default (&default_outputs, output_text);
+  set_default (&default_filters, filter_text);
+  new_outputs = exchange (&outputs, g_steal_pointer (&new_outputs));
+  new_filters = exchange (&filters, g_steal_pointer (&new_filters));
+  return TRUE;
+}
+
+char *
+reeve_log_dup_outputs (unsigned *n_outputs)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  *n_outputs = outputs->len;
+  return reeve_log_outputs_format (outputs);
+}
+
+char *
+reeve_log_dup_filters (unsigned *n_filters)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  *n_filters = filters->len;
+  return reeve_log_filters_format (filters);
+}
+
+void
+reeve_log_set_level (GLogLevelFlags level)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  common_level = level;
+  update_wanted_locked ();
+}
+
+/* ------------------------------------------------------------ the start --- */
+
+static void
+start (GLogLevelFlags level)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  common_level = level;
+  limit = reeve_log_limit_new ();
+  outputs = reeve_log_outputs_parse (get_first_output (), NULL);
+  filters = reeve_log_filters_parse ("", NULL);
+  default_outputs = g_strdup (get_first_output ());
+  default_filters = g_strdup ("");
+  update_wanted_locked ();
 }
 
 void
 reeve_log_init (GLogLevelFlags level)
 {
-  has_priority_prefix = g_getenv ("JOURNAL_STREAM") != NULL;
-  reeve_log_set_level (level);
-  g_log_set_writer_func (write_line, NULL, NULL);
+  start (level);
+  g_log_set_writer_func (take_message, NULL, NULL);
 }
 
 gboolean
@@ -87,10 +325,4 @@ reeve_log_parse_level (const char *name, GLogLevelFlags *level, GError **error)
                   "error are"),
                name);
   return FALSE;
-}
-
-void
-reeve_log_set_level (GLogLevelFlags level)
-{
-  atomic_store_explicit (&least_severe, (int) level, memory_order_relaxed);
 }

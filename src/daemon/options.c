@@ -30,6 +30,17 @@ choose_mode (ReeveDaemonOptions *self,
 }
 
 static gboolean
+check_timeout (const ReeveDaemonOptions *self, GError **error)
+{
+  if (self->timeout >= -1)
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                       _ ("--timeout takes a number of seconds, or 0"));
+  return FALSE;
+}
+
+static gboolean
 refuse_words (int argc, char **argv, GError **error)
 {
   if (argc <= 1)
@@ -61,6 +72,9 @@ reeve_daemon_options_parse (const char *summary,
       N_ ("Listen here, too: punix:PATH, ptcp:HOST:PORT, ptls:HOST:PORT "
           "(repeatable)"),
       N_ ("NAME") },
+    { "timeout", 't', 0, G_OPTION_ARG_INT, &self->timeout,
+      N_ ("End when nobody has needed the daemon for so long; 0: never"),
+      N_ ("SECONDS") },
     { "check-config", 0, 0, G_OPTION_ARG_NONE, &self->check_config,
       N_ ("Say what is wrong with the configuration, and exit"), NULL },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &self->verbose,
@@ -72,6 +86,7 @@ reeve_daemon_options_parse (const char *summary,
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) why = NULL;
 
+  self->timeout = -1;
   g_option_context_set_summary (context, summary);
   g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
   g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
@@ -81,7 +96,7 @@ reeve_daemon_options_parse (const char *summary,
     return NULL;
   }
 
-  if (!refuse_words (argc, argv, error) ||
+  if (!refuse_words (argc, argv, error) || !check_timeout (self, error) ||
       !choose_mode (self, is_system, is_session, error))
     return NULL;
 

@@ -16,6 +16,7 @@ typedef struct {
   char *root;        /* (owned) (nullable): of REEVE_MODE_PRIVATE */
   char *config_path; /* (owned) (nullable) */
   char **listen;     /* (owned) (nullable): names of passive streams */
+  int timeout;       /* seconds; -1: not given */
   gboolean check_config;
   gboolean show_version;
   gboolean verbose;

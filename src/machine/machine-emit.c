@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/debug.h"
 #include "machine/machine-private.h"
 
 #include <string.h>
@@ -27,6 +28,8 @@ reeve_machine_emit (ReeveMachine *self, ReeveMachineEvent *event)
 {
   if (event->name == NULL)
     fill_identity (self, event);
+  REEVE_DEBUG ("machine '%s': event of type %d: %d, %d", event->name,
+               event->type, event->event, event->detail);
   note_revision (self, reeve_event_queue_push (self->list->events, event));
 }
 

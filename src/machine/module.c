@@ -86,6 +86,15 @@ stop (ReeveDaemon *daemon, gpointer state)
   g_free (self);
 }
 
+/* Somebody has to look after what runs. */
+static gboolean
+is_busy (ReeveDaemon *daemon, gpointer state)
+{
+  Module *self = state;
+
+  return reeve_machine_list_count (self->machines, REEVE_MACHINES_ACTIVE) > 0;
+}
+
 const ReeveDaemonModule reeve_machine_module = {
   .name = "machine",
   .init = init,
@@ -93,4 +102,5 @@ const ReeveDaemonModule reeve_machine_module = {
   .stop = stop,
   .settings = settings,
   .n_settings = G_N_ELEMENTS (settings),
+  .is_busy = is_busy,
 };

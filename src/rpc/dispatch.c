@@ -1,8 +1,10 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/debug.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/wire-xdr.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* From a call to its reply: decode, handler, encode. */
@@ -118,6 +120,19 @@ count (ReeveCall *call, gint64 now_us, gboolean has_failed)
     atomic_fetch_add_explicit (&counters->n_failed, 1, memory_order_relaxed);
 }
 
+static void
+note_run (ReeveCall *call, const GError *error)
+{
+  REEVE_DEBUG (
+      "%s: client %" PRIu64 ": %s.%s, serial %u: %s",
+      reeve_server_get_name (reeve_server_client_get_server (call->client)),
+      reeve_server_client_get_id (call->client), call->program->program->name,
+      call->procedure->name, call->header.serial,
+      error != NULL       ? error->message
+      : call->is_deferred ? "deferred"
+                          : "done");
+}
+
 void
 reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
 {
@@ -148,6 +163,7 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   }
 
   count (call, g_get_monotonic_time (), has_failed);
+  note_run (call, error);
   if (call->is_deferred) {
     reeve_call_unref (call);
     return;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/server-client.h"
 
+#include "event/debug.h"
 #include "event/intl.h"
 #include "event/refs.h"
 #include "rpc/data-stream-private.h"
@@ -76,6 +77,18 @@ read_peer (ReeveServerClient *self, int fd)
     read_groups (self, fd);
 }
 
+static void
+note_peer (const ReeveServerClient *self)
+{
+  if (self->address != NULL)
+    REEVE_DEBUG ("%s: client %" PRIu64 " came from %s",
+                 reeve_server_get_name (self->server), self->id, self->address);
+  else
+    REEVE_DEBUG ("%s: client %" PRIu64 " is process %d of user %d",
+                 reeve_server_get_name (self->server), self->id,
+                 (int) self->peer.pid, (int) self->peer.uid);
+}
+
 ReeveServerClient *
 reeve_server_client_new (ReeveServer *server,
                          ReeveStream *stream,
@@ -101,6 +114,7 @@ reeve_server_client_new (ReeveServer *server,
   read_peer (self, fd);
   if (tls != NULL)
     self->transport = REEVE_TRANSPORT_TLS;
+  note_peer (self);
   self->unauth_link.data = self;
   reeve_server_client_init_auth (self);
 
@@ -459,6 +473,8 @@ reeve_server_client_close_now (ReeveServerClient *self)
   if (!steal_remains (self, &remains))
     return;
 
+  REEVE_DEBUG ("%s: client %" PRIu64 " ended",
+               reeve_server_get_name (self->server), self->id);
   reeve_server_client_ref (self);
   reeve_server_client_stop_handshake (self);
   reeve_server_client_stop_patience (self);

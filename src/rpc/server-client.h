@@ -17,6 +17,8 @@ G_BEGIN_DECLS
  */
 typedef struct _ReeveServerClient ReeveServerClient;
 
+typedef struct _ReeveServer ReeveServer;
+
 typedef enum {
   REEVE_TRANSPORT_UNIX = 0,
   REEVE_TRANSPORT_TCP = 1,
@@ -42,6 +44,8 @@ ReeveServerClient *reeve_server_client_ref (ReeveServerClient *self);
 void reeve_server_client_unref (ReeveServerClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServerClient, reeve_server_client_unref)
 
+/* (transfer none): the server that it came to. Immutable. Thread: any. */
+ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
 /* Counts up from 1 in each server. Immutable. Thread: any. */
 uint64_t reeve_server_client_get_id (ReeveServerClient *self);
 /* Seconds since the epoch. */

@@ -77,7 +77,8 @@ reeve_server_limits_check (const ReeveServerLimits *self, GError **error)
       !check_message_bytes (self->max_unauth_message_bytes, error))
     return FALSE;
 
-  if (self->max_clients == 0 || self->max_unauth_clients <= self->max_clients)
+  if (self->max_clients == 0 || self->max_unauth_clients == REEVE_NO_LIMIT ||
+      self->max_unauth_clients <= self->max_clients)
     return TRUE;
 
   g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,

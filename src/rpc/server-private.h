@@ -149,7 +149,6 @@ ReeveServerClient *reeve_server_client_new (ReeveServer *server,
                                             uint64_t id,
                                             const ReeveServiceOptions *options,
                                             ReeveTlsContext *tls);
-ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
 /* Its id, at a place that lives as long as it does. */
 const uint64_t *reeve_server_client_get_key (ReeveServerClient *self);
 

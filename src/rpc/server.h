@@ -20,11 +20,14 @@ G_BEGIN_DECLS
  */
 typedef struct _ReeveServer ReeveServer;
 
+#define REEVE_NO_LIMIT G_MAXUINT
+
 /* What a server allows. Zero members mean the default in brackets. */
 typedef struct {
   unsigned max_clients;            /* at the same time [5000] */
   unsigned max_unauth_clients;     /* of them, that did not authenticate yet;
-                                      over it one of them goes [256] */
+                                      over it one of them goes; may be
+                                      REEVE_NO_LIMIT [256] */
   unsigned auth_timeout_ms;        /* from connecting to that [60 000] */
   unsigned max_accepts_per_second; /* of each service [0: as they come] */
   unsigned max_client_calls;       /* in flight for each client [64] */
