@@ -158,6 +158,7 @@ reeve_admin_new (ReeveDaemon *daemon)
   static const ReeveServerLimits limits = {
     .max_clients = 5,
     .max_client_calls = 5,
+    .max_message_bytes = 1024 * 1024,
     .workers = { .lo_water = 1,
                  .hi_water = 1,
                  .increment = 1,

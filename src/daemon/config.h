@@ -50,8 +50,8 @@ typedef struct {
   gid_t unix_group;      /* 0: not said */
   ReeveDaemonTlsConfig tls;
   GLogLevelFlags log_level;
-  char *log_outputs; /* (owned) (nullable) */
-  char *log_filters; /* (owned) (nullable) */
+  char *log_outputs;           /* (owned) (nullable) */
+  char *log_filters;           /* (owned) (nullable) */
   const ReeveDaemonInfo *info; /* (nullable) */
   GHashTable *settings; /* (owned): ReeveDaemonSetting -> (owned) uint64_t */
 } ReeveDaemonConfig;

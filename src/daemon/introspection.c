@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/introspection.h"
 
+#include "daemon/metrics.h"
 #include "event/intl.h"
-#include "protocol/reeve.h"
 #include "rpc/error.h"
 
 /* ------------------------------------------------- a program as data ----- */
@@ -227,12 +227,20 @@ handle_stats (ReeveCall *call, reeve_stats_ret *ret, GError **error)
   return TRUE;
 }
 
+static gboolean
+handle_metrics (ReeveCall *call, reeve_metrics_ret *ret, GError **error)
+{
+  reeve_metrics_collect (reeve_call_get_user_data (call), ret);
+  return TRUE;
+}
+
 static const reeve_handlers handlers = {
   .ping = handle_ping,
   .version = handle_version,
   .program_list = handle_program_list,
   .program_describe = handle_program_describe,
   .stats = handle_stats,
+  .metrics = handle_metrics,
 };
 
 void

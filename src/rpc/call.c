@@ -236,6 +236,7 @@ reeve_call_reply (ReeveCall *self, gconstpointer ret)
     frame = reeve_message_encode (&reply, self->procedure->ret, ret, &error);
   }
 
+  reeve_call_count (self, frame == NULL);
   if (frame == NULL)
     frame = reeve_message_encode_error (&reply, error);
   answer (self, frame);
@@ -247,10 +248,6 @@ reeve_call_fail (ReeveCall *self, const GError *failure)
   ReeveHeader reply = reeve_call_make_reply (self);
 
   reeve_data_stream_discard (g_steal_pointer (&self->data_stream));
-  atomic_fetch_add_explicit (
-      &self->program
-           ->counters[self->procedure - self->program->program->procedures]
-           .n_failed,
-      1, memory_order_relaxed);
+  reeve_call_count (self, TRUE);
   answer (self, reeve_message_encode_error (&reply, failure));
 }

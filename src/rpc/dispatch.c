@@ -103,24 +103,6 @@ run_handler (ReeveReplyBatch *self,
 }
 
 static void
-count (ReeveCall *call, gint64 now_us, gboolean has_failed)
-{
-  ReeveProcedureCounters *counters =
-      &call->program
-           ->counters[call->procedure - call->program->program->procedures];
-  guint64 took_us = (guint64) MAX (now_us - call->start_us, 0);
-  unsigned bucket =
-      took_us == 0 ? 0 : 64 - (unsigned) __builtin_clzll (took_us);
-
-  bucket = MIN (bucket, REEVE_LATENCY_BUCKETS - 1);
-  atomic_fetch_add_explicit (&counters->n_calls, 1, memory_order_relaxed);
-  atomic_fetch_add_explicit (&counters->latency[bucket], 1,
-                             memory_order_relaxed);
-  if (has_failed)
-    atomic_fetch_add_explicit (&counters->n_failed, 1, memory_order_relaxed);
-}
-
-static void
 note_run (ReeveCall *call, const GError *error)
 {
   REEVE_DEBUG (
@@ -162,12 +144,12 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     add_error (self, &reply, error);
   }
 
-  count (call, g_get_monotonic_time (), has_failed);
   note_run (call, error);
   if (call->is_deferred) {
     reeve_call_unref (call);
     return;
   }
+  reeve_call_count (call, has_failed);
   self->calls[self->n_calls] = call;
   self->ends[self->n_calls] = self->size;
   self->n_calls++;

@@ -20,10 +20,7 @@
 
 G_BEGIN_DECLS
 
-/* A procedure's counters. Bucket i of the histogram counts the calls that
- * took less than 2^i microseconds; the last one takes the rest. */
-#define REEVE_LATENCY_BUCKETS 24
-
+/* A procedure's counters. */
 typedef struct {
   atomic_ullong n_calls;
   atomic_ullong n_failed;
@@ -113,6 +110,9 @@ ReeveCall *reeve_call_new (ReeveServerClient *client,
 void reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds);
 ReeveCall *reeve_call_ref (ReeveCall *self);
 void reeve_call_unref (ReeveCall *self);
+
+/* It was answered just now. */
+void reeve_call_count (ReeveCall *self, gboolean has_failed);
 
 /* The header of the reply to it. */
 ReeveHeader reeve_call_make_reply (const ReeveCall *self);
@@ -245,6 +245,8 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,
                                          GError **error);
+/* (element-type ReeveServerProgram) */
+const GPtrArray *reeve_server_get_entries (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);

@@ -96,6 +96,12 @@ reeve_server_get_programs (ReeveServer *self)
   return (const ReeveProgram *const *) self->tables->pdata;
 }
 
+const GPtrArray *
+reeve_server_get_entries (ReeveServer *self)
+{
+  return self->programs;
+}
+
 /* (nullable): a procedure that can be called. */
 static const ReeveProcedure *
 find_procedure (const ReeveServerProgram *entry, int32_t number)
@@ -485,6 +491,15 @@ reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
                              1, memory_order_relaxed);
 }
 
+static void
+add_calls (const ReeveProcedureStats *procedure, gpointer data)
+{
+  ReeveServerStats *stats = data;
+
+  stats->n_calls += procedure->n_calls;
+  stats->n_failed += procedure->n_failed;
+}
+
 void
 reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
 {
@@ -511,15 +526,7 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
     .n_events = atomic_load (&self->n_events),
     .n_events_dropped = atomic_load (&self->n_events_dropped),
   };
-
-  for (unsigned i = 0; i < self->programs->len; i++) {
-    ReeveServerProgram *entry = self->programs->pdata[i];
-
-    for (size_t j = 0; j < entry->program->n_procedures; j++) {
-      stats->n_calls += atomic_load (&entry->counters[j].n_calls);
-      stats->n_failed += atomic_load (&entry->counters[j].n_failed);
-    }
-  }
+  reeve_server_foreach_procedure (self, add_calls, stats);
 }
 
 ReeveJobPool *

@@ -176,6 +176,38 @@ typedef struct {
 } ReeveServerStats;
 
 void reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats);
+
+#define REEVE_LATENCY_BUCKETS 24
+
+/**
+ * ReeveProcedureStats:
+ * @n_calls: answered ones
+ * @latency: of them, how many took less than 2^i microseconds from their
+ *   arrival to the answer, and not less than half of that; the last member has
+ *   all that took longer
+ *
+ * The counters of one procedure since the start.
+ */
+typedef struct {
+  const ReeveProgram *program;
+  const ReeveProcedure *procedure;
+  guint64 n_calls;
+  guint64 n_failed;
+  guint64 latency[REEVE_LATENCY_BUCKETS];
+} ReeveProcedureStats;
+
+/* Calls @func for each procedure that was called. Thread: any. */
+typedef void (*ReeveProcedureStatsFunc) (const ReeveProcedureStats *stats,
+                                         gpointer data);
+void reeve_server_foreach_procedure (ReeveServer *self,
+                                     ReeveProcedureStatsFunc func,
+                                     gpointer data);
+
+/* In microseconds, what @share (0 to 1) of the calls did not exceed: a power
+ * of two. 0 if there was no call. */
+guint64 reeve_procedure_stats_get_quantile (const ReeveProcedureStats *self,
+                                            double share);
+
 ReeveJobPool *reeve_server_get_pool (ReeveServer *self);
 
 /* Calls @func for each client. No lock is held meanwhile. Thread: any. */

@@ -140,6 +140,7 @@ run_connect (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   const char *uri = reeve_arguments_get (arguments, "uri");
 
   g_clear_pointer (&shell->connection, reeve_connection_unref);
+  g_clear_pointer (&shell->admin, reeve_connection_unref);
   if (uri != NULL) {
     g_free (shell->uri);
     shell->uri = g_strdup (uri);

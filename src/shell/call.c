@@ -4,6 +4,7 @@
 
 #include "client/description.h"
 #include "event/intl.h"
+#include "protocol/admin.h"
 #include "protocol/qemu.h"
 #include "protocol/reeve.h"
 #include "protocol/remote.h"
@@ -21,6 +22,7 @@ static const ReeveProgram *const known_programs[] = {
   &remote_program,
   &qemu_program,
   &reeve_program,
+  &admin_program,
 };
 
 GStrv

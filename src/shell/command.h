@@ -32,6 +32,8 @@ typedef enum {
   REEVE_COMPLETE_EVENTS,
   REEVE_COMPLETE_COMMANDS,
   REEVE_COMPLETE_PROCEDURES,
+  REEVE_COMPLETE_SERVERS,
+  REEVE_COMPLETE_CLIENTS, /* of the server that is the word before */
 } ReeveCompletion;
 
 /**
@@ -80,6 +82,7 @@ extern const ReeveCommandGroup reeve_info_commands;
 extern const ReeveCommandGroup reeve_storage_commands;
 extern const ReeveCommandGroup reeve_monitor_commands;
 extern const ReeveCommandGroup reeve_event_commands;
+extern const ReeveCommandGroup reeve_admin_commands;
 extern const ReeveCommandGroup reeve_pki_commands;
 extern const ReeveCommandGroup reeve_call_commands;
 extern const ReeveCommandGroup reeve_shell_commands;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shell/complete.h"
 
+#include "shell/admin.h"
 #include "shell/call.h"
 #include "shell/command.h"
 #include "shell/event-names.h"
@@ -58,22 +59,22 @@ offer_options (GPtrArray *results,
   }
 }
 
+/* @words: (transfer full) (nullable) */
+static void
+offer_all (GPtrArray *results, const char *prefix, GStrv words)
+{
+  for (char **word = words; word != NULL && *word != NULL; word++)
+    offer (results, prefix, *word);
+  g_strfreev (words);
+}
+
 static void
 offer_machines (ReeveShell *shell,
                 GPtrArray *results,
                 const char *prefix,
                 uint32_t flags)
 {
-  int timeout_ms = shell->timeout_ms;
-  g_auto (GStrv) names = NULL;
-
-  shell->timeout_ms = TIMEOUT_MS;
-  shell->is_completing = TRUE;
-  names = reeve_machine_name_list (shell, flags, NULL);
-  shell->timeout_ms = timeout_ms;
-  shell->is_completing = FALSE;
-  for (char **name = names; name != NULL && *name != NULL; name++)
-    offer (results, prefix, *name);
+  offer_all (results, prefix, reeve_machine_name_list (shell, flags, NULL));
 }
 
 static void
@@ -92,9 +93,11 @@ offer_files (GPtrArray *results, const char *prefix)
   }
 }
 
+/* @before: the word before */
 static void
 offer_values (ReeveShell *shell,
               GPtrArray *results,
+              const char *before,
               const char *prefix,
               ReeveCompletion completion)
 {
@@ -120,13 +123,15 @@ offer_values (ReeveShell *shell,
   case REEVE_COMPLETE_COMMANDS:
     offer_commands (results, NULL, prefix);
     break;
-  case REEVE_COMPLETE_PROCEDURES: {
-    g_auto (GStrv) names = reeve_call_list_procedures ();
-
-    for (char **name = names; *name != NULL; name++)
-      offer (results, prefix, *name);
+  case REEVE_COMPLETE_PROCEDURES:
+    offer_all (results, prefix, reeve_call_list_procedures ());
     break;
-  }
+  case REEVE_COMPLETE_SERVERS:
+    offer_all (results, prefix, reeve_admin_list_servers (shell));
+    break;
+  case REEVE_COMPLETE_CLIENTS:
+    offer_all (results, prefix, reeve_admin_list_clients (shell, before));
+    break;
   }
 }
 
@@ -175,9 +180,15 @@ reeve_complete (ReeveShell *shell, const char *const *words)
   } else if (command != NULL) {
     const ReeveOption *option =
         find_open_option (command, words + n_name, n_words - n_name);
+    int timeout_ms = shell->timeout_ms;
 
+    shell->timeout_ms = TIMEOUT_MS;
+    shell->is_completing = TRUE;
     if (option != NULL)
-      offer_values (shell, results, last, option->completion);
+      offer_values (shell, results, words[n_words - 2], last,
+                    option->completion);
+    shell->is_completing = FALSE;
+    shell->timeout_ms = timeout_ms;
   }
 
   g_ptr_array_add (results, NULL);

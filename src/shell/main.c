@@ -90,8 +90,8 @@ split_words (char **argv, Options *options, int *n_own)
 
   while (argv[i] != NULL && argv[i][0] == '-') {
     static const char *const with_value[] = {
-      "-c", "--connect",        "--timeout", "-k", "--keepalive-interval",
-      "-K", "--keepalive-count"
+      "-c", "--connect",         "--timeout",     "-k", "--keepalive-interval",
+      "-K", "--keepalive-count", "--admin-socket"
     };
 
     for (size_t j = 0; j < G_N_ELEMENTS (with_value); j++)
@@ -121,6 +121,10 @@ parse (ReeveShell *shell, Options *options, char **argv, GError **error)
   const GOptionEntry entries[] = {
     { "connect", 'c', 0, G_OPTION_ARG_STRING, &shell->uri,
       N_ ("Connect to URI"), N_ ("URI") },
+    { "admin-socket", 0, 0, G_OPTION_ARG_FILENAME, &shell->admin_socket,
+      N_ ("Administer the daemon by this socket, not by the one beside that of "
+          "the connection"),
+      N_ ("PATH") },
     { "readonly", 'r', 0, G_OPTION_ARG_NONE, &shell->is_read_only,
       N_ ("Only look, change nothing"), NULL },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &shell->is_quiet,

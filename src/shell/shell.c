@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shell/shell.h"
 
+#include "client/admin-uri.h"
 #include "event/intl.h"
+#include "protocol/admin.h"
 #include "protocol/remote.h"
 #include "rpc/error.h"
 #include "shell/ask.h"
@@ -15,6 +17,8 @@ void
 reeve_shell_clear (ReeveShell *self)
 {
   reeve_connection_unref (self->connection);
+  reeve_connection_unref (self->admin);
+  g_free (self->admin_socket);
   g_free (self->uri);
   *self = (ReeveShell){ 0 };
 }
@@ -70,6 +74,86 @@ reeve_shell_call (ReeveShell *self,
                                 args, ret, self->timeout_ms, NULL, error);
 }
 
+/* There is no admin socket that is read-only. */
+static gboolean
+check_change (ReeveShell *self, const ReeveProcedure *procedure, GError **error)
+{
+  if (!self->is_read_only ||
+      (procedure->flags & REEVE_PROCEDURE_READ_ONLY) != 0)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_DENIED,
+               _ ("operation forbidden: read only access prevents %s"),
+               procedure->name);
+  return FALSE;
+}
+
+static gboolean
+call_admin (ReeveShell *self,
+            ReeveConnection *connection,
+            const ReeveProgram *program,
+            int32_t number,
+            gconstpointer args,
+            gpointer ret,
+            GError **error)
+{
+  const ReeveProcedure *procedure = reeve_program_find (program, number);
+
+  return check_change (self, procedure, error) &&
+         reeve_connection_call (connection, program, procedure, args, ret,
+                                self->timeout_ms, NULL, error);
+}
+
+static ReeveConnection *
+connect_admin (ReeveShell *self, GError **error)
+{
+  const admin_connect_open_args args = { 0 };
+  g_autofree char *stream =
+      self->admin_socket != NULL
+          ? g_strconcat ("unix:", self->admin_socket, NULL)
+          : reeve_admin_uri_get_stream (self->uri, error);
+  g_autoptr (ReeveConnection) connection = NULL;
+
+  if (stream == NULL)
+    return NULL;
+  connection = reeve_connection_open (stream, REEVE_CONNECTION_NO_OPEN,
+                                      self->timeout_ms, NULL, error);
+  if (connection == NULL ||
+      !call_admin (self, connection, &admin_program, ADMIN_PROC_CONNECT_OPEN,
+                   &args, NULL, error))
+    return NULL;
+
+  return g_steal_pointer (&connection);
+}
+
+gboolean
+reeve_shell_call_admin_socket (ReeveShell *self,
+                               const ReeveProgram *program,
+                               int32_t procedure,
+                               gconstpointer args,
+                               gpointer ret,
+                               GError **error)
+{
+  if (self->admin != NULL && reeve_connection_is_closed (self->admin))
+    g_clear_pointer (&self->admin, reeve_connection_unref);
+  if (self->admin == NULL)
+    self->admin = connect_admin (self, error);
+
+  return self->admin != NULL &&
+         call_admin (self, self->admin, program, procedure, args, ret, error);
+}
+
+gboolean
+reeve_shell_call_admin (ReeveShell *self,
+                        int32_t procedure,
+                        gconstpointer args,
+                        gpointer ret,
+                        GError **error)
+{
+  return reeve_shell_call_admin_socket (self, &admin_program, procedure, args,
+                                        ret, error);
+}
+
 static ReeveExitStatus
 get_exit_status (ReeveShell *self, const GError *error)
 {
@@ -81,6 +165,8 @@ get_exit_status (ReeveShell *self, const GError *error)
   switch (error->code) {
   case REEVE_ERROR_NO_DOMAIN:
   case REEVE_ERROR_NO_METADATA:
+  case REEVE_ERROR_NO_SERVER:
+  case REEVE_ERROR_NO_CLIENT:
     return REEVE_EXIT_NOT_FOUND;
   case REEVE_ERROR_OPERATION_DENIED:
   case REEVE_ERROR_ACCESS_DENIED:
@@ -95,7 +181,7 @@ get_exit_status (ReeveShell *self, const GError *error)
   case REEVE_ERROR_NO_CONNECT:
     return REEVE_EXIT_NO_CONNECTION;
   default:
-    return self->connection == NULL && !self->is_local
+    return self->connection == NULL && self->admin == NULL && !self->is_local
                ? REEVE_EXIT_NO_CONNECTION
                : REEVE_EXIT_FAILED;
   }

@@ -31,6 +31,8 @@ typedef struct {
   int keepalive_count;      /* -1 for the default */
   ReeveOutputFormat format;
   ReeveConnection *connection; /* (owned) (nullable) */
+  char *admin_socket;          /* (owned) (nullable): its path */
+  ReeveConnection *admin;      /* (owned) (nullable): to the admin socket */
 } ReeveShell;
 
 /* The exit statuses of the shell. */
@@ -63,6 +65,22 @@ gboolean reeve_shell_call (ReeveShell *self,
                            gconstpointer args,
                            gpointer ret,
                            GError **error);
+
+/* Calls a procedure of the `admin` program, on the admin socket of the daemon
+ * that the shell drives. */
+gboolean reeve_shell_call_admin (ReeveShell *self,
+                                 int32_t procedure,
+                                 gconstpointer args,
+                                 gpointer ret,
+                                 GError **error);
+
+/* The same for another program that is there, too. */
+gboolean reeve_shell_call_admin_socket (ReeveShell *self,
+                                        const ReeveProgram *program,
+                                        int32_t procedure,
+                                        gconstpointer args,
+                                        gpointer ret,
+                                        GError **error);
 
 /**
  * reeve_shell_run:

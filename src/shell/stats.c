@@ -5,19 +5,9 @@
 #include "event/intl.h"
 #include "shell/machine-name.h"
 #include "shell/output.h"
+#include "shell/typed-param.h"
 
 #include <stdio.h>
-
-/* The types of a typed parameter. */
-enum {
-  PARAM_INT = 1,
-  PARAM_UINT,
-  PARAM_LLONG,
-  PARAM_ULLONG,
-  PARAM_DOUBLE,
-  PARAM_BOOLEAN,
-  PARAM_STRING
-};
 
 /* Which options choose which statistics. */
 static const struct {
@@ -41,35 +31,6 @@ const ReeveOption reeve_stats_options[REEVE_STATS_N_OPTIONS] = {
   { "domain", REEVE_OPTION_REST, .completion = REEVE_COMPLETE_MACHINES,
     .help = N_ ("the machines; all if none is named") },
 };
-
-static void
-add_param (JsonObject *object, const remote_typed_param *param)
-{
-  switch (param->value.type) {
-  case PARAM_INT:
-    json_object_set_int_member (object, param->field, param->value.u.i);
-    break;
-  case PARAM_UINT:
-    json_object_set_int_member (object, param->field, param->value.u.ui);
-    break;
-  case PARAM_LLONG:
-    json_object_set_int_member (object, param->field, param->value.u.l);
-    break;
-  case PARAM_ULLONG:
-    reeve_json_set_uint (object, param->field, param->value.u.ul);
-    break;
-  case PARAM_DOUBLE:
-    json_object_set_double_member (object, param->field, param->value.u.d);
-    break;
-  case PARAM_BOOLEAN:
-    json_object_set_boolean_member (object, param->field,
-                                    param->value.u.b != 0);
-    break;
-  case PARAM_STRING:
-    json_object_set_string_member (object, param->field, param->value.u.s);
-    break;
-  }
-}
 
 static void
 print_member (JsonObject *object,
@@ -110,8 +71,12 @@ print_records (ReeveShell *shell,
     JsonObject *stats = json_object_new ();
     const char *name = ret->records.items[i].dom.name;
 
-    for (uint32_t j = 0; j < ret->records.items[i].params.n_items; j++)
-      add_param (stats, &ret->records.items[i].params.items[j]);
+    for (uint32_t j = 0; j < ret->records.items[i].params.n_items; j++) {
+      const remote_typed_param *param = &ret->records.items[i].params.items[j];
+
+      reeve_json_set_typed (stats, param->field, &remote_typed_param_value_type,
+                            &param->value);
+    }
     if (shell->format == REEVE_OUTPUT_TEXT) {
       reeve_stats_print (shell, name, stats);
     } else {

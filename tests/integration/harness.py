@@ -266,6 +266,10 @@ class Reeved(Daemon):
         return f"{self.root}/run/reeved.sock"
 
     @property
+    def admin_socket(self):
+        return f"{self.root}/run/reeved-admin.sock"
+
+    @property
     def port(self):
         return int(re.search(r"ptcp:127\.0\.0\.1:(\d+)", self.log()).group(1))
 
@@ -332,6 +336,10 @@ class Libvirtd(Daemon):
     @property
     def qemu_uri(self):
         return f"qemu+unix:///system?socket={self.socket}"
+
+    @property
+    def admin_socket(self):
+        return f"{self.directory}/libvirt-admin-sock"
 
     def stop(self):
         """It is not ours to judge."""

@@ -210,7 +210,7 @@ class BadInput(harness.TestCase):
                            check=False)
                 self.assertEqual(done.returncode, status, done.stderr)
                 said = [line for line in done.stderr.splitlines()
-                        if "notice: Listening" not in line]
+                        if "notice: " not in line]
                 self.assertEqual(len(said), 1, done.stderr)
                 for part in parts:
                     self.assertIn(part, said[0])
