@@ -308,12 +308,18 @@ set_key (ReeveDaemonConfig *self,
 {
   void *field = (char *) self + key->offset;
   g_autofree char *text = NULL;
+  g_autoptr (GError) why = NULL;
 
   if (key->kind == KIND_WORDS || key->kind == KIND_LISTENERS)
     return set_words (key, file, field, error);
 
-  text = g_key_file_get_string (file, key->group, key->name, error);
-  return text != NULL && set_text (key, g_strstrip (text), field, error);
+  /* With an escape that is none, it gives both text and error. */
+  text = g_key_file_get_string (file, key->group, key->name, &why);
+  if (why != NULL) {
+    g_propagate_error (error, g_steal_pointer (&why));
+    return FALSE;
+  }
+  return set_text (key, g_strstrip (text), field, error);
 }
 
 static gboolean
