@@ -455,20 +455,31 @@ decode_optional (const ReeveType *type,
   return decode (type->element, node, *value, error);
 }
 
-/* What a member is that is not given: zero, but a string is "". */
-static void
+/* What a member is that is not given: zero, but a string is "". FALSE: zero
+ * selects nothing in a union. */
+static gboolean
 fill_missing (const ReeveType *type, void *value)
 {
+  gboolean is_filled = TRUE;
+
   if (type->kind == REEVE_KIND_STRING) {
     *(char **) value = g_strdup ("");
+  } else if (type->kind == REEVE_KIND_UNION) {
+    const ReeveMember *arm = reeve_type_find_arm (type, value);
+
+    return arm != NULL &&
+           (arm->name == NULL ||
+            fill_missing (arm->type, (char *) value + arm->offset));
   } else if (type->kind == REEVE_KIND_STRUCT) {
-    for (size_t i = 0; i < type->n_members; i++)
-      fill_missing (type->members[i].type,
-                    (char *) value + type->members[i].offset);
+    for (size_t i = 0; is_filled && i < type->n_members; i++)
+      is_filled = fill_missing (type->members[i].type,
+                                (char *) value + type->members[i].offset);
   } else if (type->kind == REEVE_KIND_ARRAY_FIXED) {
-    for (size_t i = 0; i < type->limit; i++)
-      fill_missing (type->element, (char *) value + i * type->element->size);
+    for (size_t i = 0; is_filled && i < type->limit; i++)
+      is_filled = fill_missing (type->element,
+                                (char *) value + i * type->element->size);
   }
+  return is_filled;
 }
 
 static gboolean
@@ -484,10 +495,13 @@ decode_member (const ReeveMember *member,
     return TRUE;
 
   node = json_object_get_member (object, member->name);
-  if (node == NULL) {
-    fill_missing (member->type, field);
-    return TRUE;
+  if (node == NULL && !fill_missing (member->type, field)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("there has to be a member “%s”"), member->name);
+    return FALSE;
   }
+  if (node == NULL)
+    return TRUE;
   if (decode (member->type, node, field, error))
     return TRUE;
   g_prefix_error (error, "%s: ", member->name);
