@@ -277,11 +277,14 @@ class BootSector(Consoles):
         receive(stream, 12)
         uuid = domain.UUIDString()
         qemu = harness.qemus()[uuid][0]
+        spool = f"{self.reeved.root}/run/machines/{uuid}/consoles/serial0"
         path = domain.XMLDesc().partition("<source path='")[2].partition("'")[0]
         self.reeved.kill()
         with self.open_terminal(path) as terminal:
             terminal.write(b"farewell")
             self.read_up_to(terminal, b"farewell")
+        # QEMU writes a byte to the terminal first, and then to what it keeps.
+        wait_for("the last byte", lambda: harness.read(spool).endswith("farewell"))
         os.kill(qemu, signal.SIGKILL)
         wait_for("its end", lambda: uuid not in harness.qemus())
         self.reeved.start()
