@@ -3,6 +3,7 @@
 #include "rpc/access.h"
 
 #include "event/intl.h"
+#include "rpc/access-rules.h"
 #include "rpc/error.h"
 #include "rpc/server-private.h"
 
@@ -111,6 +112,14 @@ applies (const ReeveAccessTag *tag, gconstpointer args)
 
 /* ------------------------------------------------------------ questions -- */
 
+ReeveAccessScope
+reeve_access_get_scope (const char *tag, const char *name)
+{
+  if (g_str_has_prefix (tag, "connect:") || g_str_has_prefix (tag, "access:"))
+    return REEVE_ACCESS_NAMELESS;
+  return name != NULL ? REEVE_ACCESS_NAMED : REEVE_ACCESS_EACH;
+}
+
 static const ReeveAccessTag *
 get_tags (ReeveCall *call)
 {
@@ -135,6 +144,9 @@ report (const ReeveServerPolicy *policy,
         const ReeveAccessQuestion *question,
         ReeveAccessOutcome outcome)
 {
+  if (outcome != REEVE_ACCESS_GRANTED)
+    reeve_server_count_denied (
+        reeve_server_client_get_server (question->client));
   if (policy->policy != NULL)
     policy->policy->report (policy->data, question, outcome);
 }
@@ -211,8 +223,7 @@ find_object (ReeveCall *call,
   if (objects != NULL)
     return objects->find (call, call->args, tag, object, error);
 
-  object->scope = g_str_has_prefix (tag, "connect:") ? REEVE_ACCESS_NAMELESS
-                                                     : REEVE_ACCESS_EACH;
+  object->scope = reeve_access_get_scope (tag, NULL);
   return TRUE;
 }
 
@@ -229,9 +240,9 @@ ask (ReeveCall *call,
     return TRUE;
   /* What may not be seen is not there. */
   if (question->scope == REEVE_ACCESS_NAMED && objects->hide != NULL &&
-      !may_see (policy, question)) {
+      !may_see (policy, question) &&
+      objects->hide (call, call->args, question->tag, error)) {
     report (policy, question, REEVE_ACCESS_DENIED);
-    objects->hide (call, call->args, error);
     return FALSE;
   }
 
@@ -381,4 +392,11 @@ reeve_server_client_may (ReeveServerClient *self,
 
   return !is_active (policy) ||
          policy->policy->allows (policy->data, &question);
+}
+
+gboolean
+reeve_server_client_is_restricted (ReeveServerClient *self)
+{
+  return is_active (
+      reeve_server_get_policy (reeve_server_client_get_server (self)));
 }

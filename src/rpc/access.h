@@ -41,8 +41,9 @@ typedef struct {
  * ReeveAccessObjects:
  * @find: finds the object of @call that @tag is about; %FALSE with an error,
  *   which is the answer to the call, if there is none
- * @hide: (nullable): sets the error of @find for an object that is there, but
- *   that the caller may not even see
+ * @hide: (nullable): for an object that is there, but that the caller may not
+ *   even see, sets the error of @find for one that is not; %FALSE if it need
+ * not be hidden
  *
  * How the calls of a program are understood. Both are called in the handler's
  * thread; an inline procedure's must not block.
@@ -53,7 +54,10 @@ typedef struct {
                     const char *tag,
                     ReeveAccessObject *object,
                     GError **error);
-  void (*hide) (ReeveCall *call, gconstpointer args, GError **error);
+  gboolean (*hide) (ReeveCall *call,
+                    gconstpointer args,
+                    const char *tag,
+                    GError **error);
 } ReeveAccessObjects;
 
 /* What a policy is asked. */
@@ -98,9 +102,9 @@ void reeve_server_set_policy (ReeveServer *self,
                               const ReevePolicy *policy,
                               gpointer data);
 
-/* For a program that was added. Without it, tags of the object `connect` are
- * about the daemon and the others about each object. Before the first listen.
- * Thread: owner. */
+/* For a program that was added. Without it, tags of the objects `connect` and
+ * `access` are about the daemon and the others about each object. Before the
+ * first listen. Thread: owner. */
 void reeve_server_set_objects (ReeveServer *self,
                                const ReeveProgram *program,
                                const ReeveAccessObjects *objects);
@@ -122,9 +126,11 @@ gboolean reeve_call_check_access (ReeveCall *self,
                                   GError **error);
 
 /* The same without words, to leave things out of lists and events. Thread:
- * any. */
+ * any, as of the next one. */
 gboolean reeve_server_client_may (ReeveServerClient *self,
                                   const char *tag,
                                   const char *name);
+/* Whether there is anything that it may not. */
+gboolean reeve_server_client_is_restricted (ReeveServerClient *self);
 
 G_END_DECLS

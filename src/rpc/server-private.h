@@ -268,6 +268,7 @@ void reeve_server_note_refusal (ReeveServer *self,
 /* A handshake of TLS ended; @is_refused: with a certificate that was not
  * accepted. */
 void reeve_server_count_handshake (ReeveServer *self, gboolean is_refused);
+void reeve_server_count_denied (ReeveServer *self);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */
 uint8_t *reeve_server_get_scratch (ReeveServer *self, size_t *size);

@@ -484,6 +484,12 @@ reeve_server_count_handshake (ReeveServer *self, gboolean is_refused)
 }
 
 void
+reeve_server_count_denied (ReeveServer *self)
+{
+  atomic_fetch_add (&self->n_denied, 1);
+}
+
+void
 reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
 {
   atomic_fetch_add_explicit (is_dropped ? &self->n_events_dropped
@@ -524,6 +530,7 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
     .n_handshakes_refused = atomic_load (&self->n_handshakes_refused),
     .n_silent = reeve_refusals_count (&self->refusals, REEVE_REFUSAL_SILENT),
     .n_events = atomic_load (&self->n_events),
+    .n_denied = atomic_load (&self->n_denied),
     .n_events_dropped = atomic_load (&self->n_events_dropped),
   };
   reeve_server_foreach_procedure (self, add_calls, stats);

@@ -171,6 +171,7 @@ typedef struct {
   guint64 n_silent;             /* clients without a sign of life */
   guint64 n_calls;
   guint64 n_failed;
+  guint64 n_denied; /* by rules of access, or as the client is read-only */
   guint64 n_events;
   guint64 n_events_dropped;
 } ReeveServerStats;

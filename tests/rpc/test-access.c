@@ -110,10 +110,16 @@ find (ReeveCall *call,
   return TRUE;
 }
 
-static void
-hide (ReeveCall *call, gconstpointer args, GError **error)
+/* But for the green one, of which everybody knows. */
+static gboolean
+hide (ReeveCall *call, gconstpointer data, const char *tag, GError **error)
 {
+  const doors_args *args = data;
+
+  if (g_str_equal (args->name, "green"))
+    return FALSE;
   g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN, "no door");
+  return TRUE;
 }
 
 static const ReeveAccessObjects objects = { find, hide };
@@ -250,6 +256,8 @@ static const CallCase call_cases[] = {
     "denied door:open@red;" },
   { "may-not-even-see", FALSE, OPEN, "red", 4, "door:open@blue", MISSING,
     "denied door:open@red;" },
+  { "may-not-even-see-what-is-not-hidden", FALSE, OPEN, "green", 4, "", DENIED,
+    "denied door:open@green;" },
   { "object-that-is-missing", FALSE, OPEN, "missing", 4, "door:open@missing",
     MISSING, "" },
   { "flag-takes-more", FALSE, OPEN, "red", 6, "door:open@red door:force@red", 0,
