@@ -185,10 +185,12 @@ notes_stop (ReeveDaemon *daemon, gpointer state) REEVE_UNCHECKED
 int
 main (int argc, char **argv)
 {
+  static const ReeveProgram *const programs[] = { &notes_program, NULL };
   static const ReeveDaemonModule module = {
     .name = "notes",
     .init = notes_init,
     .stop = notes_stop,
+    .programs = programs,
   };
   static const ReeveDaemonModule *const modules[] = { &module };
   static const ReeveDaemonInfo info = {

@@ -26,6 +26,7 @@ typedef enum {
   KIND_TEXT,
   KIND_WORDS,
   KIND_LISTENERS,
+  KIND_AUDIT,
   KIND_LEVEL
 } KeyKind;
 
@@ -103,6 +104,9 @@ static const Key keys[] = {
   { "auth", "sasl_min_ssf", KIND_UNSIGNED, CONFIG (sasl_min_ssf), 0, 100000 },
   { "auth", "polkit_manage", KIND_TEXT, CONFIG (polkit_manage), 0, 0 },
   { "auth", "polkit_monitor", KIND_TEXT, CONFIG (polkit_monitor), 0, 0 },
+  { "access", "rules", KIND_TEXT, CONFIG (access.rules), 0, 0 },
+  { "access", "trust_owner", KIND_YES_NO, CONFIG (access.trusts_owner), 0, 0 },
+  { "access", "audit", KIND_AUDIT, CONFIG (access.audit), 0, 0 },
   { "log", "level", KIND_LEVEL, CONFIG (log_level), 0, 0 },
   { "log", "outputs", KIND_TEXT, CONFIG (log_outputs), 0, 0 },
   { "log", "filters", KIND_TEXT, CONFIG (log_filters), 0, 0 },
@@ -264,6 +268,27 @@ set_yes_no (const char *text, gboolean *field, GError **error)
 }
 
 static gboolean
+set_audit (const char *text, ReeveAuditMode *mode, GError **error)
+{
+  static const char *const names[] = {
+    [REEVE_AUDIT_NONE] = "none",
+    [REEVE_AUDIT_DENIED] = "denied",
+    [REEVE_AUDIT_CHANGES] = "changes",
+    [REEVE_AUDIT_ALL] = "all",
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (names[i], text)) {
+      *mode = (ReeveAuditMode) i;
+      return TRUE;
+    }
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+               _ ("“%s” is not one of none, denied, changes and all"), text);
+  return FALSE;
+}
+
+static gboolean
 set_words (const Key *key, GKeyFile *file, char ***field, GError **error)
 {
   g_strfreev (*field);
@@ -290,6 +315,8 @@ set_text (const Key *key, const char *text, void *field, GError **error)
     return set_group (text, field, error);
   case KIND_YES_NO:
     return set_yes_no (text, field, error);
+  case KIND_AUDIT:
+    return set_audit (text, field, error);
   case KIND_LEVEL:
     return reeve_log_parse_level (text, field, error);
   case KIND_AUTH_UNIX:
@@ -457,6 +484,8 @@ reeve_daemon_config_load (const char *path,
   self->sasl_min_ssf = REEVE_AUTH_MIN_SSF;
   self->info = info;
   self->settings = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  self->access.trusts_owner = TRUE;
+  self->access.audit = REEVE_AUDIT_DENIED;
   if (!take_file (self, path, warnings, error) ||
       !take_drop_ins (self, path, warnings, error) ||
       !check_workers (&self->limits.workers, path, error) ||
@@ -489,6 +518,7 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
   g_hash_table_unref (self->settings);
   g_free (self->log_outputs);
   g_free (self->log_filters);
+  g_free (self->access.rules);
   g_free (self);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/daemon.h"
+#include "daemon/policy.h"
 #include "rpc/auth.h"
 
 G_BEGIN_DECLS
@@ -24,10 +25,10 @@ typedef struct {
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[listen]`, `[tls]`, `[auth]` and `[log]` and those of its
- * modules, then the files `*.conf` in the folder FILE.d, in the order of their
- * names, each of which overrides what came before. Files that do not exist are
- * empty.
+ * `[server]`, `[listen]`, `[tls]`, `[auth]`, `[access]` and `[log]` and those
+ * of its modules, then the files `*.conf` in the folder FILE.d, in the order of
+ * their names, each of which overrides what came before. Files that do not
+ * exist are empty.
  */
 typedef struct {
   ReeveServerLimits limits;
@@ -49,6 +50,7 @@ typedef struct {
   mode_t unix_ro_mode;   /* of the read-only one; 0: not said */
   gid_t unix_group;      /* 0: not said */
   ReeveDaemonTlsConfig tls;
+  ReeveDaemonAccessConfig access;
   GLogLevelFlags log_level;
   char *log_outputs;           /* (owned) (nullable) */
   char *log_filters;           /* (owned) (nullable) */

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/daemon.h"
+#include "daemon/daemon-private.h"
 
 #include "daemon/admin.h"
 #include "daemon/config.h"
@@ -12,6 +12,7 @@
 #include "daemon/reload.h"
 #include "daemon/tls.h"
 #include "event/intl.h"
+#include "protocol/reeve.h"
 #include "rpc/auth.h"
 #include "rpc/error.h"
 #include "rpc/server-limits.h"
@@ -36,6 +37,7 @@ struct _ReeveDaemon {
   ReeveLoop *loop;
   ReeveReload *reload;
   ReeveServer *server;
+  ReeveDaemonPolicy *policy;
   ReeveDaemonTls *tls; /* (nullable): nobody listens with TLS */
   ReeveAdmin *admin;
   ReeveServer *servers[3]; /* the two, NULL at the end */
@@ -68,6 +70,12 @@ ReeveServer *
 reeve_daemon_get_server (ReeveDaemon *self)
 {
   return self->server;
+}
+
+ReeveDaemonPolicy *
+reeve_daemon_get_policy (ReeveDaemon *self)
+{
+  return self->policy;
 }
 
 void
@@ -107,6 +115,13 @@ get_config_path (ReeveDaemon *self)
   return g_build_filename (self->places->config_dir, name, NULL);
 }
 
+static void
+warn (GPtrArray *warnings)
+{
+  for (unsigned i = 0; i < warnings->len; i++)
+    g_warning ("%s", (const char *) warnings->pdata[i]);
+}
+
 static gboolean
 load_config (ReeveDaemon *self, GError **error)
 {
@@ -131,10 +146,78 @@ load_config (ReeveDaemon *self, GError **error)
     g_prefix_error (error, "%s: [log] ", path);
     return FALSE;
   }
-  for (unsigned i = 0; i < warnings->len; i++)
-    g_warning ("%s", (char *) warnings->pdata[i]);
+  warn (warnings);
   return TRUE;
 }
+
+/* --------------------------------------------------------------- access -- */
+
+static ReeveDaemonPolicy *
+make_policy (ReeveDaemon *self)
+{
+  const ReeveDaemonAccessConfig *config = &self->config->access;
+  g_autofree char *name = g_strconcat (self->info->name, "-access.conf", NULL);
+  g_autofree char *path =
+      g_build_filename (self->places->config_dir, name, NULL);
+
+  return reeve_daemon_policy_new (config,
+                                  config->rules != NULL ? config->rules : path,
+                                  config->rules != NULL, self->loop);
+}
+
+/* Before the modules are made, by what they say that they will add. */
+static gboolean
+check_rules (ReeveDaemon *self, GError **error)
+{
+  g_autoptr (GPtrArray) programs = g_ptr_array_new ();
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (ReeveDaemonPolicy) policy = make_policy (self);
+  gboolean is_complete = TRUE;
+
+  g_ptr_array_add (programs, (gpointer) &reeve_program);
+  for (size_t i = 0; i < self->info->n_modules; i++) {
+    const ReeveProgram *const *program = self->info->modules[i]->programs;
+
+    is_complete = is_complete && program != NULL;
+    for (; program != NULL && *program != NULL; program++)
+      g_ptr_array_add (programs, (gpointer) *program);
+  }
+  g_ptr_array_add (programs, NULL);
+
+  if (!reeve_daemon_policy_load (policy,
+                                 (const ReeveProgram *const *) programs->pdata,
+                                 is_complete, warnings, error))
+    return FALSE;
+  /* Who goes on will hear of it when the rules are read for good. */
+  if (self->options->check_config)
+    warn (warnings);
+  return TRUE;
+}
+
+static gboolean
+reload_rules (gpointer data, GError **error)
+{
+  return reeve_daemon_policy_reload (data, error);
+}
+
+/* When all programs are there. */
+static gboolean
+load_rules (ReeveDaemon *self, GError **error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+
+  if (!reeve_daemon_policy_load (self->policy,
+                                 reeve_server_get_programs (self->server), TRUE,
+                                 warnings, error))
+    return FALSE;
+
+  warn (warnings);
+  reeve_daemon_policy_attach (self->policy, self->server);
+  reeve_reload_add (self->reload, "access", reload_rules, self->policy);
+  return TRUE;
+}
+
+/* ------------------------------------------------------------ listeners -- */
 
 /* Whether a name stands for a unix socket, also one that was inherited. */
 static gboolean
@@ -166,7 +249,8 @@ listen_at (ReeveDaemon *self,
 
   g_message (_ ("Listening at %s"), actual);
   if (!is_unix (actual) && options->auth == REEVE_AUTH_NONE &&
-      (options->tls == NULL || !self->config->tls.verify_clients))
+      (options->tls == NULL || !self->config->tls.verify_clients) &&
+      !reeve_daemon_policy_has_rules (self->policy))
     g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
                   "daemon"),
                actual);
@@ -270,6 +354,8 @@ listen_everywhere (ReeveDaemon *self, GError **error)
          listen_at_all (self, config->listen, error) &&
          listen_at_all (self, self->options->listen, error);
 }
+
+/* -------------------------------------------------------------- modules -- */
 
 static gboolean
 init_modules (ReeveDaemon *self, GError **error)
@@ -403,6 +489,7 @@ make_servers (ReeveDaemon *self)
 {
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
+  self->policy = make_policy (self);
   register_auth (self);
   reeve_introspection_register (self, self->server);
   self->admin = reeve_admin_new (self);
@@ -439,8 +526,8 @@ prepare (ReeveDaemon *self, GError **error)
                                       : self->config->idle_timeout);
   make_servers (self);
   reeve_reload_add (self->reload, "limits", reload_limits, self);
-  return init_modules (self, error) && listen_everywhere (self, error) &&
-         start_modules (self, error);
+  return init_modules (self, error) && load_rules (self, error) &&
+         listen_everywhere (self, error) && start_modules (self, error);
 }
 
 gboolean
@@ -476,6 +563,7 @@ clear (ReeveDaemon *self)
   reeve_idle_free (self->idle);
   reeve_admin_free (self->admin);
   reeve_server_unref (self->server);
+  reeve_daemon_policy_free (self->policy);
   reeve_daemon_tls_free (self->tls);
   reeve_loop_unref (self->loop);
   reeve_pid_file_free (self->pid_file);
@@ -519,7 +607,7 @@ reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
   reeve_log_init (G_LOG_LEVEL_MESSAGE);
   self.places = reeve_places_new (self.options->mode, info->directory,
                                   self.options->root);
-  if (!load_config (&self, &error))
+  if (!load_config (&self, &error) || !check_rules (&self, &error))
     return fail (&self, error, EXIT_CONFIG);
   if (self.options->check_config) {
     clear (&self);

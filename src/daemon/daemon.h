@@ -42,6 +42,9 @@ typedef struct {
  *   configuration file
  * @is_busy: (nullable): whether the daemon is needed though no client is there,
  *   so that it must not end by itself; cheap
+ * @programs: (nullable) (array zero-terminated=1): the programs that @init
+ *   adds, for checks that come before it: without them, rules of access that
+ *   name what they do not have are found out at the start alone
  *
  * A part of a daemon. Modules are stopped in the reverse order. Everything is
  * called in the loop's thread.
@@ -54,6 +57,7 @@ typedef struct {
   const ReeveDaemonSetting *settings;
   size_t n_settings;
   gboolean (*is_busy) (ReeveDaemon *daemon, gpointer state);
+  const ReeveProgram *const *programs;
 } ReeveDaemonModule;
 
 /**

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/introspection.h"
 
+#include "daemon/access-program.h"
 #include "daemon/metrics.h"
 #include "event/intl.h"
 #include "rpc/error.h"
@@ -223,6 +224,7 @@ handle_stats (ReeveCall *call, reeve_stats_ret *ret, GError **error)
     .connections_delayed = stats.n_delayed,
     .connections_without_files = stats.n_out_of_files,
     .messages_bad = stats.n_bad_messages,
+    .calls_denied = stats.n_denied,
   };
   return TRUE;
 }
@@ -241,6 +243,9 @@ static const reeve_handlers handlers = {
   .program_describe = handle_program_describe,
   .stats = handle_stats,
   .metrics = handle_metrics,
+  .access_list = reeve_access_program_list,
+  .access_explain = reeve_access_program_explain,
+  .access_reload = reeve_access_program_reload,
 };
 
 void

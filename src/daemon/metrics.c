@@ -59,6 +59,7 @@ collect_counters (ReeveServer *server, reeve_server_metrics *metrics)
   add_number (rows, "bad_messages_total", (int64_t) stats.n_bad_messages);
   add_number (rows, "calls_total", (int64_t) stats.n_calls);
   add_number (rows, "calls_failed_total", (int64_t) stats.n_failed);
+  add_number (rows, "calls_denied_total", (int64_t) stats.n_denied);
   add_number (rows, "events_total", (int64_t) stats.n_events);
   add_number (rows, "events_dropped_total", (int64_t) stats.n_events_dropped);
   add_number (rows, "workers", pool.n_threads);
