@@ -148,6 +148,30 @@ find_id (ReeveMachineList *self, int id)
   return ref_machine (g_hash_table_lookup (self->by_id, GINT_TO_POINTER (id)));
 }
 
+void
+reeve_machine_list_miss_name (const char *name, GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
+               _ ("there is no machine named '%s'"), name);
+}
+
+void
+reeve_machine_list_miss_uuid (const uint8_t uuid[16], GError **error)
+{
+  char text[REEVE_UUID_TEXT_SIZE];
+
+  reeve_uuid_format (uuid, text);
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
+               _ ("there is no machine with the uuid '%s'"), text);
+}
+
+void
+reeve_machine_list_miss_id (int id, GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
+               _ ("there is no machine with the id %d"), id);
+}
+
 ReeveMachine *
 reeve_machine_list_lookup_name (ReeveMachineList *self,
                                 const char *name,
@@ -156,8 +180,7 @@ reeve_machine_list_lookup_name (ReeveMachineList *self,
   ReeveMachine *machine = find_name (self, name);
 
   if (machine == NULL)
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
-                 _ ("there is no machine named '%s'"), name);
+    reeve_machine_list_miss_name (name, error);
   return machine;
 }
 
@@ -167,13 +190,9 @@ reeve_machine_list_lookup_uuid (ReeveMachineList *self,
                                 GError **error)
 {
   ReeveMachine *machine = find_uuid (self, uuid);
-  char text[REEVE_UUID_TEXT_SIZE];
 
-  if (machine == NULL) {
-    reeve_uuid_format (uuid, text);
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
-                 _ ("there is no machine with the uuid '%s'"), text);
-  }
+  if (machine == NULL)
+    reeve_machine_list_miss_uuid (uuid, error);
   return machine;
 }
 
@@ -183,8 +202,7 @@ reeve_machine_list_lookup_id (ReeveMachineList *self, int id, GError **error)
   ReeveMachine *machine = id <= 0 ? NULL : find_id (self, id);
 
   if (machine == NULL)
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
-                 _ ("there is no machine with the id %d"), id);
+    reeve_machine_list_miss_id (id, error);
   return machine;
 }
 

@@ -117,6 +117,11 @@ ReeveMachine *reeve_machine_list_lookup_uuid (ReeveMachineList *self,
 ReeveMachine *
 reeve_machine_list_lookup_id (ReeveMachineList *self, int id, GError **error);
 
+/* What they fail with, for a machine that is to be taken for missing. */
+void reeve_machine_list_miss_name (const char *name, GError **error);
+void reeve_machine_list_miss_uuid (const uint8_t uuid[16], GError **error);
+void reeve_machine_list_miss_id (int id, GError **error);
+
 /**
  * reeve_machine_list_get_machines:
  * @filter: 0 for all

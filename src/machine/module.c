@@ -6,6 +6,8 @@
 #include "machine/remote.h"
 #include "machine/storage-image.h"
 #include "machine/storage-pool.h"
+#include "protocol/qemu.h"
+#include "protocol/remote.h"
 
 typedef struct {
   ReeveMachineList *machines; /* (owned) */
@@ -94,6 +96,11 @@ is_busy (ReeveDaemon *daemon, gpointer state)
 
   return reeve_machine_list_count (self->machines, REEVE_MACHINES_ACTIVE) > 0;
 }
+static const ReeveProgram *const programs[] = {
+  &remote_program,
+  &qemu_program,
+  NULL,
+};
 
 const ReeveDaemonModule reeve_machine_module = {
   .name = "machine",
@@ -103,4 +110,5 @@ const ReeveDaemonModule reeve_machine_module = {
   .settings = settings,
   .n_settings = G_N_ELEMENTS (settings),
   .is_busy = is_busy,
+  .programs = programs,
 };

@@ -3,7 +3,10 @@
 #include "event/intl.h"
 #include "machine/emulator.h"
 #include "machine/remote-private.h"
+#include "rpc/access.h"
 #include "rpc/error.h"
+
+#include <string.h>
 
 /* Definitions: made, changed, removed. What is answered is on the disk. */
 
@@ -13,6 +16,27 @@ enum {
   CREATE_RESET_NVRAM = 1 << 5,
   UNDEFINE_KNOWN = 0x7f,
 };
+
+/* Of a machine that the caller may not see, not even its name is told. */
+static gboolean
+check_uuid (ReeveCall *call, ReeveConfig *config, GError **error)
+{
+  g_autoptr (ReeveMachine) machine = reeve_machine_list_lookup_uuid (
+      reeve_remote_get_machines (call), reeve_config_get_uuid (config), NULL);
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  if (machine == NULL)
+    return TRUE;
+  reeve_machine_get_snapshot (machine, &snapshot);
+  if (strcmp (snapshot.name, reeve_config_get_name (config)) == 0 ||
+      reeve_server_client_may (reeve_call_get_client (call), "domain:getattr",
+                               snapshot.name))
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_OPERATION_FAILED,
+                       _ ("the uuid is that of another machine"));
+  return FALSE;
+}
 
 /* With @is_strict what is not known is an error, not a warning. (transfer
  * full) */
@@ -25,7 +49,10 @@ parse (ReeveCall *call, const char *xml, gboolean is_strict, GError **error)
   if (!reeve_remote_check_open (call, error))
     return NULL;
   config = reeve_config_new_from_xml (xml, error);
-  if (config == NULL)
+  if (config == NULL ||
+      !reeve_call_check_access (call, NULL, reeve_config_get_name (config),
+                                error) ||
+      !check_uuid (call, config, error))
     return NULL;
 
   warnings = reeve_config_get_warnings (config);
@@ -159,6 +186,8 @@ domain_rename (ReeveCall *call,
                          _ ("The new name is missing"));
     return FALSE;
   }
+  if (!reeve_call_check_access (call, NULL, args->new_name, error))
+    return FALSE;
   return reeve_machine_list_rename (reeve_remote_get_machines (call), machine,
                                     args->new_name, error);
 }

@@ -62,6 +62,12 @@ lookup_by_uuid (ReeveCall *call,
   return TRUE;
 }
 
+static GPtrArray *
+get_visible (ReeveCall *call, ReeveMachineFilter filter)
+{
+  return reeve_remote_get_visible (call, "domain:getattr", filter);
+}
+
 static gboolean
 list_all_domains (ReeveCall *call,
                   const remote_connect_list_all_domains_args *args,
@@ -75,8 +81,7 @@ list_all_domains (ReeveCall *call,
                                  error))
     return FALSE;
 
-  machines = reeve_machine_list_get_machines (
-      reeve_remote_get_machines (call), (ReeveMachineFilter) args->flags, NULL);
+  machines = get_visible (call, (ReeveMachineFilter) args->flags);
   ret->ret = machines->len;
   if (args->need_results == 0)
     return TRUE;
@@ -102,8 +107,9 @@ num_of_domains (ReeveCall *call,
                 remote_connect_num_of_domains_ret *ret,
                 GError **error)
 {
-  ret->num = (int32_t) reeve_machine_list_count (
-      reeve_remote_get_machines (call), REEVE_MACHINES_ACTIVE);
+  g_autoptr (GPtrArray) machines = get_visible (call, REEVE_MACHINES_ACTIVE);
+
+  ret->num = (int32_t) machines->len;
   return reeve_remote_check_open (call, error);
 }
 
@@ -112,8 +118,9 @@ num_of_defined_domains (ReeveCall *call,
                         remote_connect_num_of_defined_domains_ret *ret,
                         GError **error)
 {
-  ret->num = (int32_t) reeve_machine_list_count (
-      reeve_remote_get_machines (call), REEVE_MACHINES_INACTIVE);
+  g_autoptr (GPtrArray) machines = get_visible (call, REEVE_MACHINES_INACTIVE);
+
+  ret->num = (int32_t) machines->len;
   return reeve_remote_check_open (call, error);
 }
 
@@ -141,8 +148,7 @@ list_domains (ReeveCall *call,
       !check_maximum (args->maxids, error))
     return FALSE;
 
-  machines = reeve_machine_list_get_machines (reeve_remote_get_machines (call),
-                                              REEVE_MACHINES_ACTIVE, NULL);
+  machines = get_visible (call, REEVE_MACHINES_ACTIVE);
   ret->ids.n_items = MIN (machines->len, (uint32_t) args->maxids);
   ret->ids.items = g_new0 (int32_t, ret->ids.n_items);
   for (unsigned i = 0; i < ret->ids.n_items; i++) {
@@ -166,8 +172,7 @@ list_defined_domains (ReeveCall *call,
       !check_maximum (args->maxnames, error))
     return FALSE;
 
-  machines = reeve_machine_list_get_machines (reeve_remote_get_machines (call),
-                                              REEVE_MACHINES_INACTIVE, NULL);
+  machines = get_visible (call, REEVE_MACHINES_INACTIVE);
   ret->names.n_items = MIN (machines->len, (uint32_t) args->maxnames);
   ret->names.items = g_new0 (char *, ret->names.n_items);
   for (unsigned i = 0; i < ret->names.n_items; i++) {

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "machine/remote-storage.h"
+#include "rpc/access.h"
 #include "rpc/error.h"
 #include "rpc/uuid.h"
 
@@ -36,24 +37,61 @@ get_pool (ReeveCall *call)
   return reeve_remote_get (call)->pool;
 }
 
+void
+reeve_remote_miss_pool (const ReevePoolKey *key, GError **error)
+{
+  char text[REEVE_UUID_TEXT_SIZE];
+
+  if (key->uuid != NULL) {
+    reeve_uuid_format (key->uuid, text);
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
+                 _ ("no storage pool with matching uuid '%s'"), text);
+  } else if (key->name != NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
+                 _ ("no storage pool with matching name '%s'"), key->name);
+  } else {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
+                 _ ("no storage pool with matching target path '%s'"),
+                 key->path);
+  }
+}
+
+static gboolean
+is_at (ReeveStoragePool *pool, const char *path)
+{
+  g_autofree char *full = g_canonicalize_filename (path, "/");
+
+  return g_str_equal (full, reeve_storage_pool_get_dir (pool));
+}
+
+ReeveStoragePool *
+reeve_remote_look_up_pool (ReeveCall *call,
+                           const ReevePoolKey *key,
+                           GError **error)
+{
+  ReeveStoragePool *pool = get_pool (call);
+
+  if (!reeve_remote_check_open (call, error))
+    return NULL;
+  if (key->uuid != NULL ? memcmp (reeve_storage_pool_get_uuid (pool), key->uuid,
+                                  REEVE_UUID_SIZE) == 0
+      : key->name != NULL
+          ? g_str_equal (reeve_storage_pool_get_name (pool), key->name)
+          : is_at (pool, key->path))
+    return pool;
+
+  reeve_remote_miss_pool (key, error);
+  return NULL;
+}
+
 ReeveStoragePool *
 reeve_remote_find_pool (ReeveCall *call,
                         const remote_storage_pool *pool,
                         GError **error)
 {
-  ReeveStoragePool *found = get_pool (call);
-  char text[REEVE_UUID_TEXT_SIZE];
+  const ReevePoolKey key = { .uuid = pool->uuid };
 
-  if (!reeve_remote_check_open (call, error))
-    return NULL;
-  if (memcmp (reeve_storage_pool_get_uuid (found), pool->uuid,
-              REEVE_UUID_SIZE) == 0)
-    return found;
-
-  reeve_uuid_format (pool->uuid, text);
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
-               _ ("no storage pool with matching uuid '%s'"), text);
-  return NULL;
+  return reeve_remote_look_up_pool (call, &key, error);
 }
 
 ReeveStoragePool *
@@ -61,16 +99,9 @@ reeve_remote_find_pool_by_name (ReeveCall *call,
                                 const char *name,
                                 GError **error)
 {
-  ReeveStoragePool *found = get_pool (call);
+  const ReevePoolKey key = { .name = name };
 
-  if (!reeve_remote_check_open (call, error))
-    return NULL;
-  if (g_str_equal (reeve_storage_pool_get_name (found), name))
-    return found;
-
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
-               _ ("no storage pool with matching name '%s'"), name);
-  return NULL;
+  return reeve_remote_look_up_pool (call, &key, error);
 }
 
 static void
@@ -82,6 +113,15 @@ fill_pool (remote_storage_pool *handle, ReeveStoragePool *pool)
 }
 
 /* --------------------------------------------------------------- lists --- */
+
+/* Whether the caller gets to see it. */
+static gboolean
+is_visible (ReeveCall *call, ReeveStoragePool *pool)
+{
+  return reeve_server_client_may (reeve_call_get_client (call),
+                                  "storage_pool:getattr",
+                                  reeve_storage_pool_get_name (pool));
+}
 
 /* Of each group of the filter one bit at least, unless none is set. */
 static gboolean
@@ -113,7 +153,7 @@ list_all_pools (ReeveCall *call,
       !reeve_remote_check_flags (call, args->flags, POOLS_KNOWN, error))
     return FALSE;
 
-  ret->ret = matches (args->flags);
+  ret->ret = matches (args->flags) && is_visible (call, get_pool (call));
   if (args->need_results == 0 || ret->ret == 0)
     return TRUE;
   ret->pools.n_items = 1;
@@ -127,7 +167,7 @@ num_of_pools (ReeveCall *call,
               remote_connect_num_of_storage_pools_ret *ret,
               GError **error)
 {
-  ret->num = 1;
+  ret->num = is_visible (call, get_pool (call));
   return reeve_remote_check_open (call, error);
 }
 
@@ -139,7 +179,7 @@ list_pools (ReeveCall *call,
 {
   if (!reeve_remote_check_open (call, error))
     return FALSE;
-  if (args->maxnames < 1)
+  if (args->maxnames < 1 || !is_visible (call, get_pool (call)))
     return TRUE;
 
   ret->names.n_items = 1;
@@ -187,11 +227,9 @@ pool_by_uuid (ReeveCall *call,
               remote_storage_pool_lookup_by_uuid_ret *ret,
               GError **error)
 {
-  remote_storage_pool handle = { 0 };
-  ReeveStoragePool *pool;
+  const ReevePoolKey key = { .uuid = args->uuid };
+  ReeveStoragePool *pool = reeve_remote_look_up_pool (call, &key, error);
 
-  memcpy (handle.uuid, args->uuid, sizeof handle.uuid);
-  pool = reeve_remote_find_pool (call, &handle, error);
   if (pool == NULL)
     return FALSE;
   fill_pool (&ret->pool, pool);
@@ -219,18 +257,11 @@ pool_by_path (ReeveCall *call,
               remote_storage_pool_lookup_by_target_path_ret *ret,
               GError **error)
 {
-  ReeveStoragePool *pool = get_pool (call);
-  g_autofree char *path = NULL;
+  const ReevePoolKey key = { .path = args->path };
+  ReeveStoragePool *pool = reeve_remote_look_up_pool (call, &key, error);
 
-  if (!reeve_remote_check_open (call, error))
+  if (pool == NULL)
     return FALSE;
-  path = g_canonicalize_filename (args->path, "/");
-  if (!g_str_equal (path, reeve_storage_pool_get_dir (pool))) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_POOL,
-                 _ ("no storage pool with matching target path '%s'"),
-                 args->path);
-    return FALSE;
-  }
   fill_pool (&ret->pool, pool);
   return TRUE;
 }

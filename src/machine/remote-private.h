@@ -10,6 +10,7 @@
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
 #include "rpc/call.h"
+#include "rpc/server.h"
 
 G_BEGIN_DECLS
 
@@ -48,6 +49,15 @@ gboolean reeve_remote_check_open (ReeveCall *call, GError **error);
 ReeveMachine *reeve_remote_find (ReeveCall *call,
                                  const remote_domain *domain,
                                  GError **error);
+
+/* remote-access.c: how a policy finds what a call is about. */
+void reeve_remote_add_objects (ReeveServer *server);
+
+/* (element-type ReeveMachine) (transfer full): those about which the caller may
+ * know what takes @tag. */
+GPtrArray *reeve_remote_get_visible (ReeveCall *call,
+                                     const char *tag,
+                                     ReeveMachineFilter filter);
 
 /* The handle of a machine as it is now; owned by the reply. */
 void reeve_remote_fill (remote_domain *domain, ReeveMachine *machine);

@@ -3,6 +3,7 @@
 #include "event/intl.h"
 #include "event/thread.h"
 #include "machine/remote-private.h"
+#include "rpc/access.h"
 #include "rpc/error.h"
 
 #include <stdatomic.h>
@@ -332,6 +333,21 @@ ask_all (Answer *self)
   }
 }
 
+/* Each of them takes more than the call itself. */
+static gboolean
+check_access (ReeveCall *call, ReeveMachine *machine, GError **error)
+{
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  reeve_machine_get_snapshot (machine, &snapshot);
+  if (reeve_server_client_may (reeve_call_get_client (call), "domain:getattr",
+                               snapshot.name))
+    return reeve_call_check_access (call, "domain:read", snapshot.name, error);
+
+  reeve_machine_list_miss_uuid (snapshot.uuid, error);
+  return FALSE;
+}
+
 static GPtrArray *
 get_named (ReeveCall *call,
            const remote_connect_get_all_domain_stats_args *args,
@@ -347,6 +363,8 @@ get_named (ReeveCall *call,
     if (machine == NULL)
       return NULL;
     g_ptr_array_add (machines, machine);
+    if (!check_access (call, machine, error))
+      return NULL;
   }
 
   return g_steal_pointer (&machines);
@@ -375,11 +393,11 @@ connect_get_all_domain_stats (
     return FALSE;
   }
 
-  machines = args->doms.n_items > 0
-                 ? get_named (call, args, error)
-                 : reeve_machine_list_get_machines (
-                       reeve_remote_get_machines (call),
-                       (ReeveMachineFilter) (args->flags & 0xff), NULL);
+  machines =
+      args->doms.n_items > 0
+          ? get_named (call, args, error)
+          : reeve_remote_get_visible (
+                call, "domain:read", (ReeveMachineFilter) (args->flags & 0xff));
   if (machines == NULL)
     return FALSE;
 

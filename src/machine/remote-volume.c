@@ -4,6 +4,7 @@
 #include "machine/remote-storage.h"
 #include "machine/storage-image.h"
 #include "machine/storage-stream.h"
+#include "rpc/access.h"
 #include "rpc/error.h"
 
 /* Volumes of a storage pool. What is answered is on the disk. */
@@ -41,6 +42,12 @@ reeve_remote_fill_volume (remote_storage_vol *handle,
   handle->key = reeve_storage_pool_make_path (pool, name);
 }
 
+char *
+reeve_remote_name_volume (ReeveStoragePool *pool, const char *name)
+{
+  return g_strconcat (reeve_storage_pool_get_name (pool), "/", name, NULL);
+}
+
 /* By the names of pool and volume; the key is not looked at. */
 static gboolean
 read_volume (ReeveCall *call,
@@ -71,6 +78,28 @@ use_volume (ReeveCall *call,
 
 /* -------------------------------------------------------------- lookup --- */
 
+/* (element-type utf8) (transfer full) (nullable): those that the caller gets
+ * to see. */
+static GPtrArray *
+list_visible (ReeveCall *call, ReeveStoragePool *pool, GError **error)
+{
+  GPtrArray *names = reeve_storage_pool_list (pool, error);
+
+  if (names == NULL ||
+      !reeve_server_client_is_restricted (reeve_call_get_client (call)))
+    return names;
+
+  for (unsigned i = names->len; i-- > 0;) {
+    g_autofree char *full = reeve_remote_name_volume (pool, names->pdata[i]);
+
+    if (!reeve_server_client_may (reeve_call_get_client (call),
+                                  "storage_vol:getattr", full))
+      g_ptr_array_remove_index (names, i);
+  }
+
+  return names;
+}
+
 static gboolean
 list_all_volumes (ReeveCall *call,
                   const remote_storage_pool_list_all_volumes_args *args,
@@ -82,7 +111,7 @@ list_all_volumes (ReeveCall *call,
 
   if (pool == NULL || !reeve_remote_check_flags (call, args->flags, 0, error))
     return FALSE;
-  names = reeve_storage_pool_list (pool, error);
+  names = list_visible (call, pool, error);
   if (names == NULL)
     return FALSE;
 
@@ -115,7 +144,7 @@ num_of_volumes (ReeveCall *call,
 
   if (pool == NULL)
     return FALSE;
-  names = reeve_storage_pool_list (pool, error);
+  names = list_visible (call, pool, error);
   if (names == NULL)
     return FALSE;
   ret->num = (int32_t) names->len;
@@ -134,7 +163,7 @@ list_volumes (ReeveCall *call,
 
   if (pool == NULL)
     return FALSE;
-  names = reeve_storage_pool_list (pool, error);
+  names = list_visible (call, pool, error);
   if (names == NULL)
     return FALSE;
 
@@ -172,6 +201,37 @@ volume_by_name (ReeveCall *call,
   return pool != NULL && look_up (pool, args->name, &ret->vol, error);
 }
 
+static void
+miss_path (const char *path, GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_VOLUME,
+               _ ("no storage vol with matching path '%s'"), path);
+}
+
+ReeveStoragePool *
+reeve_remote_split_path (ReeveCall *call,
+                         const char *path,
+                         char **name,
+                         GError **error)
+{
+  ReeveStoragePool *pool = reeve_remote_get (call)->pool;
+  g_autofree char *full = NULL;
+  g_autofree char *dir = NULL;
+
+  if (!reeve_remote_check_open (call, error))
+    return NULL;
+  full = g_canonicalize_filename (path, "/");
+  dir = g_path_get_dirname (full);
+  if (!g_path_is_absolute (path) ||
+      !g_str_equal (dir, reeve_storage_pool_get_dir (pool))) {
+    miss_path (path, error);
+    return NULL;
+  }
+
+  *name = g_path_get_basename (full);
+  return pool;
+}
+
 /* A volume's key is its path. */
 static gboolean
 look_up_path (ReeveCall *call,
@@ -179,23 +239,15 @@ look_up_path (ReeveCall *call,
               remote_storage_vol *handle,
               GError **error)
 {
-  ReeveStoragePool *pool = reeve_remote_get (call)->pool;
-  g_autofree char *full = NULL;
-  g_autofree char *dir = NULL;
   g_autofree char *name = NULL;
+  ReeveStoragePool *pool = reeve_remote_split_path (call, path, &name, error);
 
-  if (!reeve_remote_check_open (call, error))
+  if (pool == NULL)
     return FALSE;
-  full = g_canonicalize_filename (path, "/");
-  dir = g_path_get_dirname (full);
-  name = g_path_get_basename (full);
-  if (g_path_is_absolute (path) &&
-      g_str_equal (dir, reeve_storage_pool_get_dir (pool)) &&
-      look_up (pool, name, handle, NULL))
+  if (look_up (pool, name, handle, NULL))
     return TRUE;
 
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_VOLUME,
-               _ ("no storage vol with matching path '%s'"), path);
+  miss_path (path, error);
   return FALSE;
 }
 
@@ -348,6 +400,7 @@ volume_create_xml (ReeveCall *call,
 {
   ReeveStoragePool *pool = reeve_remote_find_pool (call, &args->pool, error);
   g_auto (ReeveVolumePlan) plan = { 0 };
+  g_autofree char *full = NULL;
   g_autoptr (ReeveVolumeUse) use = NULL;
   g_auto (ReeveVolume) old = { 0 };
 
@@ -356,6 +409,9 @@ volume_create_xml (ReeveCall *call,
                                  CREATE_PREALLOC_METADATA | CREATE_VALIDATE,
                                  error) ||
       !reeve_volume_plan_parse (&plan, pool, args->xml, error))
+    return FALSE;
+  full = reeve_remote_name_volume (pool, plan.name);
+  if (!reeve_call_check_access (call, NULL, full, error))
     return FALSE;
   use = reeve_storage_pool_use (pool, plan.name, TRUE, error);
   if (use == NULL)

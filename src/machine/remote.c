@@ -55,6 +55,7 @@ reeve_remote_register (ReeveRemote *self, ReeveServer *server)
 {
   reeve_server_add_program (server, &remote_program, &self->handlers, self);
   reeve_server_add_program (server, &qemu_program, &self->qemu_handlers, self);
+  reeve_remote_add_objects (server);
 }
 
 ReeveRemote *

@@ -4,6 +4,7 @@
 #include "event/refs.h"
 #include "event/thread.h"
 #include "machine/remote-private.h"
+#include "rpc/access.h"
 #include "rpc/error.h"
 
 #include <string.h>
@@ -190,8 +191,12 @@ take_event (ReeveMachineEvent *event, gpointer data)
 
   for (unsigned i = 0; client != NULL && i < found->len; i++) {
     const Match *match = &g_array_index (found, Match, i);
+    const char *tag = match->kind == REEVE_SUBSCRIPTION_MONITOR
+                          ? "domain:write"
+                          : "domain:getattr";
 
-    reeve_event_send (client, match->kind, match->event_id, match->id, event);
+    if (reeve_server_client_may (client, tag, event->name))
+      reeve_event_send (client, match->kind, match->event_id, match->id, event);
   }
 }
 
