@@ -212,8 +212,9 @@ reeve_shell_run (ReeveShell *self, const char *const *words)
 {
   g_autoptr (GError) error = NULL;
 
+  self->status = REEVE_EXIT_OK;
   if (run (self, words, &error))
-    return REEVE_EXIT_OK;
+    return (ReeveExitStatus) self->status;
 
   reeve_output_error (self, error);
   return get_exit_status (self, error);

@@ -23,7 +23,8 @@ typedef struct {
   gboolean is_read_only;
   gboolean is_quiet;
   gboolean is_interactive;
-  gboolean is_finished;     /* "quit" was said */
+  gboolean is_finished; /* "quit" was said */
+  int status; /* of a command that did what it was told (ReeveExitStatus) */
   gboolean is_local;        /* the command that runs needs no connection */
   gboolean is_completing;   /* nobody is to be asked for anything */
   int timeout_ms;           /* of each call; -1 for the default */
