@@ -278,7 +278,7 @@ reeve_loop_dispatch_handle (ReeveLoop *self, const struct epoll_event *event)
 {
   int fd = (int) (uint32_t) event->data.u64;
   g_autoptr (GArray) others = NULL;
-  Ready first;
+  Ready first = { 0 };
 
   if (collect (self, event, &first, &others) == 0)
     return;

@@ -234,7 +234,7 @@ reeve_storage_pool_get_space (ReeveStoragePool *self,
 char *
 reeve_storage_pool_to_xml (ReeveStoragePool *self, GError **error)
 {
-  ReeveStorageSpace space;
+  ReeveStorageSpace space = { 0 };
   char uuid[REEVE_UUID_TEXT_SIZE];
   struct stat info;
 

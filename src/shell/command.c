@@ -367,7 +367,7 @@ reeve_arguments_get_size_kib (const ReeveArguments *self,
                               uint64_t *value,
                               GError **error)
 {
-  uint64_t bytes;
+  uint64_t bytes = 0;
 
   if (reeve_arguments_get (self, name) == NULL)
     return TRUE;
