@@ -3,6 +3,7 @@
 #include "daemon/admin.h"
 
 #include "daemon/admin-private.h"
+#include "daemon/daemon-private.h"
 #include "daemon/introspection.h"
 #include "event/intl.h"
 #include "rpc/error.h"
@@ -30,16 +31,7 @@ reeve_admin_check_flags (ReeveCall *call, uint32_t flags, GError **error)
 ReeveServer *
 reeve_admin_find_server (ReeveCall *call, const char *name, GError **error)
 {
-  ReeveServer *const *servers =
-      reeve_daemon_get_servers (reeve_admin_get (call)->daemon);
-
-  for (; *servers != NULL; servers++)
-    if (g_str_equal (reeve_server_get_name (*servers), name))
-      return *servers;
-
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SERVER,
-               _ ("Server not found: No server named '%s'"), name);
-  return NULL;
+  return reeve_daemon_find_server (reeve_admin_get (call)->daemon, name, error);
 }
 
 /* ------------------------------------------------------ the connection --- */

@@ -541,6 +541,26 @@ reeve_daemon_reload_tls (ReeveDaemon *self, GError **error)
   return FALSE;
 }
 
+ReeveServer *
+reeve_daemon_find_server (ReeveDaemon *self, const char *name, GError **error)
+{
+  ReeveServer *const *servers = reeve_daemon_get_servers (self);
+
+  for (; *servers != NULL; servers++)
+    if (g_str_equal (reeve_server_get_name (*servers), name))
+      return *servers;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SERVER,
+               _ ("Server not found: No server named '%s'"), name);
+  return NULL;
+}
+
+ReeveTlsSlot *
+reeve_daemon_get_tls_slot (ReeveDaemon *self)
+{
+  return self->tls == NULL ? NULL : reeve_daemon_tls_get_slot (self->tls);
+}
+
 static void
 stop (ReeveDaemon *self)
 {

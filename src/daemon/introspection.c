@@ -236,6 +236,16 @@ handle_metrics (ReeveCall *call, reeve_metrics_ret *ret, GError **error)
   return TRUE;
 }
 
+static gboolean
+handle_tls_info (ReeveCall *call,
+                 const reeve_tls_info_args *args,
+                 reeve_tls_info_ret *ret,
+                 GError **error)
+{
+  return reeve_metrics_tell_tls (reeve_call_get_user_data (call), args->name,
+                                 ret, error);
+}
+
 static const reeve_handlers handlers = {
   .ping = handle_ping,
   .version = handle_version,
@@ -243,6 +253,7 @@ static const reeve_handlers handlers = {
   .program_describe = handle_program_describe,
   .stats = handle_stats,
   .metrics = handle_metrics,
+  .tls_info = handle_tls_info,
   .access_list = reeve_access_program_list,
   .access_explain = reeve_access_program_explain,
   .access_reload = reeve_access_program_reload,

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/metrics.h"
 
+#include "daemon/daemon-private.h"
+#include "event/intl.h"
+#include "rpc/error.h"
 #include "rpc/server-limits.h"
 
 static void
@@ -37,9 +40,45 @@ collect_limits (ReeveServer *server, reeve_server_metrics *metrics)
   metrics->limits.items = steal_numbers (rows, &metrics->limits.n_items);
 }
 
-static void
-collect_counters (ReeveServer *server, reeve_server_metrics *metrics)
+/* (nullable) */
+static ReeveTlsSlot *
+get_tls_slot (ReeveDaemon *daemon, ReeveServer *server)
 {
+  return server == reeve_daemon_get_server (daemon)
+             ? reeve_daemon_get_tls_slot (daemon)
+             : NULL;
+}
+
+/* (transfer full) (nullable): what @server shows now. */
+static ReeveTlsContext *
+dup_certificate (ReeveDaemon *daemon, ReeveServer *server)
+{
+  ReeveTlsSlot *slot = get_tls_slot (daemon, server);
+
+  return slot == NULL ? NULL : reeve_tls_slot_dup_context (slot);
+}
+
+static void
+add_tls (GArray *rows,
+         const ReeveServerStats *stats,
+         ReeveTlsContext *certificate)
+{
+  add_number (rows, "tls_handshakes_total", (int64_t) stats->n_handshakes);
+  add_number (rows, "tls_handshakes_failed_total",
+              (int64_t) stats->n_handshakes_failed);
+  add_number (rows, "tls_handshakes_refused_total",
+              (int64_t) stats->n_handshakes_refused);
+  if (certificate != NULL)
+    add_number (rows, "tls_certificate_expiry_timestamp_seconds",
+                reeve_tls_context_get_expiry (certificate));
+}
+
+static void
+collect_counters (ReeveDaemon *daemon,
+                  ReeveServer *server,
+                  reeve_server_metrics *metrics)
+{
+  g_autoptr (ReeveTlsContext) certificate = dup_certificate (daemon, server);
   GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_number_row));
   ReeveServerStats stats;
   ReeveJobPoolStats pool;
@@ -62,6 +101,7 @@ collect_counters (ReeveServer *server, reeve_server_metrics *metrics)
   add_number (rows, "calls_denied_total", (int64_t) stats.n_denied);
   add_number (rows, "events_total", (int64_t) stats.n_events);
   add_number (rows, "events_dropped_total", (int64_t) stats.n_events_dropped);
+  add_tls (rows, &stats, certificate);
   add_number (rows, "workers", pool.n_threads);
   add_number (rows, "workers_free", pool.n_waiting);
   add_number (rows, "workers_priority", pool.n_priority);
@@ -113,7 +153,39 @@ reeve_metrics_collect (ReeveDaemon *daemon, reeve_metrics_ret *ret)
 
     metrics->name = g_strdup (reeve_server_get_name (servers[i]));
     collect_limits (servers[i], metrics);
-    collect_counters (servers[i], metrics);
+    collect_counters (daemon, servers[i], metrics);
     collect_procedures (servers[i], metrics);
   }
+}
+
+gboolean
+reeve_metrics_tell_tls (ReeveDaemon *daemon,
+                        const char *name,
+                        reeve_tls_info_ret *ret,
+                        GError **error)
+{
+  ReeveServer *server = reeve_daemon_find_server (daemon, name, error);
+  g_autoptr (ReeveTlsContext) certificate = NULL;
+  ReeveServerStats stats;
+
+  if (server == NULL)
+    return FALSE;
+  if (get_tls_slot (daemon, server) == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("Nothing of the server '%s' listens with TLS"), name);
+    return FALSE;
+  }
+
+  reeve_server_get_stats (server, &stats);
+  ret->handshakes = stats.n_handshakes;
+  ret->handshakes_failed = stats.n_handshakes_failed;
+  ret->handshakes_refused = stats.n_handshakes_refused;
+  certificate = dup_certificate (daemon, server);
+  if (certificate != NULL) {
+    ret->certificate = g_new0 (reeve_tls_certificate_row, 1);
+    ret->certificate->name =
+        g_strdup (reeve_tls_context_get_name (certificate));
+    ret->certificate->expiry = reeve_tls_context_get_expiry (certificate);
+  }
+  return TRUE;
 }

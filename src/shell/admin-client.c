@@ -16,9 +16,11 @@ get_transport_name (uint32_t transport)
   return transport < G_N_ELEMENTS (names) ? names[transport] : "unknown";
 }
 
-/* RFC 3339 in JSON, local time in text. */
-static void
-set_time (ReeveShell *shell, JsonObject *object, int64_t seconds)
+void
+reeve_admin_set_time (ReeveShell *shell,
+                      JsonObject *object,
+                      const char *key,
+                      int64_t seconds)
 {
   gboolean is_text = shell->format == REEVE_OUTPUT_TEXT;
   g_autoptr (GDateTime) time = is_text
@@ -29,7 +31,7 @@ set_time (ReeveShell *shell, JsonObject *object, int64_t seconds)
                    : g_date_time_format (time, is_text ? "%F %T%z" : "%FT%TZ");
 
   if (text != NULL)
-    json_object_set_string_member (object, "connected_since", text);
+    json_object_set_string_member (object, key, text);
 }
 
 static JsonObject *
@@ -40,7 +42,7 @@ describe (ReeveShell *shell, const admin_client *client)
   reeve_json_set_uint (object, "id", client->id);
   json_object_set_string_member (object, "transport",
                                  get_transport_name (client->transport));
-  set_time (shell, object, client->timestamp);
+  reeve_admin_set_time (shell, object, "connected_since", client->timestamp);
   return object;
 }
 

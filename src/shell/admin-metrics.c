@@ -65,7 +65,7 @@ print_numbers (const char *title, const reeve_number_row *rows, uint32_t n_rows)
 {
   printf ("%s\n", title);
   for (uint32_t i = 0; i < n_rows; i++)
-    printf ("  %-26s %" G_GINT64_FORMAT "\n", rows[i].name,
+    printf ("  %-39s %" G_GINT64_FORMAT "\n", rows[i].name,
             (gint64) rows[i].value);
 }
 

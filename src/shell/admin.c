@@ -427,6 +427,8 @@ static const ReeveCommand commands[] = {
     server_options, G_N_ELEMENTS (server_options), run_clients_info },
   { "srv-clients-set", N_ ("change how many clients a server may have"),
     limit_options, G_N_ELEMENTS (limit_options), run_clients_set },
+  { "srv-tls-info", N_ ("show the certificate of a server"), server_options,
+    G_N_ELEMENTS (server_options), reeve_admin_run_tls_info },
   { "client-list", N_ ("list the clients of a server"), server_options,
     G_N_ELEMENTS (server_options), reeve_admin_run_client_list },
   { "client-info", N_ ("show who a client is"), client_options,

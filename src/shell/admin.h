@@ -16,6 +16,12 @@ void reeve_admin_add_params (JsonObject *object,
                              const admin_typed_param *params,
                              uint32_t n_params);
 
+/* A time in seconds since the epoch: RFC 3339 in JSON, local time in text. */
+void reeve_admin_set_time (ReeveShell *shell,
+                           JsonObject *object,
+                           const char *key,
+                           int64_t seconds);
+
 /* (transfer full) (nullable): the names of the servers, for completion. */
 GStrv reeve_admin_list_servers (ReeveShell *shell);
 
@@ -39,5 +45,11 @@ GStrv reeve_admin_list_clients (ReeveShell *shell, const char *server);
 gboolean reeve_admin_run_metrics (ReeveShell *shell,
                                   const ReeveArguments *arguments,
                                   GError **error);
+
+/* ------------------------------------------------------- admin-tls.c --- */
+
+gboolean reeve_admin_run_tls_info (ReeveShell *shell,
+                                   const ReeveArguments *arguments,
+                                   GError **error);
 
 G_END_DECLS

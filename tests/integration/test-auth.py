@@ -186,6 +186,30 @@ sasl_realm={REALM}
                                 self.uri, "list").stdout)
 
 
+    def test_admin_sees_both_names(self):
+        """Of the certificate and of the authentication, by virt-admin and by our shell."""
+        holder = subprocess.Popen(
+            ["virsh", "-q", "-c", self.uri], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C",
+                                         "LIBVIRT_AUTH_FILE": self.auth_file(NAME, PASSWORD)})
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.terminate)
+        holder.stdin.write("hostname\n")
+        holder.stdin.flush()
+        self.assertTrue(holder.stdout.readline())
+        admin = ["virt-admin", "-c", f"libvirtd:///system?socket={self.reeved.admin_socket}"]
+        shell = [harness.REEVE, "-c", f"unix:{self.reeved.admin_socket}"]
+        listed = run(*admin, "client-list", "reeved").stdout
+        # others may not be gone yet
+        number = max(map(int, re.findall(r"^ (\d+) +tls ", listed, re.M)))
+        info = run(*admin, "client-info", "reeved", str(number)).stdout
+        self.assertRegex(info, re.compile(rf"^sasl_user_name *: {NAME}$", re.M))
+        self.assertRegex(info, re.compile(r"^tls_x509_dname *: CN=a client$", re.M))
+        text = run(*shell, "client-info", "reeved", str(number)).stdout
+        self.assertRegex(text, re.compile(rf"^SASL user: +{NAME}$", re.M))
+        self.assertRegex(text, re.compile(r"^Certificate: +CN=a client$", re.M))
+
+
 class Python(Sasl):
     def open(self, uri, name, password, seen=None):
         def ask(credentials, data):
@@ -357,4 +381,4 @@ class Config(harness.TestCase):
 if __name__ == "__main__":
     if libvirt is not None:
         libvirt.registerErrorHandler(lambda _, error: None, None)
-    harness.main("libvirt-python", "virsh", "saslpasswd2", "qemu-system-x86_64")
+    harness.main("libvirt-python", "virsh", "virt-admin", "saslpasswd2", "qemu-system-x86_64")

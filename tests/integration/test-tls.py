@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import threading
@@ -548,6 +549,144 @@ class Reload(TlsTestCase):
         self.assertEqual(held.listAllDomains(), [])
 
 
+class Admin(TlsTestCase):
+    """Stock virt-admin has the certificates read anew, and our shell shows them.
+
+    They are behind symbolic links, so that nothing else notices a change.
+    """
+
+    @classmethod
+    def make_files(cls):
+        cls.behind = cls.path("behind")
+        cls.make_server("first", "--days", "100")
+        os.mkdir(cls.reeved.pki)
+        for name in "servercert.pem", "serverkey.pem", "cacert.pem":
+            os.symlink(f"{cls.behind}/{name}", f"{cls.reeved.pki}/{name}")
+
+    @classmethod
+    def make_server(cls, name, *words):
+        pki("server", cls.behind, *cls.server_words, "--ca", cls.ca, "--name", DN + name,
+            "--overwrite", *words)
+
+    def setUp(self):
+        self.connection = libvirt.open(uri(self.port, self.alice))
+        self.addCleanup(self.connection.close)
+
+    def update(self):
+        return run("virt-admin", "-c", f"libvirtd:///system?socket={self.reeved.admin_socket}",
+                   "server-update-tls", "reeved", check=False)
+
+    def reeve(self, *words, check=True):
+        return run(REEVE, "-c", self.reeved.shell_uri, *words, check=check)
+
+    def info(self):
+        return json.loads(self.reeve("--json", "srv-tls-info", "reeved").stdout)
+
+    def counters(self, server):
+        (metrics,) = json.loads(self.reeve("--json", "srv-metrics", server).stdout)
+        return {name.removeprefix("tls_"): value for name, value in metrics["counters"].items()
+                if name.startswith("tls_")}
+
+    def shown(self):
+        """By the handshake: the name, and the seconds since the epoch when it expires."""
+        context = ssl.create_default_context(cafile=f"{self.ca}/cacert.pem")
+        context.load_cert_chain(f"{self.alice}/clientcert.pem", f"{self.alice}/clientkey.pem")
+        with socket.create_connection(("127.0.0.1", self.port), 30) as peer, \
+                context.wrap_socket(peer, server_hostname="127.0.0.1") as end:
+            certificate = end.getpeercert()
+        names = dict(pair for part in certificate["subject"] for pair in part)
+        return names["commonName"], ssl.cert_time_to_seconds(certificate["notAfter"])
+
+    def assert_shows(self, name):
+        """New clients, our shell and the metrics agree."""
+        shown, expiry = self.shown()
+        self.assertEqual(shown, name)
+        info = self.info()
+        self.assertEqual(info["certificate"], DN + name)
+        self.assertEqual(info["expiry_timestamp_seconds"], expiry)
+        self.assertEqual(info["expires"], time.strftime("%FT%TZ", time.gmtime(expiry)))
+        self.assertEqual(self.counters("reeved")["certificate_expiry_timestamp_seconds"], expiry)
+        return expiry
+
+    def test_new_certificate(self):
+        first = self.assert_shows("first")
+        self.make_server("second", "--days", "200")
+        self.addCleanup(self.update)
+        self.addCleanup(self.make_server, "first", "--days", "100")
+        # not before it is asked for
+        self.assert_shows("first")
+        done = self.update()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        second = self.assert_shows("second")
+        self.assertAlmostEqual(second - first, 100 * 24 * 60 * 60, delta=600)
+        self.assertIn(self.info()["days_left"], (199, 200))
+        # who is there stays
+        self.assertEqual(self.connection.listAllDomains(), [])
+        self.assert_serves(self.alice)
+
+    def test_bad_certificate_changes_nothing(self):
+        self.addCleanup(self.update)
+        self.addCleanup(self.make_server, "first", "--days", "100")
+        first = self.assert_shows("first")
+        key = harness.read(f"{self.behind}/serverkey.pem")
+
+        def spoil_certificate():
+            self.write("behind/servercert.pem", "nothing")
+
+        def expired():
+            self.make_server("old", "--start", "2020-01-01", "--days", "2")
+
+        def other_key():
+            self.make_server("second")
+            self.write("behind/serverkey.pem", key)
+
+        def no_file():
+            os.remove(f"{self.behind}/servercert.pem")
+
+        for spoil, why in ((spoil_certificate, "there is no certificate in it"),
+                           (expired, "the certificate expired on 2020-01-03"),
+                           (other_key, "it is not the key of the certificate"),
+                           (no_file, "servercert.pem: No such file")):
+            with self.subTest(spoil.__name__):
+                spoil()
+                done = self.update()
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(why, done.stderr)
+                self.assertEqual(self.assert_shows("first"), first)
+                self.assertEqual(self.connection.listAllDomains(), [])
+
+    def test_counts_handshakes(self):
+        before = self.counters("reeved")
+        self.assert_serves(self.alice)
+        stranger = self.path("stranger")
+        os.mkdir(stranger)
+        shutil.copyfile(f"{self.ca}/cacert.pem", f"{stranger}/cacert.pem")
+        self.assertEqual(ask(self.port, stranger).returncode, 5)
+        with socket.create_connection(("127.0.0.1", self.port), 30) as peer:
+            peer.sendall(b"no TLS at all")
+            wait_for("the failure", lambda: self.counters("reeved")["handshakes_failed_total"] > 0)
+        after = self.counters("reeved")
+        grown = {name: after[name] - before[name] for name in after}
+        self.assertEqual(grown, {"handshakes_total": 2, "handshakes_refused_total": 1,
+                                 "handshakes_failed_total": 1,
+                                 "certificate_expiry_timestamp_seconds": 0})
+        info = self.info()
+        self.assertEqual([info[name.removesuffix("_total")] for name in after if "hand" in name],
+                         [value for name, value in after.items() if "hand" in name])
+
+    def test_servers_without_tls(self):
+        self.assertNotIn("certificate_expiry_timestamp_seconds", self.counters("admin"))
+        done = self.reeve("srv-tls-info", "admin", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Nothing of the server 'admin' listens with TLS", done.stderr)
+        self.assertEqual(self.reeve("srv-tls-info", "nobody", check=False).returncode, 4)
+
+    def test_text(self):
+        text = self.reeve("srv-tls-info", "reeved").stdout
+        self.assertRegex(text, re.compile(rf"^Certificate: +{DN}first$", re.M))
+        self.assertRegex(text, re.compile(r"^Expires: +\d{4}-\d\d-\d\d .*\nDays left: +99$", re.M))
+
+
 class BadStart(TlsTestCase):
     """A certificate that cannot be used when the daemon starts."""
 
@@ -565,6 +704,8 @@ class BadStart(TlsTestCase):
         run(REEVE, "-c", self.reeved.shell_uri, "list")
         self.assertEqual(virsh(self.port, self.alice).returncode, 1)
         self.assertEqual(ask(self.port, self.alice).returncode, 3)
+        shown = run(REEVE, "-c", self.reeved.shell_uri, "srv-tls-info", "reeved").stdout
+        self.assertRegex(shown, "^Certificate: +none that can be used")
 
         before = len(self.reeved.log())
         pki("server", self.reeved.pki, *self.server_words, "--ca", self.ca, "--overwrite")
@@ -680,4 +821,4 @@ class Load(TlsTestCase):
 
 
 if __name__ == "__main__":
-    harness.main("virsh", "certtool", "qemu-system-x86_64", "libvirt-python")
+    harness.main("virsh", "virt-admin", "certtool", "qemu-system-x86_64", "libvirt-python")
