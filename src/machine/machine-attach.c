@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-/* A monitor that was lost, or is taken by somebody, is tried again. */
-#define RETRY_MS 1000
+/* A monitor that was lost, or is taken by somebody, is tried again: at once, as
+ * QEMU is there, and more and more seldom while nothing comes of it. */
+#define MIN_RETRY_MS 100
+#define MAX_RETRY_MS 8000
 
 typedef struct {
   ReeveMachine *machine; /* (owned) */
@@ -15,6 +17,21 @@ typedef struct {
 
 static void set_lost (ReeveMachine *self, gboolean is_lost);
 static void retry_later (ReeveMachine *self);
+
+static gint64
+get_now_ms (void)
+{
+  return g_get_monotonic_time () / 1000;
+}
+
+void
+reeve_machine_init_monitor (ReeveMachine *self)
+{
+  reeve_reconnect_init (&self->reconnect, get_now_ms ());
+  reeve_reconnect_set_backoff (&self->reconnect, MIN_RETRY_MS, MAX_RETRY_MS);
+  /* A QEMU that is silent, or stopped, is not gone. */
+  reeve_reconnect_set_probe_interval (&self->reconnect, 0);
+}
 
 static void
 on_event (ReeveQmp *qmp,
@@ -26,6 +43,7 @@ on_event (ReeveQmp *qmp,
 {
   g_autoptr (ReeveMachine) self = reeve_machine_ref (data);
 
+  reeve_reconnect_activity (&self->reconnect, get_now_ms ());
   reeve_machine_take_event (self, name, details, seconds, microseconds);
 }
 
@@ -45,6 +63,7 @@ on_closed (ReeveQmp *qmp, const GError *reason, gpointer data)
     return;
 
   set_lost (self, TRUE);
+  reeve_reconnect_disconnected (&self->reconnect, get_now_ms ());
   retry_later (self);
 }
 
@@ -82,6 +101,7 @@ reeve_machine_attach_monitor (ReeveMachine *self, int fd, gint64 deadline_us)
   reeve_machine_detach_monitor (self);
   self->qmp =
       reeve_qmp_new (self->list->loop, fd, &qmp_funcs, self, deadline_us);
+  reeve_reconnect_connected (&self->reconnect, get_now_ms ());
   set_lost (self, FALSE);
 }
 
@@ -90,6 +110,7 @@ reeve_machine_detach_monitor (ReeveMachine *self)
 {
   g_autoptr (ReeveQmp) qmp = g_steal_pointer (&self->qmp);
 
+  reeve_reconnect_disable (&self->reconnect, get_now_ms ());
   if (qmp != NULL)
     reeve_qmp_close (qmp);
 }
@@ -146,6 +167,7 @@ on_synced (JsonNode *result, const GError *error, gpointer data)
       self->phase == REEVE_PHASE_ENDED)
     return;
 
+  reeve_reconnect_activity (&self->reconnect, get_now_ms ());
   status = json_object_get_string_member_with_default (
       json_node_get_object (result), "status", "");
   reeve_machine_take_status (self, status);
@@ -222,8 +244,10 @@ on_connected (gpointer data)
     ;
   else if (task->fd >= 0)
     reeve_machine_resync_monitor (self, g_steal_fd (&task->fd));
-  else
+  else {
+    reeve_reconnect_connect_failed (&self->reconnect, get_now_ms ());
     retry_later (self);
+  }
 
   reeve_fd_clear (&task->fd);
   reeve_machine_unref (self);
@@ -235,6 +259,8 @@ reeve_machine_connect_monitor (ReeveMachine *self)
 {
   Connect *task = g_new0 (Connect, 1);
 
+  reeve_reconnect_enable (&self->reconnect, get_now_ms ());
+  reeve_reconnect_connecting (&self->reconnect, get_now_ms ());
   task->machine = reeve_machine_ref (self);
   task->fd = -1;
   reeve_worker_lane_push (&self->lane, run_connect, on_connected, task);
@@ -253,9 +279,11 @@ on_retry (ReeveLoop *loop, int watch, gpointer data)
 static void
 retry_later (ReeveMachine *self)
 {
-  if (self->retry_timer >= 0)
+  int delay_ms = reeve_reconnect_get_timeout (&self->reconnect, get_now_ms ());
+
+  if (self->retry_timer >= 0 || delay_ms < 0)
     return;
   self->retry_timer = reeve_loop_add_timeout (
-      self->list->loop, RETRY_MS, on_retry, reeve_machine_ref (self),
+      self->list->loop, delay_ms, on_retry, reeve_machine_ref (self),
       (GDestroyNotify) reeve_machine_unref);
 }

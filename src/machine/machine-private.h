@@ -13,6 +13,7 @@
 #include "machine/run-dir.h"
 #include "machine/status.h"
 #include "machine/worker.h"
+#include "rpc/reconnect.h"
 #include "rpc/uuid.h"
 
 G_BEGIN_DECLS
@@ -76,11 +77,12 @@ struct _ReeveMachine {
   GQueue unsaved; /* (element-type ReeveOperation) (owned): successful, to be
                      told once the status is written */
   ReeveWorkerLane lane;
-  ReeveQmp *qmp;     /* (owned) (nullable) */
-  GPtrArray *taps;   /* (owned): of the consoles, while QEMU lives */
-  int process_watch; /* -1: none */
-  int stop_timer;    /* -1: none; what to do if QEMU does not end */
-  int retry_timer;   /* -1: none; for a lost monitor */
+  ReeveQmp *qmp;            /* (owned) (nullable) */
+  GPtrArray *taps;          /* (owned): of the consoles, while QEMU lives */
+  int process_watch;        /* -1: none */
+  int stop_timer;           /* -1: none; what to do if QEMU does not end */
+  ReeveReconnect reconnect; /* of the monitor */
+  int retry_timer;          /* -1: none; for a lost monitor */
   gconstpointer owner;
   gboolean is_autodestroy;
   gboolean is_rebooting;    /* a power-off that comes means a reset */
@@ -155,6 +157,7 @@ void reeve_machine_finish_saved (ReeveOperation *operation);
 void reeve_machine_fill_status (ReeveMachine *self, ReeveStatus *status);
 
 /* machine-attach.c: all Thread: loop. */
+void reeve_machine_init_monitor (ReeveMachine *self);
 /* Connects to the monitor. @fd: (transfer full) */
 void
 reeve_machine_attach_monitor (ReeveMachine *self, int fd, gint64 deadline_us);

@@ -41,6 +41,7 @@ reeve_machine_new (ReeveMachineList *list,
   self->process_watch = -1;
   self->stop_timer = -1;
   self->retry_timer = -1;
+  reeve_machine_init_monitor (self);
   self->pause_reason = -1;
   return self;
 }

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -359,6 +361,60 @@ test_a_reused_pid (Fixture *fixture)
   g_assert_cmpint (fixture_get_pid (machine), ==, atoi (was));
 }
 
+/* Ends our connection to the monitor, as if it had been lost. */
+static void
+cut_monitor (void)
+{
+  unsigned n_cut = 0;
+
+  for (int fd = 3; fd < 256; fd++) {
+    struct sockaddr_un peer = { 0 };
+    socklen_t size = sizeof peer;
+
+    if (getpeername (fd, (struct sockaddr *) &peer, &size) == 0 &&
+        peer.sun_family == AF_UNIX &&
+        g_str_has_suffix (peer.sun_path, "/monitor")) {
+      shutdown (fd, SHUT_RDWR);
+      n_cut++;
+    }
+  }
+  g_assert_cmpuint (n_cut, ==, 1);
+}
+
+static gboolean
+is_monitor_lost (ReeveMachine *machine)
+{
+  ReeveMachineMonitorState state;
+
+  reeve_machine_get_monitor_state (machine, &state);
+  return state.is_error;
+}
+
+static void
+test_a_lost_monitor_is_tried_again (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = fixture_define (fixture, GUEST_IDLE, "");
+
+  fixture_start (fixture, machine, 0);
+  for (int i = 0; i < 3; i++) {
+    gint64 start_us = g_get_monotonic_time ();
+
+    cut_monitor ();
+    while (!is_monitor_lost (machine))
+      fixture_turn (fixture);
+    assert_state (machine, i == 0 ? "1/1" : "1/5");
+    while (is_monitor_lost (machine))
+      fixture_turn (fixture);
+    /* not at once */
+    g_assert_cmpint (g_get_monotonic_time () - start_us, >=, 100000);
+    g_assert_cmpint (fixture_run (fixture, machine, reeve_machine_suspend), ==,
+                     0);
+    g_assert_cmpint (fixture_run (fixture, machine, reeve_machine_resume), ==,
+                     0);
+  }
+  g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
+}
+
 static void
 test_autostart_once_for_each_boot (Fixture *fixture)
 {
@@ -403,6 +459,7 @@ static const TestRow rows[] = {
   { "died-meanwhile", test_died_meanwhile },
   { "stopped-meanwhile", test_stopped_meanwhile },
   { "a-reused-pid", test_a_reused_pid },
+  { "a-lost-monitor-is-tried-again", test_a_lost_monitor_is_tried_again },
   { "autostart-once-for-each-boot", test_autostart_once_for_each_boot },
 };
 
