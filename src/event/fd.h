@@ -20,6 +20,25 @@ reeve_fd_clear (int *fd)
   errno = saved_errno;
 }
 
+/* Writes all @size bytes to the blocking @fd; FALSE with errno set. */
+static inline gboolean
+reeve_fd_write_all (int fd, const void *data, size_t size)
+{
+  const char *rest = (const char *) data;
+
+  while (size > 0) {
+    ssize_t n_written = write (fd, rest, size);
+
+    if (n_written < 0 && errno == EINTR)
+      continue;
+    if (n_written < 0)
+      return FALSE;
+    rest += n_written;
+    size -= (size_t) n_written;
+  }
+  return TRUE;
+}
+
 /**
  * REEVE_AUTOFD:
  *

@@ -22,29 +22,13 @@ reeve_durable_sync_dir (const char *path, GError **error)
 }
 
 static gboolean
-write_all (int fd, const char *text, size_t size)
-{
-  while (size > 0) {
-    ssize_t n_written = write (fd, text, size);
-
-    if (n_written < 0 && errno == EINTR)
-      continue;
-    if (n_written < 0)
-      return FALSE;
-    text += n_written;
-    size -= (size_t) n_written;
-  }
-  return TRUE;
-}
-
-static gboolean
 write_temporary (const char *path, const char *text, GError **error)
 {
   REEVE_AUTOFD int fd =
       open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-  if (fd >= 0 && write_all (fd, text, strlen (text)) &&
-      write_all (fd, "\n", 1) && fsync (fd) == 0)
+  if (fd >= 0 && reeve_fd_write_all (fd, text, strlen (text)) &&
+      reeve_fd_write_all (fd, "\n", 1) && fsync (fd) == 0)
     return TRUE;
   reeve_error_from_errno (error, errno, _ ("cannot write %s"), path);
   (void) unlink (path);

@@ -49,22 +49,6 @@ to_text (const ReeveStatus *self)
   return reeve_qmp_object_to_text (object);
 }
 
-static gboolean
-write_all (int fd, const char *text, size_t size)
-{
-  while (size > 0) {
-    ssize_t n_written = write (fd, text, size);
-
-    if (n_written < 0 && errno == EINTR)
-      continue;
-    if (n_written < 0)
-      return FALSE;
-    text += n_written;
-    size -= (size_t) n_written;
-  }
-  return TRUE;
-}
-
 gboolean
 reeve_status_write (const ReeveStatus *self, const char *path, GError **error)
 {
@@ -73,7 +57,7 @@ reeve_status_write (const ReeveStatus *self, const char *path, GError **error)
   REEVE_AUTOFD int fd =
       open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-  if (fd < 0 || !write_all (fd, text, strlen (text)) ||
+  if (fd < 0 || !reeve_fd_write_all (fd, text, strlen (text)) ||
       rename (temporary, path) < 0)
     return reeve_error_from_errno (error, errno, _ ("cannot write %s"), path);
   return TRUE;

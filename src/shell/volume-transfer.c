@@ -196,16 +196,8 @@ static gboolean
 write_all (Transfer *self, const uint8_t *data, size_t size, GError **error)
 {
   self->offset += (int64_t) size;
-  while (size > 0) {
-    ssize_t n_written = write (self->fd, data, size);
-
-    if (n_written < 0 && errno == EINTR)
-      continue;
-    if (n_written < 0)
-      return reeve_error_from_errno (error, errno, "%s", self->path);
-    data += n_written;
-    size -= (size_t) n_written;
-  }
+  if (!reeve_fd_write_all (self->fd, data, size))
+    return reeve_error_from_errno (error, errno, "%s", self->path);
   return TRUE;
 }
 
