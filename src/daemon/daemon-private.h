@@ -4,11 +4,42 @@
 
 /* What the files of a daemon know of each other. */
 
+#include "daemon/admin.h"
+#include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/idle.h"
+#include "daemon/listeners.h"
+#include "daemon/options.h"
+#include "daemon/pid-file.h"
 #include "daemon/policy.h"
+#include "daemon/reload.h"
+#include "daemon/tls.h"
 #include "rpc/tls-context.h"
 
 G_BEGIN_DECLS
+
+/* Everything is owned by the loop's thread; what the getters return does not
+ * change after reeve_daemon_main() made it. */
+struct _ReeveDaemon {
+  const ReeveDaemonInfo *info;
+  ReeveDaemonOptions *options;
+  ReevePlaces *places;
+  ReeveDaemonConfig *config;
+  ReevePidFile *pid_file;
+  ReeveLoop *loop;
+  ReeveReload *reload;
+  ReeveServer *server;
+  ReeveDaemonPolicy *policy;
+  ReeveDaemonTls *tls; /* (nullable): nobody listens with TLS */
+  ReeveListeners *listeners;
+  ReeveAdmin *admin;
+  ReeveServer *servers[3]; /* the two, NULL at the end */
+  ReeveIdle *idle;
+  guint64 n_accepted; /* clients, when it was last looked whether it is idle */
+  gpointer *states;   /* of the modules that were made */
+  size_t n_made;
+  gboolean is_stopping;
+};
 
 /* Immutable. Thread: any. */
 ReeveDaemonPolicy *reeve_daemon_get_policy (ReeveDaemon *self);
@@ -20,5 +51,14 @@ reeve_daemon_find_server (ReeveDaemon *self, const char *name, GError **error);
 /* (nullable): without a listener that speaks TLS. Immutable once the loop runs.
  * Thread: any, then. */
 ReeveTlsSlot *reeve_daemon_get_tls_slot (ReeveDaemon *self);
+
+/* (transfer full) (nullable): what the files say now. Thread: any; waits for
+ * the disk. */
+ReeveDaemonConfig *reeve_daemon_load_config (ReeveDaemon *self, GError **error);
+
+/* ----------------------------------------------------- daemon-listen.c --- */
+
+/* Lets the servers listen: on what was inherited, and for the rest anew. */
+gboolean reeve_daemon_listen (ReeveDaemon *self, GError **error);
 
 G_END_DECLS

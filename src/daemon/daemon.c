@@ -2,51 +2,19 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/daemon-private.h"
 
-#include "daemon/admin.h"
-#include "daemon/config.h"
-#include "daemon/idle.h"
 #include "daemon/introspection.h"
 #include "daemon/log.h"
-#include "daemon/options.h"
-#include "daemon/pid-file.h"
-#include "daemon/reload.h"
-#include "daemon/tls.h"
 #include "event/intl.h"
 #include "protocol/reeve.h"
 #include "rpc/auth.h"
 #include "rpc/error.h"
 #include "rpc/server-limits.h"
-#include "rpc/socket-name.h"
 
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 6 };
-
-/* Everything is owned by the loop's thread; what the getters return does not
- * change after reeve_daemon_main() made it. */
-struct _ReeveDaemon {
-  const ReeveDaemonInfo *info;
-  ReeveDaemonOptions *options;
-  ReevePlaces *places;
-  ReeveDaemonConfig *config;
-  ReevePidFile *pid_file;
-  ReeveLoop *loop;
-  ReeveReload *reload;
-  ReeveServer *server;
-  ReeveDaemonPolicy *policy;
-  ReeveDaemonTls *tls; /* (nullable): nobody listens with TLS */
-  ReeveAdmin *admin;
-  ReeveServer *servers[3]; /* the two, NULL at the end */
-  ReeveIdle *idle;
-  guint64 n_accepted; /* clients, when it was last looked whether it is idle */
-  gpointer *states;   /* of the modules that were made */
-  size_t n_made;
-  gboolean is_stopping;
-};
 
 const ReeveDaemonInfo *
 reeve_daemon_get_info (ReeveDaemon *self)
@@ -150,6 +118,15 @@ load_config (ReeveDaemon *self, GError **error)
   return TRUE;
 }
 
+ReeveDaemonConfig *
+reeve_daemon_load_config (ReeveDaemon *self, GError **error)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *path = get_config_path (self);
+
+  return reeve_daemon_config_load (path, self->info, warnings, error);
+}
+
 /* --------------------------------------------------------------- access -- */
 
 static ReeveDaemonPolicy *
@@ -217,144 +194,6 @@ load_rules (ReeveDaemon *self, GError **error)
   return TRUE;
 }
 
-/* ------------------------------------------------------------ listeners -- */
-
-/* Whether a name stands for a unix socket, also one that was inherited. */
-static gboolean
-is_unix (const char *name)
-{
-  const char *number = reeve_socket_name_skip (name, "pfd");
-  struct sockaddr address = { .sa_family = AF_UNIX };
-  socklen_t size = sizeof address;
-
-  if (number == NULL)
-    return reeve_socket_name_skip (name, "punix") != NULL;
-
-  /* What is no number is refused when it is opened. */
-  getsockname (atoi (number), &address, &size);
-  return address.sa_family == AF_UNIX;
-}
-
-static gboolean
-listen_at (ReeveDaemon *self,
-           ReeveServer *server,
-           const char *name,
-           const ReeveServiceOptions *options,
-           GError **error)
-{
-  const char *actual = reeve_server_listen (server, name, options, error);
-
-  if (actual == NULL)
-    return FALSE;
-
-  g_message (_ ("Listening at %s"), actual);
-  if (!is_unix (actual) && options->auth == REEVE_AUTH_NONE &&
-      (options->tls == NULL || !self->config->tls.verify_clients) &&
-      !reeve_daemon_policy_has_rules (self->policy))
-    g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
-                  "daemon"),
-               actual);
-  return TRUE;
-}
-
-static gboolean
-listen_at_socket (ReeveDaemon *self,
-                  ReeveServer *server,
-                  const char *suffix,
-                  const ReeveServiceOptions *options,
-                  GError **error)
-{
-  g_autofree char *name = g_strdup_printf (
-      "punix:%s/%s%s.sock", self->places->run_dir, self->info->name, suffix);
-
-  return listen_at (self, server, name, options, error);
-}
-
-/* (transfer full) */
-static ReeveDaemonConfig *
-load_config_again (ReeveDaemon *self, GError **error)
-{
-  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *path = get_config_path (self);
-
-  return reeve_daemon_config_load (path, self->info, warnings, error);
-}
-
-static gboolean
-reload_tls (gpointer data, GError **error)
-{
-  ReeveDaemon *self = data;
-  ReeveDaemonConfig *config = load_config_again (self, error);
-
-  return config != NULL &&
-         reeve_daemon_tls_set_config (self->tls, config, error);
-}
-
-static ReeveTlsSlot *
-get_tls (ReeveDaemon *self)
-{
-  if (self->tls == NULL) {
-    self->tls = reeve_daemon_tls_new (&self->config->tls, self->places);
-    reeve_reload_add (self->reload, "TLS", reload_tls, self);
-  }
-
-  return reeve_daemon_tls_get_slot (self->tls);
-}
-
-static gboolean
-listen_at_all (ReeveDaemon *self, char **names, GError **error)
-{
-  const ReeveDaemonConfig *config = self->config;
-
-  for (char **name = names; name != NULL && *name != NULL; name++) {
-    ReeveServiceOptions options = {
-      .mode = config->unix_mode,
-      .group = config->unix_group,
-      .auth = is_unix (*name) ? config->auth_unix : config->auth_tcp,
-      .handshake_timeout_ms = config->tls.handshake_timeout_ms,
-    };
-
-    if (reeve_socket_name_skip (*name, "ptls") != NULL) {
-      options.auth = config->auth_tls;
-      options.tls = get_tls (self);
-    }
-    if (!listen_at (self, self->server, *name, &options, error))
-      return FALSE;
-  }
-
-  return TRUE;
-}
-
-static gboolean
-listen_everywhere (ReeveDaemon *self, GError **error)
-{
-  const ReeveDaemonConfig *config = self->config;
-  gboolean is_shared = self->places->mode == REEVE_MODE_SYSTEM;
-  const ReeveServiceOptions options = {
-    .mode = config->unix_mode != 0 ? config->unix_mode
-            : is_shared            ? 0660
-                                   : 0600,
-    .group = config->unix_group,
-    .auth = config->auth_unix,
-  };
-  const ReeveServiceOptions read_only = {
-    .mode = config->unix_ro_mode != 0 ? config->unix_ro_mode
-            : is_shared               ? 0666
-                                      : 0600,
-    .group = config->unix_group,
-    .flags = REEVE_SERVICE_READ_ONLY,
-    .auth = config->auth_unix_ro,
-  };
-  const ReeveServiceOptions admin = { .flags = REEVE_SERVICE_OWNER_ONLY };
-
-  return listen_at_socket (self, self->server, "", &options, error) &&
-         listen_at_socket (self, self->server, "-ro", &read_only, error) &&
-         listen_at_socket (self, reeve_admin_get_server (self->admin), "-admin",
-                           &admin, error) &&
-         listen_at_all (self, config->listen, error) &&
-         listen_at_all (self, self->options->listen, error);
-}
-
 /* -------------------------------------------------------------- modules -- */
 
 static gboolean
@@ -418,7 +257,7 @@ static gboolean
 reload_limits (gpointer data, GError **error)
 {
   ReeveDaemon *self = data;
-  g_autoptr (ReeveDaemonConfig) config = load_config_again (self, error);
+  g_autoptr (ReeveDaemonConfig) config = reeve_daemon_load_config (self, error);
 
   if (config == NULL)
     return FALSE;
@@ -527,7 +366,7 @@ prepare (ReeveDaemon *self, GError **error)
   make_servers (self);
   reeve_reload_add (self->reload, "limits", reload_limits, self);
   return init_modules (self, error) && load_rules (self, error) &&
-         listen_everywhere (self, error) && start_modules (self, error);
+         reeve_daemon_listen (self, error) && start_modules (self, error);
 }
 
 gboolean
@@ -565,6 +404,7 @@ static void
 stop (ReeveDaemon *self)
 {
   g_clear_pointer (&self->reload, reeve_reload_free);
+  g_clear_pointer (&self->listeners, reeve_listeners_free);
   /* In this order: calls of the program `admin` look into the other one. */
   for (size_t i = G_N_ELEMENTS (self->servers); i-- > 0;)
     if (self->servers[i] != NULL)
@@ -580,6 +420,7 @@ stop (ReeveDaemon *self)
 static void
 clear (ReeveDaemon *self)
 {
+  reeve_listeners_free (self->listeners);
   reeve_idle_free (self->idle);
   reeve_admin_free (self->admin);
   reeve_server_unref (self->server);
@@ -606,6 +447,7 @@ int
 reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
 {
   ReeveDaemon self = { .info = info };
+  ReeveInherited *inherited;
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_ALL, "");
@@ -625,6 +467,10 @@ reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
   }
 
   reeve_log_init (G_LOG_LEVEL_MESSAGE);
+  inherited = reeve_inherited_new ();
+  self.listeners = reeve_listeners_new (inherited);
+  if (!reeve_inherited_take_environment (inherited, &error))
+    return fail (&self, error, EXIT_FAILED);
   self.places = reeve_places_new (self.options->mode, info->directory,
                                   self.options->root);
   if (!load_config (&self, &error) || !check_rules (&self, &error))

@@ -186,6 +186,70 @@ open_fd (const char *name, const char *text, GError **error)
   return self;
 }
 
+/* The file that is at the path now counts as ours. */
+static void
+own_path (ReevePStream *self, const char *path)
+{
+  if (stat (path, &self->file) == 0)
+    self->path = g_strdup (path);
+}
+
+static char *
+make_name (const struct sockaddr_storage *address,
+           socklen_t size,
+           gboolean is_tls)
+{
+  const struct sockaddr_un *un = (const struct sockaddr_un *) address;
+  g_autoptr (GSocketAddress) inet = NULL;
+  g_autofree char *text = NULL;
+
+  if (address->ss_family == AF_UNIX)
+    return g_strdup_printf ("punix:%s%s", un->sun_path[0] == '\0' ? "@" : "",
+                            un->sun_path + (un->sun_path[0] == '\0'));
+
+  inet = g_socket_address_new_from_native ((gpointer) address, size);
+  text = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (inet));
+  return g_strconcat (is_tls ? "ptls:" : "ptcp:", text, NULL);
+}
+
+ReevePStream *
+reeve_pstream_new_for_fd (int fd,
+                          gboolean is_tls,
+                          gboolean owns_path,
+                          GError **error)
+{
+  REEVE_AUTOFD int owned = fd;
+  /* One byte more than the kernel fills in of a path. */
+  struct sockaddr_storage address = { 0 };
+  socklen_t size = sizeof address - 1;
+  ReevePStream *self;
+
+  if (getsockname (fd, (struct sockaddr *) &address, &size) < 0) {
+    reeve_error_from_errno (error, errno, _ ("Cannot tell where a socket is"));
+    return NULL;
+  }
+
+  self = g_new0 (ReevePStream, 1);
+  self->fd = g_steal_fd (&owned);
+  self->name = make_name (&address, size, is_tls);
+  self->is_unix = address.ss_family == AF_UNIX;
+  if (self->is_unix && owns_path)
+    own_path (self, ((struct sockaddr_un *) &address)->sun_path);
+  return self;
+}
+
+void
+reeve_pstream_disown (ReevePStream *self)
+{
+  g_clear_pointer (&self->path, g_free);
+}
+
+gboolean
+reeve_pstream_owns_path (ReevePStream *self)
+{
+  return self->path != NULL;
+}
+
 ReevePStream *
 reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
 {
@@ -221,11 +285,8 @@ reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
   self->fd = fd;
   self->is_unix = is_unix;
   self->name = get_actual_name (name, fd);
-  if (is_unix) {
-    self->path = g_strdup (((struct sockaddr_un *) &address)->sun_path);
-    if (stat (self->path, &self->file) < 0)
-      g_clear_pointer (&self->path, g_free);
-  }
+  if (is_unix)
+    own_path (self, ((struct sockaddr_un *) &address)->sun_path);
   return self;
 }
 

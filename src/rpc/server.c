@@ -401,17 +401,15 @@ reeve_server_set_authenticator (ReeveServer *self,
 }
 
 const char *
-reeve_server_listen (ReeveServer *self,
-                     const char *name,
-                     const ReeveServiceOptions *options,
-                     GError **error)
+reeve_server_listen_on (ReeveServer *self,
+                        ReevePStream *pstream,
+                        const ReeveServiceOptions *options,
+                        GError **error)
 {
-  static const ReeveServiceOptions defaults = { 0 };
-  ReevePStream *pstream;
+  g_autoptr (ReevePStream) owned = pstream;
+  const char *name = reeve_pstream_get_name (pstream);
   ReeveService *service;
 
-  if (options == NULL)
-    options = &defaults;
   if (!check_tls (name, options, error))
     return NULL;
   if (!reeve_authenticator_prepare (self->authenticator, options->auth,
@@ -419,17 +417,12 @@ reeve_server_listen (ReeveServer *self,
     g_prefix_error (error, "%s: ", name);
     return NULL;
   }
-  pstream = reeve_pstream_open (
-      name, options->mode == 0 ? DEFAULT_MODE : options->mode,
-      options->group == 0 ? (gid_t) -1 : options->group, error);
-  if (pstream == NULL)
-    return NULL;
 
-  service = reeve_service_new (self->loop, pstream, options, &self->limits,
-                               reeve_server_take_stream,
+  service = reeve_service_new (self->loop, g_steal_pointer (&owned), options,
+                               &self->limits, reeve_server_take_stream,
                                reeve_server_refuse_connection, self);
   if (service == NULL) {
-    reeve_error_from_errno (error, errno, "%s", name);
+    reeve_error_from_errno (error, errno, _ ("Cannot listen"));
     return NULL;
   }
 
@@ -437,6 +430,27 @@ reeve_server_listen (ReeveServer *self,
     start_handshakes (self);
   g_ptr_array_add (self->services, service);
   return reeve_service_get_name (service);
+}
+
+const char *
+reeve_server_listen (ReeveServer *self,
+                     const char *name,
+                     const ReeveServiceOptions *options,
+                     GError **error)
+{
+  static const ReeveServiceOptions defaults = { 0 };
+  ReevePStream *pstream;
+
+  if (options == NULL)
+    options = &defaults;
+  if (!check_tls (name, options, error))
+    return NULL;
+  pstream = reeve_pstream_open (
+      name, options->mode == 0 ? DEFAULT_MODE : options->mode,
+      options->group == 0 ? (gid_t) -1 : options->group, error);
+  return pstream == NULL
+             ? NULL
+             : reeve_server_listen_on (self, pstream, options, error);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "rpc/job-pool.h"
 #include "rpc/program.h"
 #include "rpc/server-client.h"
+#include "rpc/stream.h"
 #include "rpc/tls-context.h"
 
 G_BEGIN_DECLS
@@ -132,6 +133,18 @@ const char *reeve_server_listen (ReeveServer *self,
                                  const char *name,
                                  const ReeveServiceOptions *options,
                                  GError **error);
+
+/**
+ * reeve_server_listen_on:
+ * @pstream: (transfer full): freed on failure
+ *
+ * As reeve_server_listen(), with a stream that listens already; of @options the
+ * members about a unix socket's file do not matter.
+ */
+const char *reeve_server_listen_on (ReeveServer *self,
+                                    ReevePStream *pstream,
+                                    const ReeveServiceOptions *options,
+                                    GError **error);
 
 /**
  * reeve_server_add_fd_client:

@@ -91,6 +91,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePStream, reeve_pstream_free)
  */
 ReevePStream *
 reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error);
+
+/**
+ * reeve_pstream_new_for_fd:
+ * @fd: (transfer full): a stream socket that listens, non-blocking and
+ *   close-on-exec; closed on failure
+ * @is_tls: of the network: whether its name is `ptls:`
+ * @owns_path: whether reeve_pstream_free() removes the file of a unix socket,
+ *   if it is still that one
+ *
+ * A passive stream on what listens already, with the name of its address.
+ *
+ * Errors: %REEVE_ERROR_SYSTEM.
+ */
+ReevePStream *reeve_pstream_new_for_fd (int fd,
+                                        gboolean is_tls,
+                                        gboolean owns_path,
+                                        GError **error);
+
+/* The file of a unix socket stays: somebody else listens there from now on. */
+void reeve_pstream_disown (ReevePStream *self);
+gboolean reeve_pstream_owns_path (ReevePStream *self);
 int reeve_pstream_get_fd (ReevePStream *self);
 /* (transfer none): as given, with the port that the kernel chose. */
 const char *reeve_pstream_get_name (ReevePStream *self);
