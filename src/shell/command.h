@@ -79,6 +79,7 @@ extern const ReeveCommandGroup reeve_host_commands;
 extern const ReeveCommandGroup reeve_life_commands;
 extern const ReeveCommandGroup reeve_define_commands;
 extern const ReeveCommandGroup reeve_info_commands;
+extern const ReeveCommandGroup reeve_console_commands;
 extern const ReeveCommandGroup reeve_storage_commands;
 extern const ReeveCommandGroup reeve_monitor_commands;
 extern const ReeveCommandGroup reeve_event_commands;

@@ -3,6 +3,7 @@
 #include "event/intl.h"
 #include "rpc/error.h"
 #include "shell/command.h"
+#include "shell/console.h"
 #include "shell/machine-name.h"
 #include "shell/output.h"
 
@@ -70,6 +71,7 @@ run_create (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   g_autofree char *xml = read_definition (arguments, error);
   remote_domain_create_xml_args args = { .xml_desc = xml };
   remote_domain_create_xml_ret ret = { 0 };
+  gboolean is_done = TRUE;
 
   if (xml == NULL)
     return FALSE;
@@ -84,8 +86,11 @@ run_create (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   reeve_output_done (shell, ret.dom.name,
                      _ ("Machine '%1$s' created from %2$s"), ret.dom.name,
                      reeve_arguments_get (arguments, "file"));
+  if (reeve_arguments_has (arguments, "console"))
+    is_done = reeve_console_run (shell, &ret.dom, NULL, 0, REEVE_CONSOLE_ESCAPE,
+                                 error);
   remote_domain_create_xml_ret_clear (&ret);
-  return TRUE;
+  return is_done;
 }
 
 static gboolean
@@ -298,6 +303,7 @@ static const ReeveOption define_options[] = {
 
 static const ReeveOption create_options[] = {
   OPTION_FILE,
+  REEVE_OPTION_CONSOLE,
   { "paused", REEVE_OPTION_FLAG, .help = N_ ("leave it paused") },
   { "autodestroy", REEVE_OPTION_FLAG,
     .help = N_ ("destroy it when this shell disconnects") },

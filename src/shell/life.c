@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "shell/command.h"
+#include "shell/console.h"
 #include "shell/machine-name.h"
 #include "shell/output.h"
 
@@ -61,6 +62,9 @@ run_start (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   if (is_done)
     reeve_output_done (shell, args.dom.name, _ ("Machine '%s' started"),
                        args.dom.name);
+  if (is_done && reeve_arguments_has (arguments, "console"))
+    is_done = reeve_console_run (shell, &ret.dom, NULL, 0, REEVE_CONSOLE_ESCAPE,
+                                 error);
   remote_domain_create_with_flags_ret_clear (&ret);
   remote_domain_create_with_flags_args_clear (&args);
   return is_done;
@@ -216,6 +220,7 @@ run_autostart (ReeveShell *shell,
 
 static const ReeveOption start_options[] = {
   REEVE_OPTION_MACHINE (REEVE_COMPLETE_INACTIVE_MACHINES),
+  REEVE_OPTION_CONSOLE,
   { "paused", REEVE_OPTION_FLAG, .help = N_ ("leave it paused") },
   { "autodestroy", REEVE_OPTION_FLAG,
     .help = N_ ("destroy it when this shell disconnects") },

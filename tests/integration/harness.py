@@ -73,14 +73,14 @@ def spawn(*words):
 class Terminal:
     """A program on a terminal of its own, and who sits before it."""
 
-    def __init__(self, *words, env=None):
+    def __init__(self, *words, env=None, stdout=None):
         self.master, self.slave = os.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.text = b""
         self.process = subprocess.Popen(
             [str(word) for word in words],
             stdin=self.slave,
-            stdout=self.slave,
+            stdout=self.slave if stdout is None else stdout,
             stderr=self.slave,
             env={**os.environ, "LC_ALL": "C", "TERM": "vt100", **(env or {})},
             start_new_session=True,
@@ -111,6 +111,9 @@ class Terminal:
         self.read(0)
         self.text = b""
         os.write(self.master, keys)
+
+    def is_raw(self):
+        return not termios.tcgetattr(self.slave)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
 
     def wait(self, timeout_s=WAIT_S):
         """The exit status. It must leave the terminal as it was."""

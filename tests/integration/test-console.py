@@ -1,10 +1,14 @@
 # SPDX-FileCopyrightText: The Reeve authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The consoles of machines: their text, their keys, their logs."""
+import fcntl
+import json
 import os
 import signal
 import stat
 import struct
+import subprocess
+import termios
 import threading
 import time
 import zlib
@@ -15,7 +19,7 @@ except ImportError:
     libvirt = None
 
 import harness
-from harness import Terminal, run, wait_for
+from harness import REEVE, Terminal, run, wait_for
 
 DETACH = b"\x1d"  # ^]
 BUFFER_BYTES = 65536
@@ -32,6 +36,19 @@ class Consoles(harness.TestCase):
         terminal = Terminal("virsh", "-c", self.reeved.unix_uri, *words)
         self.addCleanup(terminal.close)
         return terminal
+
+    def reeve(self, *words, **more):
+        """The shell, on a terminal."""
+        terminal = Terminal(REEVE, "-c", self.reeved.shell_uri, *words, **more)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def reeve_piped(self, *words, stdin=subprocess.PIPE):
+        shell = subprocess.Popen([REEVE, "-c", self.reeved.shell_uri, *words], stdin=stdin,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(shell.__exit__, None, None, None)
+        self.addCleanup(shell.kill)
+        return shell
 
     def open(self, name, flags=0, stream_flags=0, device=None):
         """A stream of python3-libvirt, on a connection of its own."""
@@ -89,6 +106,17 @@ def receive_all(stream):
     return text
 
 
+def read_up_to(file, words):
+    """Of a file that is not buffered, or was not read before."""
+    text = b""
+    while not text.endswith(words):
+        piece = file.read(1)
+        if not piece:
+            raise AssertionError(f"the end after {text[-200:]}")
+        text += piece
+    return text
+
+
 class Linux(Consoles):
     """A guest as people have it, and stock virsh before it."""
 
@@ -102,9 +130,17 @@ class Linux(Consoles):
         cls.connection = libvirt.open(cls.reeved.unix_uri)
         cls.domain = cls.connection.createXML(harness.machine_xml(
             "linux", linux=linux, memory_mib=128, pty=True, kernel_words=""))
-        terminal = Terminal("virsh", "-c", cls.reeved.unix_uri, "console", "linux")
-        cls.boot = terminal.wait_for(b"reeve# ", BOOT_S)
-        terminal.close()
+        virsh = Terminal("virsh", "-c", cls.reeved.unix_uri, "console", "linux")
+        shell = Terminal(REEVE, "-c", cls.reeved.shell_uri, "console", "linux")
+        piped = subprocess.Popen([REEVE, "-c", cls.reeved.shell_uri, "console", "linux"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        cls.boot = virsh.wait_for(b"reeve# ", BOOT_S)
+        cls.shell_boot = shell.wait_for(b"reeve# ")
+        cls.piped_boot = read_up_to(piped.stdout, b"reeve# ")
+        virsh.close()
+        shell.close()
+        piped.kill()
+        piped.communicate()
 
     @classmethod
     def stop_reeved(cls):
@@ -118,15 +154,23 @@ class Linux(Consoles):
         self.assertIn(b"REEVE-LINUX ready", text)
         self.assertNotIn(b"are missing here", text)
 
+    def test_three_viewers_at_once_saw_the_same(self):
+        """virsh, our shell on a terminal, and our shell that writes to a pipe."""
+        text = self.boot.partition(b"Ctrl + ])\r\n")[2]
+        head, _, shown = self.shell_boot.partition(b"detaches\r\n")
+        self.assertEqual(head, b"Connected to 'linux'; Ctrl+] ")
+        self.assertEqual(shown, text)
+        self.assertEqual(self.piped_boot, text)
+
     def test_guest_takes_what_is_typed(self):
-        terminal = self.virsh("console", "linux")
-        terminal.wait_for(b"reeve# ")
-        terminal.type(b"echo $((6 * 7))$(tty)\r")
-        terminal.wait_for(b"\n42/dev/ttyS0\r\n")
-        # a key at a time, and one that is no letter
-        for key in b"echo slow\x08\x08ide\r":
-            terminal.type(bytes([key]))
-        terminal.wait_for(b"\nslide\r\n")
+        for terminal in self.virsh("console", "linux"), self.reeve("console", "linux"):
+            terminal.wait_for(b"reeve# ")
+            terminal.type(b"echo $((6 * 7))$(tty)\r")
+            terminal.wait_for(b"\n42/dev/ttyS0\r\n")
+            # a key at a time, and one that is no letter
+            for key in b"echo slow\x08\x08ide\r":
+                terminal.type(bytes([key]))
+            terminal.wait_for(b"\nslide\r\n")
 
     def test_late_viewer_sees_the_same_and_detaches(self):
         one, late = self.virsh("console", "linux"), self.virsh("console", "linux")
@@ -282,7 +326,7 @@ class BootSector(Consoles):
         self.reeved.kill()
         with self.open_terminal(path) as terminal:
             terminal.write(b"farewell")
-            self.read_up_to(terminal, b"farewell")
+            read_up_to(terminal, b"farewell")
         # QEMU writes a byte to the terminal first, and then to what it keeps.
         wait_for("the last byte", lambda: harness.read(spool).endswith("farewell"))
         os.kill(qemu, signal.SIGKILL)
@@ -295,13 +339,6 @@ class BootSector(Consoles):
         """Not as the test's own: it would get SIGHUP at the end of the guest."""
         return os.fdopen(os.open(path, os.O_RDWR | os.O_NOCTTY), "r+b", buffering=0)
 
-    @staticmethod
-    def read_up_to(file, words):
-        text = b""
-        while not text.endswith(words):
-            text += file.read(100)
-        return text
-
     def test_terminal_is_there_for_others(self):
         """`screen $(virsh ttyconsole MACHINE)` gets every byte, while no viewer is there."""
         self.run_machine("direct")
@@ -310,7 +347,7 @@ class BootSector(Consoles):
         self.assertRegex(path, "^/dev/pts/[0-9]+$")
         with self.open_terminal(path) as terminal:
             terminal.write(b"by hand")
-            self.assertEqual(self.read_up_to(terminal, b"by hand"), b"by hand")
+            self.assertEqual(read_up_to(terminal, b"by hand"), b"by hand")
         stream = self.open("direct")
         self.assertEqual(receive(stream, 19), b"REEVE-BOOT\r\nby hand")
         stream.finish()
@@ -375,6 +412,161 @@ class BootSector(Consoles):
         stream.abort()
 
 
+class Shell(Consoles):
+    """`reeve console`: how it looks, and each way out of it."""
+
+    def attach(self, name, *words, **more):
+        terminal = self.reeve("console", name, *words, **more)
+        terminal.wait_for(b"REEVE-BOOT\r\n")
+        self.assertTrue(terminal.is_raw())
+        return terminal
+
+    def test_escape_key(self):
+        """It detaches wherever it stands; what was typed before it has arrived."""
+        self.run_machine("keys")
+        terminal = self.attach("keys")
+        terminal.type(b"before" + DETACH + b"behind")
+        self.assertEqual(terminal.wait(), 0)
+        self.assertTrue(terminal.text.endswith(b"\r\nDetached from 'keys'\r\n"), terminal.text)
+        terminal = self.attach("keys", "--escape", "^a")
+        self.assertIn(b"; Ctrl+A detaches\r\n", terminal.text)
+        terminal.wait_for(b"before")
+        terminal.type(b"a" + DETACH + b"z")
+        terminal.wait_for(b"a" + DETACH + b"z")
+        terminal.type(b"\x01")
+        self.assertEqual(terminal.wait(), 0)
+        terminal = self.attach("keys", "--escape=q")
+        self.assertTrue(terminal.text.endswith(b"\r\nbeforea" + DETACH + b"z"), terminal.text)
+        terminal.type(b"q")
+        self.assertEqual(terminal.wait(), 0)
+        for bad in "", "^", "^1", "ab", "\u00e9":
+            terminal = self.reeve("console", "keys", "--escape", bad)
+            self.assertEqual(terminal.wait(), 2)
+            self.assertIn(b"--escape", terminal.text)
+
+    def test_ends(self):
+        """Of the machine, of others by --force, and of the daemon."""
+        domain = self.run_machine("ends")
+        evicted, forced = self.attach("ends"), self.attach("ends", "--force", "--safe")
+        self.assertEqual(evicted.wait(), 0)
+        self.assertIn(b"\r\nThe console of 'ends' has ended\r\n", evicted.text)
+        second = self.attach("ends", "serial0")  # which is welcome
+        self.reeved.kill()
+        for terminal in forced, second:
+            self.assertEqual(terminal.wait(), 1)
+            self.assertIn(b"\r\nerror: The server closed the connection", terminal.text)
+        self.reeved.start()
+        terminal = self.attach("ends")
+        run(REEVE, "-c", self.reeved.shell_uri, "destroy", "ends")
+        self.assertEqual(terminal.wait(), 0)
+        self.assertFalse(harness.qemus().get(domain.UUIDString()))
+        terminal = self.reeve("console", "ends")
+        self.assertEqual(terminal.wait(), 4)
+
+    def test_signals(self):
+        """Each ends it as it would have, and the terminal is as it was."""
+        self.run_machine("signals")
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
+            terminal = self.attach("signals")
+            terminal.process.send_signal(number)
+            self.assertEqual(terminal.wait(), -number)
+        # a shell stops it and has it go on
+        terminal = Terminal("bash", "-mc", '"$@"; stty -a; fg', "bash", REEVE, "-c",
+                            self.reeved.shell_uri, "console", "signals")
+        self.addCleanup(terminal.close)
+        terminal.wait_for(b"REEVE-BOOT\r\n")
+        (pid,) = [pid for pid, program in harness.descendants().items() if program == REEVE]
+        self.assertTrue(terminal.is_raw())
+        os.kill(pid, signal.SIGTSTP)
+        self.assertRegex(terminal.wait_for(b"extproc"), rb" icanon .* echo ")
+        wait_for("raw", terminal.is_raw)
+        terminal.type(b"on")
+        terminal.wait_for(b"on")
+        terminal.type(DETACH)
+        self.assertEqual(terminal.wait(), 0)
+
+    def test_detaches_when_nothing_else_works(self):
+        domain = self.run_machine("stuck")
+        qemu = harness.qemus()[domain.UUIDString()][0]
+        terminal, other = self.attach("stuck"), self.attach("stuck")
+        os.kill(qemu, signal.SIGSTOP)
+        self.addCleanup(os.kill, qemu, signal.SIGCONT)
+        self.paste(terminal, 200000)
+        terminal.type(DETACH)
+        self.assertEqual(terminal.wait(5), 0)
+        self.reeved.process.send_signal(signal.SIGSTOP)
+        try:
+            self.paste(other, 2000000)
+            other.type(DETACH)
+            self.assertEqual(other.wait(5), 0)
+            self.assertRegex(other.text, rb"\d+ bytes that were typed are lost")
+        finally:
+            self.reeved.process.send_signal(signal.SIGCONT)
+
+    @staticmethod
+    def paste(terminal, size):
+        """A terminal takes some thousand keys at a time."""
+        while size > 0:
+            size -= os.write(terminal.master, b"x" * 2000)
+
+    def test_detaches_when_nobody_reads_its_output(self):
+        self.run_machine("unread")
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        terminal = self.reeve("console", "unread", stdout=writer)
+        os.close(writer)
+        terminal.wait_for(b"detaches")
+        wait_for("raw", terminal.is_raw)
+        terminal.type(b"F")
+        sizes = [0]
+        wait_for("a full pipe", lambda: sizes.append(self.count_bytes(reader)) or (
+            sizes[-1] > 32768 and len(set(sizes[-20:])) == 1))
+        terminal.type(DETACH)
+        self.assertEqual(terminal.wait(), 0)
+
+    @staticmethod
+    def count_bytes(fd):
+        return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
+
+    def test_pipe(self):
+        """It has what the guest printed and nothing else, up to its end."""
+        domain = self.run_machine("piped")
+        reader = self.reeve_piped("console", "piped", stdin=subprocess.DEVNULL)
+        typist = self.reeve_piped("console", "piped")
+        typist.stdin.write(b"any" + DETACH + b"key\n")
+        typist.stdin.close()
+        head = run("sh", "-c", '"$0" -c "$1" console piped </dev/null | head -c 12', REEVE,
+                   self.reeved.shell_uri)  # ends it
+        self.assertEqual((head.stdout, head.stderr), ("REEVE-BOOT\n", ""))
+        text = b"REEVE-BOOT\r\nany" + DETACH + b"key\n"
+        self.assertEqual(read_up_to(reader.stdout, b"\n" + text[12:]), text)
+        self.assertEqual(read_up_to(typist.stdout, b"\n" + text[12:]), text)
+        domain.shutdown()
+        for shell in reader, typist:
+            self.assertEqual((shell.stdout.read(), shell.stderr.read(), shell.wait()), (b"", b"", 0))
+
+    def test_start(self):
+        path = self.write("started.xml", self.boot_xml("started", pty=True))
+        terminal = self.reeve("create", path, "--console")
+        terminal.wait_for(b"REEVE-BOOT\r\n")
+        self.assertRegex(terminal.text, b"^Machine 'started' created from .*\r\nConnected to 'started'")
+        terminal.type(DETACH)
+        self.assertEqual(terminal.wait(), 0)
+        run(REEVE, "-c", self.reeved.shell_uri, "destroy", "started")
+        run(REEVE, "-c", self.reeved.shell_uri, "define", path)
+        # among other commands
+        terminal = self.reeve()
+        terminal.wait_for(b"reeve # ")
+        terminal.type(b"start started --console\r")
+        terminal.wait_for(b"REEVE-BOOT\r\n")
+        terminal.type(DETACH)
+        terminal.wait_for(b"reeve # ")
+        terminal.type(b"destroy started\r")
+        terminal.wait_for(b"Machine 'started' destroyed\r\n")
+        terminal.type(b"quit\r")
+        self.assertEqual(terminal.wait(), 0)
+
+
 class Screenshots(Consoles):
     VIDEO = "<video><model type='vga'/></video>"
 
@@ -416,6 +608,53 @@ class Screenshots(Consoles):
             picture = file.read()
         self.check_png(picture, 720, 400)
         self.assertEqual(self.take(domain), ("image/png", picture))
+        ours = self.path("ours.png")
+        shell = (REEVE, "-c", self.reeved.shell_uri, "screenshot", "shown")
+        run(*shell, ours)
+        with open(ours, "rb") as file:
+            self.assertEqual(file.read(), picture)
+        self.assertEqual(self.reeve_piped("screenshot", "shown", "-").communicate(),
+                         (picture, b""))
+        self.check_default_name(picture)
+
+    def check_default_name(self, picture):
+        """As virsh's: machine, time and kind."""
+        folder = self.path("pictures")
+        os.mkdir(folder)
+        for words in (("virsh", "-c", self.reeved.unix_uri), (REEVE, "-c", self.reeved.shell_uri)):
+            subprocess.run([*words, "screenshot", "shown"], cwd=folder, check=True,
+                           stdout=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"})
+            (name,) = os.listdir(folder)
+            self.assertRegex(name, r"^shown-\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d\.png$")
+            with open(f"{folder}/{name}", "rb") as file:
+                self.assertEqual(file.read(), picture)
+            os.unlink(f"{folder}/{name}")
+
+    def test_shell_leaves_no_half_file(self):
+        """A file is there whole, or as it was."""
+        domain = self.run_machine("halved", extra=self.VIDEO)
+        path = self.write("halved.png", "as it was")
+        words = (REEVE, "-c", self.reeved.shell_uri, "--timeout", "1", "screenshot")
+        qemu = harness.qemus()[domain.UUIDString()][0]
+        os.kill(qemu, signal.SIGSTOP)
+        self.addCleanup(os.kill, qemu, signal.SIGCONT)
+        self.assertEqual(run(*words, "halved", path, check=False).returncode, 6)
+        os.kill(qemu, signal.SIGCONT)
+        for more, status, reason in (("--screen", "1"), 1, "screen"), (("--screen", "x"), 2, "screen"):
+            failed = run(*words, "halved", path, *more, check=False)
+            self.assertEqual(failed.returncode, status, failed.stderr)
+            self.assertIn(reason, failed.stderr)
+        self.assertEqual(harness.read(path), "as it was")
+        self.assertEqual([name for name in os.listdir(self.directory) if "halved.png" in name],
+                         ["halved.png"])
+        failed = run(*words, "halved", self.path("nowhere/x.png"), check=False)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("nowhere", failed.stderr)
+        done = run(REEVE, "-c", self.reeved.shell_uri, "--json", "screenshot", "halved", path)
+        self.assertEqual(json.loads(done.stdout),
+                         {"name": "halved", "file": path, "type": "image/png"})
+        with open(path, "rb") as file:
+            self.check_png(file.read(), 720, 400)
 
     def test_pictures_differ_as_the_guest_does(self):
         domain = self.run_machine("changing", extra=self.VIDEO)
