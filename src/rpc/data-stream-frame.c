@@ -86,6 +86,30 @@ update_full_locked (ReeveServerClient *client, ReeveDataStream *self)
 }
 
 /* @piece: (transfer full) */
+static void
+add_piece_locked (ReeveServerClient *client,
+                  ReeveDataStream *self,
+                  ReeveDataStreamPiece *piece) REEVE_REQUIRES (client->lock)
+{
+  g_queue_push_tail (&self->input, piece);
+  self->n_input_bytes += piece->cost;
+  update_full_locked (client, self);
+}
+
+void
+reeve_data_stream_add_piece_locked (ReeveServerClient *client,
+                                    ReeveDataStream *self,
+                                    uint8_t *buffer,
+                                    size_t size,
+                                    int64_t hole)
+{
+  ReeveDataStreamPiece *piece = piece_new (buffer, buffer, hole > 0 ? 1 : size);
+
+  piece->hole = hole;
+  add_piece_locked (client, self, piece);
+}
+
+/* @piece: (transfer full) */
 static ReeveDataStreamTaken
 queue_piece (ReeveServerClient *client,
              ReeveDataStream *self,
@@ -98,9 +122,7 @@ queue_piece (ReeveServerClient *client,
     return REEVE_DATA_STREAM_TAKEN;
   }
 
-  g_queue_push_tail (&self->input, piece);
-  self->n_input_bytes += piece->cost;
-  update_full_locked (client, self);
+  add_piece_locked (client, self, piece);
   reeve_data_stream_schedule_locked (client, self);
   return self->is_full ? REEVE_DATA_STREAM_FULL : REEVE_DATA_STREAM_TAKEN;
 }
@@ -235,6 +257,17 @@ reeve_data_stream_take_frame (ReeveServerClient *client,
 /* ----------------------------------------------------------- to client --- */
 
 void
+reeve_data_stream_add_output_locked (ReeveServerClient *client,
+                                     ReeveDataStream *self,
+                                     GBytes *frame)
+{
+  self->n_output_bytes += g_bytes_get_size (frame) + PIECE_COST;
+  g_queue_push_tail (&self->output, frame);
+  if (self->output.length == 1)
+    g_queue_push_tail (&client->ready_streams, reeve_data_stream_ref (self));
+}
+
+void
 reeve_data_stream_queue_locked (ReeveServerClient *client,
                                 ReeveDataStream *self,
                                 GBytes *frame)
@@ -244,10 +277,7 @@ reeve_data_stream_queue_locked (ReeveServerClient *client,
     return;
   }
 
-  self->n_output_bytes += g_bytes_get_size (frame) + PIECE_COST;
-  g_queue_push_tail (&self->output, frame);
-  if (self->output.length == 1)
-    g_queue_push_tail (&client->ready_streams, reeve_data_stream_ref (self));
+  reeve_data_stream_add_output_locked (client, self, frame);
   reeve_server_client_write_streams_locked (client);
 }
 

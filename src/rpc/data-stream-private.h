@@ -7,6 +7,7 @@
  * functions, data-stream-frame.c takes the client's frames and hands out ours.
  */
 
+#include "protocol/takeover.h"
 #include "rpc/server-client-private.h"
 
 G_BEGIN_DECLS
@@ -51,6 +52,14 @@ struct _ReeveDataStream {
 
 /* ------------------------------------------------------ data-stream.c --- */
 
+/* (transfer full): it is not counted yet, and not live. @header: of what opened
+ * it. */
+ReeveDataStream *reeve_data_stream_new (ReeveServerClient *client,
+                                        const ReeveHeader *header,
+                                        const ReeveDataStreamFuncs *funcs,
+                                        gpointer user_data,
+                                        GDestroyNotify free_func);
+
 /* (transfer full) (nullable): frees one that never went live. */
 void reeve_data_stream_discard (ReeveDataStream *self);
 
@@ -66,6 +75,23 @@ void reeve_data_stream_schedule_locked (ReeveServerClient *client,
 
 /* Ends it, soon, with an error. (transfer full) */
 void reeve_data_stream_fail (ReeveDataStream *self, GError *failure);
+
+/* ------------------------------------------------ data-stream-state.c --- */
+
+/* (transfer full) (nullable): why the streams of a client cannot move, or not
+ * now. */
+char *reeve_data_stream_find_obstacle_locked (ReeveServerClient *client)
+    REEVE_REQUIRES (client->lock);
+char *reeve_data_stream_find_activity_locked (ReeveServerClient *client)
+    REEVE_REQUIRES (client->lock);
+gboolean reeve_data_stream_save_all (ReeveServerClient *client,
+                                     ReeveSavedState *state,
+                                     takeover_client *saved,
+                                     GError **error);
+/* What cannot go on ends, and the client is told. */
+void reeve_data_stream_restore_all (ReeveServerClient *client,
+                                    ReeveSavedState *state,
+                                    const takeover_client *saved);
 
 /* ------------------------------------------------ data-stream-frame.c --- */
 
@@ -88,6 +114,19 @@ ReeveDataStreamTaken reeve_data_stream_take_frame (ReeveServerClient *client,
                                                    uint8_t **buffer);
 
 void reeve_data_stream_piece_free (ReeveDataStreamPiece *self);
+/* As if they had come, or been queued, in this process; neither runs before it
+ * is live. @buffer: (transfer full); @frame: (transfer full) */
+void
+reeve_data_stream_add_piece_locked (ReeveServerClient *client,
+                                    ReeveDataStream *self,
+                                    uint8_t *buffer,
+                                    size_t size,
+                                    int64_t hole) REEVE_REQUIRES (client->lock);
+void reeve_data_stream_add_output_locked (ReeveServerClient *client,
+                                          ReeveDataStream *self,
+                                          GBytes *frame)
+    REEVE_REQUIRES (client->lock);
+
 /* (transfer full) (nullable): the oldest, which was received. */
 ReeveDataStreamPiece *
 reeve_data_stream_pop_piece_locked (ReeveServerClient *client,

@@ -48,6 +48,31 @@ count_in (ReeveServerClient *client)
 static void run (ReeveJob *job);
 
 ReeveDataStream *
+reeve_data_stream_new (ReeveServerClient *client,
+                       const ReeveHeader *header,
+                       const ReeveDataStreamFuncs *funcs,
+                       gpointer user_data,
+                       GDestroyNotify free_func)
+{
+  ReeveDataStream *self = g_new0 (ReeveDataStream, 1);
+
+  self->job.link.data = &self->job;
+  self->job.run = run;
+  reeve_refs_init (&self->refs);
+  self->client = reeve_server_client_ref (client);
+  self->job.group = reeve_server_client_get_jobs (client);
+  self->header = *header;
+  self->header.type = REEVE_MESSAGE_STREAM;
+  self->header.status = REEVE_STATUS_CONTINUE;
+  self->funcs = funcs;
+  self->user_data = user_data;
+  self->free_func = free_func;
+  self->may_send = funcs->send != NULL;
+  self->may_receive = TRUE;
+  return self;
+}
+
+ReeveDataStream *
 reeve_data_stream_open (ReeveCall *call,
                         const ReeveDataStreamFuncs *funcs,
                         gpointer user_data,
@@ -69,20 +94,8 @@ reeve_data_stream_open (ReeveCall *call,
     return NULL;
   }
 
-  self = g_new0 (ReeveDataStream, 1);
-  self->job.link.data = &self->job;
-  self->job.run = run;
-  reeve_refs_init (&self->refs);
-  self->client = reeve_server_client_ref (call->client);
-  self->job.group = reeve_server_client_get_jobs (call->client);
-  self->header = call->header;
-  self->header.type = REEVE_MESSAGE_STREAM;
-  self->header.status = REEVE_STATUS_CONTINUE;
-  self->funcs = funcs;
-  self->user_data = user_data;
-  self->free_func = free_func;
-  self->may_send = funcs->send != NULL;
-  self->may_receive = TRUE;
+  self = reeve_data_stream_new (call->client, &call->header, funcs, user_data,
+                                free_func);
   call->data_stream = self;
   return self;
 }
@@ -154,7 +167,7 @@ choose_step_locked (ReeveServerClient *client, ReeveDataStream *self, Step last)
       self->may_send && !self->is_finishing && has_room_locked (client, self);
   gboolean may_receive = self->may_receive && !g_queue_is_empty (&self->input);
 
-  if (!self->is_live)
+  if (!self->is_live || reeve_server_is_frozen (client->server))
     return STEP_NOTHING;
   if (is_ending (self))
     return STEP_END;

@@ -519,3 +519,19 @@ reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats)
     .n_done = self->n_done,
   };
 }
+
+static gboolean
+is_crew_idle (const Crew *crew)
+{
+  return crew->n_waiting == crew->n_threads;
+}
+
+gboolean
+reeve_job_pool_is_idle (ReeveJobPool *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->normal.n_jobs + self->priority.n_jobs == 0 &&
+         is_crew_idle (&self->ordinary_crew) &&
+         is_crew_idle (&self->priority_crew);
+}

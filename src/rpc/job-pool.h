@@ -123,4 +123,7 @@ gboolean reeve_job_pool_resize (ReeveJobPool *self,
 void reeve_job_pool_get_size (ReeveJobPool *self, ReeveJobPoolSize *size);
 void reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats);
 
+/* Whether no job is queued, and none runs. Thread: any. */
+gboolean reeve_job_pool_is_idle (ReeveJobPool *self);
+
 G_END_DECLS

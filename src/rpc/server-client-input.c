@@ -33,7 +33,8 @@ get_max_calls (ReeveServerClient *self)
 static gboolean
 has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  return self->stream != NULL && self->calls.length < get_max_calls (self) &&
+  return self->stream != NULL && !reeve_server_is_frozen (self->server) &&
+         self->calls.length < get_max_calls (self) &&
          self->n_call_bytes <= REEVE_LIMIT (self->server, max_message_bytes) &&
          atomic_load (&self->n_fds) <
              REEVE_LIMIT (self->server, max_client_fds) &&
@@ -625,7 +626,7 @@ read_some (ReeveServerClient *self)
   size_t size;
   gssize n_read;
 
-  if (self->has_had_turn)
+  if (self->has_had_turn || reeve_server_is_frozen (self->server))
     return;
   if (is_kept) {
     size = grow_input (self);
@@ -666,7 +667,8 @@ has_more (ReeveServerClient *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   return self->stream != NULL && !self->is_closing && !self->is_full &&
-         !self->has_had_turn && reeve_stream_has_input (self->stream);
+         !reeve_server_is_frozen (self->server) && !self->has_had_turn &&
+         reeve_stream_has_input (self->stream);
 }
 
 static void

@@ -68,17 +68,25 @@ look (ReeveLoop *loop, int watch, gpointer data)
   reeve_loop_update_timeout (loop, watch, (int) ((due_us - now_us) / 1000) + 1);
 }
 
+void
+reeve_server_client_restore_keepalive (ReeveServerClient *self,
+                                       const ReeveKeepalive *keepalive)
+{
+  self->keepalive = *keepalive;
+  self->keepalive_watch =
+      reeve_loop_add_timeout (reeve_server_get_loop (self->server), 0, look,
+                              reeve_server_client_ref (self),
+                              (GDestroyNotify) reeve_server_client_unref);
+}
+
 static void
 enable (ReeveLoop *loop, gpointer data)
 {
   ReeveServerClient *self = data;
+  const ReeveKeepalive keepalive = { .alive_us = g_get_monotonic_time () };
 
-  if (self->keepalive_watch == 0 && !reeve_server_client_is_closed (self)) {
-    self->keepalive.alive_us = g_get_monotonic_time ();
-    self->keepalive_watch =
-        reeve_loop_add_timeout (loop, 0, look, reeve_server_client_ref (self),
-                                (GDestroyNotify) reeve_server_client_unref);
-  }
+  if (self->keepalive_watch == 0 && !reeve_server_client_is_closed (self))
+    reeve_server_client_restore_keepalive (self, &keepalive);
   reeve_server_client_unref (self);
 }
 

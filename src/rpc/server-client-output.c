@@ -29,7 +29,8 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
 
   if (self->stream == NULL || self->is_shaking)
     return;
-  if (!self->is_closing && !self->is_full)
+  if (!self->is_closing && !self->is_full &&
+      !reeve_server_is_frozen (self->server))
     events |= REEVE_EVENT_READABLE;
   if (!self->is_closing && has_output_locked (self))
     events |= REEVE_EVENT_WRITABLE;

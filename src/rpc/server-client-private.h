@@ -151,6 +151,9 @@ void reeve_server_client_resume_locked (ReeveServerClient *self)
 
 /* Thread: loop. */
 void reeve_server_client_stop_keepalive (ReeveServerClient *self);
+/* It was enabled in another process; @keepalive: how far that had come. */
+void reeve_server_client_restore_keepalive (ReeveServerClient *self,
+                                            const ReeveKeepalive *keepalive);
 
 /* ------------------------------------------- server-client-output.c --- */
 

@@ -120,7 +120,8 @@ reeve_server_client_new (ReeveServer *server,
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->events = REEVE_EVENT_READABLE;
+  self->events =
+      reeve_server_is_frozen (server) ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE;
   self->watch = reeve_loop_add_handle (
       reeve_server_get_loop (server), fd, self->events,
       reeve_server_client_take_ready, reeve_server_client_ref (self),

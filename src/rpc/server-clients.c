@@ -25,8 +25,8 @@ reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth)
   return g_hash_table_size (self->clients);
 }
 
-static void
-remember (ReeveServer *self, ReeveServerClient *client)
+void
+reeve_server_remember (ReeveServer *self, ReeveServerClient *client)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -94,7 +94,7 @@ refuse_client (ReeveServer *self,
   self->n_refused++;
   client = reeve_server_client_new (self, stream, ++self->last_client_id,
                                     options, NULL);
-  remember (self, client);
+  reeve_server_remember (self, client);
   reeve_server_client_refuse (client);
 }
 
@@ -164,8 +164,9 @@ reeve_server_add_client (ReeveServer *self,
   }
 
   atomic_fetch_add (&self->n_accepted, 1);
-  remember (self, reeve_server_client_new (self, stream, ++self->last_client_id,
-                                           options, tls));
+  reeve_server_remember (self, reeve_server_client_new (self, stream,
+                                                        ++self->last_client_id,
+                                                        options, tls));
   limit_unauth (self);
 }
 

@@ -35,6 +35,11 @@ struct _ReeveServer {
   uint8_t *scratch;   /* (owned) */
   ReeveReplyBatch batch;
 
+  atomic_bool is_frozen;  /* changed by the loop's thread */
+  GPtrArray *attachments; /* (element-type ReeveServerRow) (owned), as what
+                             follows; immutable once there are listeners */
+  GPtrArray *stream_kinds;
+
   atomic_ullong n_accepted;
   ReeveRefusals refusals; /* with a lock of its own */
   atomic_ullong n_handshakes;
@@ -49,10 +54,24 @@ struct _ReeveServer {
                                   did not authenticate yet, oldest first */
 };
 
+/* What was registered, and with what. */
+typedef struct {
+  gconstpointer kind;
+  gpointer user_data;
+} ReeveServerRow;
+
+/* (element-type ReeveServerRow): of #ReeveServerAttachment, and of
+ * #ReeveServerStreamKind. */
+const GPtrArray *reeve_server_get_attachments (ReeveServer *self);
+const GPtrArray *reeve_server_get_stream_kinds (ReeveServer *self);
+
 /* Thread: any. */
 unsigned reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth);
 /* (element-type ReeveServerClient) (transfer full): Thread: any. */
 GPtrArray *reeve_server_dup_clients (ReeveServer *self);
+
+/* @client: (transfer full) */
+void reeve_server_remember (ReeveServer *self, ReeveServerClient *client);
 
 /* @stream: (transfer full): of a new client, which may be refused. Thread:
  * loop. */

@@ -13,6 +13,7 @@
 #include "rpc/message.h"
 #include "rpc/refusals.h"
 #include "rpc/server-limits.h"
+#include "rpc/server-state.h"
 #include "rpc/server.h"
 #include "rpc/stream-layer.h"
 
@@ -231,6 +232,28 @@ void reeve_server_client_update_keepalive (ReeveServerClient *self);
 
 /* Thread: loop. */
 void reeve_server_client_close_now (ReeveServerClient *self);
+
+/* ---------------------------------------------- server-client-state.c --- */
+
+/* Nothing is read from it from now on. Thread: loop, as what follows. */
+void reeve_server_client_freeze (ReeveServerClient *self);
+void reeve_server_client_thaw (ReeveServerClient *self);
+/* (transfer full) (nullable): what has to end before it can be frozen, or
+ * saved. */
+char *reeve_server_client_find_obstacle (ReeveServerClient *self);
+char *reeve_server_client_find_activity (ReeveServerClient *self);
+/* Whether its connection can go on in another process. */
+gboolean reeve_server_client_can_move (ReeveServerClient *self);
+/* Appends its record. */
+gboolean reeve_server_client_save (ReeveServerClient *self,
+                                   ReeveSavedState *state,
+                                   GByteArray *saved,
+                                   GError **error);
+/* Makes a client of its record, which becomes one of the server's. */
+gboolean reeve_server_client_restore (ReeveServer *server,
+                                      ReeveSavedState *state,
+                                      ReeveStateReader *reader,
+                                      GError **error);
 
 /* ----------------------------------------------------------- server.c --- */
 

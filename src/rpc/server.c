@@ -308,6 +308,8 @@ reeve_server_new (const char *name,
   reeve_refusals_init (&self->refusals);
   self->programs = g_ptr_array_new_with_free_func (program_free);
   self->tables = g_ptr_array_new ();
+  self->attachments = g_ptr_array_new_with_free_func (g_free);
+  self->stream_kinds = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (self->tables, NULL);
   self->services =
       g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_service_free);
@@ -345,6 +347,8 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
   g_ptr_array_unref (self->tables);
+  g_ptr_array_unref (self->attachments);
+  g_ptr_array_unref (self->stream_kinds);
   g_hash_table_unref (self->clients);
   reeve_reply_batch_clear (&self->batch);
   reeve_authenticator_free (self->authenticator);
@@ -474,6 +478,8 @@ reeve_server_stop (ReeveServer *self)
 {
   g_autoptr (GPtrArray) clients = NULL;
 
+  /* What ends a data stream runs, too. */
+  atomic_store (&self->is_frozen, FALSE);
   g_ptr_array_set_size (self->services, 0);
   g_ptr_array_set_size (self->watched, 0);
   clients = reeve_server_dup_clients (self);

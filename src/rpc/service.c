@@ -23,6 +23,7 @@ struct _ReeveService {
   gpointer data;
   int watch;
   int pause; /* a timeout, disabled unless we wait */
+  gboolean is_frozen;
   ReeveAcceptRate rate;
   int spare_fd; /* (owned): closed, so that a connection can be refused */
 };
@@ -41,7 +42,9 @@ go_on (ReeveLoop *loop, int watch, gpointer data)
 
   keep_spare (self);
   reeve_loop_update_timeout (loop, watch, -1);
-  reeve_loop_update_handle (loop, self->watch, REEVE_EVENT_READABLE);
+  reeve_loop_update_handle (loop, self->watch,
+                            self->is_frozen ? REEVE_EVENT_NONE
+                                            : REEVE_EVENT_READABLE);
 }
 
 static void
@@ -96,7 +99,7 @@ accept_some (ReeveLoop *loop,
   for (int i = 0; i < MAX_ACCEPTS; i++) {
     ReeveStream *stream;
 
-    if (is_too_fast (self, per_second, now_us))
+    if (self->is_frozen || is_too_fast (self, per_second, now_us))
       return;
     stream = reeve_pstream_accept (self->pstream);
     if (stream != NULL) {
@@ -160,6 +163,13 @@ reeve_service_free (ReeveService *self)
   reeve_fd_clear (&self->spare_fd);
   reeve_tls_slot_unref (self->options.tls);
   g_free (self);
+}
+
+void
+reeve_service_set_frozen (ReeveService *self, gboolean is_frozen)
+{
+  self->is_frozen = is_frozen;
+  go_on (self->loop, self->pause, self);
 }
 
 const char *

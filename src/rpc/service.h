@@ -42,6 +42,10 @@ ReeveService *reeve_service_new (ReeveLoop *loop,
 void reeve_service_free (ReeveService *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveService, reeve_service_free)
 
+/* Whether it accepts nothing for now. Thread: loop, or owner when the loop does
+ * not run. */
+void reeve_service_set_frozen (ReeveService *self, gboolean is_frozen);
+
 const char *reeve_service_get_name (ReeveService *self);
 /* (transfer none) */
 const ReeveServiceOptions *reeve_service_get_options (ReeveService *self);

@@ -52,6 +52,9 @@ void reeve_stream_set_layer (ReeveStream *self,
                              const ReeveStreamLayer *layer_class,
                              gpointer layer);
 
+/* Whether what is read is not what the socket brings. */
+gboolean reeve_stream_has_layer (ReeveStream *self);
+
 /* Bytes can be received although the socket may have none. */
 gboolean reeve_stream_has_input (ReeveStream *self);
 /* Bytes that were sent wait for the socket to be writable, and then for

@@ -390,6 +390,12 @@ reeve_stream_set_layer (ReeveStream *self,
 }
 
 gboolean
+reeve_stream_has_layer (ReeveStream *self)
+{
+  return self->layer_class != NULL;
+}
+
+gboolean
 reeve_stream_has_input (ReeveStream *self)
 {
   return self->layer_class != NULL &&
