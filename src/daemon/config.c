@@ -78,6 +78,8 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_PRIORITY },
   { "server", "idle_timeout", KIND_UNSIGNED, CONFIG (idle_timeout), 0,
     G_MAXINT32 },
+  { "daemon", "overdue_after", KIND_UNSIGNED, CONFIG (overdue_s), 0, 86400 },
+  { "daemon", "stop_timeout", KIND_UNSIGNED, CONFIG (stop_timeout_s), 1, 3600 },
   { "listen", "addresses", KIND_LISTENERS, CONFIG (listen), 0, 0 },
   { "listen", "unix_mode", KIND_MODE, CONFIG (unix_mode), 0600, 0777 },
   { "listen", "unix_ro_mode", KIND_MODE, CONFIG (unix_ro_mode), 0600, 0777 },
@@ -479,6 +481,8 @@ reeve_daemon_config_load (const char *path,
   g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
 
   self->log_level = G_LOG_LEVEL_MESSAGE;
+  self->overdue_s = 300;
+  self->stop_timeout_s = 30;
   self->tls.verify_clients = TRUE;
   self->tls.check_files = TRUE;
   self->sasl_min_ssf = REEVE_AUTH_MIN_SSF;

@@ -25,10 +25,10 @@ typedef struct {
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[listen]`, `[tls]`, `[auth]`, `[access]` and `[log]` and those
- * of its modules, then the files `*.conf` in the folder FILE.d, in the order of
- * their names, each of which overrides what came before. Files that do not
- * exist are empty.
+ * `[server]`, `[daemon]`, `[listen]`, `[tls]`, `[auth]`, `[access]` and `[log]`
+ * and those of its modules, then the files `*.conf` in the folder FILE.d, in
+ * the order of their names, each of which overrides what came before. Files
+ * that do not exist are empty.
  */
 typedef struct {
   ReeveServerLimits limits;
@@ -42,13 +42,15 @@ typedef struct {
   char **sasl_mechanisms;
   char **sasl_names;
   unsigned sasl_min_ssf;
-  char *polkit_manage;   /* (owned) (nullable) */
-  char *polkit_monitor;  /* (owned) (nullable) */
-  unsigned idle_timeout; /* seconds, then the daemon ends; 0: never */
-  char **listen;         /* (owned): names of passive streams */
-  mode_t unix_mode;      /* of the unix sockets; 0: not said */
-  mode_t unix_ro_mode;   /* of the read-only one; 0: not said */
-  gid_t unix_group;      /* 0: not said */
+  char *polkit_manage;     /* (owned) (nullable) */
+  char *polkit_monitor;    /* (owned) (nullable) */
+  unsigned idle_timeout;   /* seconds, then the daemon ends; 0: never */
+  unsigned overdue_s;      /* that a job may keep a worker; 0: for ever */
+  unsigned stop_timeout_s; /* until an orderly stop is given up */
+  char **listen;           /* (owned): names of passive streams */
+  mode_t unix_mode;        /* of the unix sockets; 0: not said */
+  mode_t unix_ro_mode;     /* of the read-only one; 0: not said */
+  gid_t unix_group;        /* 0: not said */
   ReeveDaemonTlsConfig tls;
   ReeveDaemonAccessConfig access;
   GLogLevelFlags log_level;

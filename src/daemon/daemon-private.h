@@ -9,11 +9,13 @@
 #include "daemon/daemon.h"
 #include "daemon/idle.h"
 #include "daemon/listeners.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/pid-file.h"
 #include "daemon/policy.h"
 #include "daemon/reload.h"
 #include "daemon/tls.h"
+#include "daemon/watchdog.h"
 #include "rpc/tls-context.h"
 
 G_BEGIN_DECLS
@@ -27,6 +29,8 @@ struct _ReeveDaemon {
   ReeveDaemonConfig *config;
   ReevePidFile *pid_file;
   ReeveLoop *loop;
+  ReeveNotify *notify;
+  ReeveWatchdog *watchdog;
   ReeveReload *reload;
   ReeveServer *server;
   ReeveDaemonPolicy *policy;

@@ -4,6 +4,8 @@
 
 #include "daemon/introspection.h"
 #include "daemon/log.h"
+#include "daemon/message-ids.h"
+#include "daemon/stop-guard.h"
 #include "event/intl.h"
 #include "protocol/reeve.h"
 #include "rpc/auth.h"
@@ -237,7 +239,8 @@ take_signal (ReeveLoop *loop, int watch, int signum, gpointer data)
   if (self->is_stopping)
     _exit (EXIT_FAILED);
 
-  g_message (_ ("Stopping on signal %d"), signum);
+  reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_STOPPING,
+                     _ ("Stopping on signal %d"), signum);
   self->is_stopping = TRUE;
   reeve_loop_quit (loop);
 }
@@ -318,7 +321,8 @@ end_idle (ReeveLoop *loop, gpointer data)
 {
   ReeveDaemon *self = data;
 
-  g_message (_ ("Stopping, as nobody needs %s"), self->info->name);
+  reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_STOPPING_IDLE,
+                     _ ("Stopping, as nobody needs %s"), self->info->name);
   self->is_stopping = TRUE;
   reeve_loop_quit (loop);
 }
@@ -357,7 +361,7 @@ prepare (ReeveDaemon *self, GError **error)
   reeve_loop_add_signal (self->loop, SIGINT, take_signal, self, NULL);
   reeve_loop_add_signal (self->loop, SIGHUP, take_hangup, self, NULL);
 
-  self->reload = reeve_reload_new (self->loop);
+  self->reload = reeve_reload_new (self->loop, self->notify);
   reeve_daemon_add_reload (self, "log", reopen_log, NULL);
   self->idle = reeve_idle_new (self->loop, is_busy, end_idle, self);
   reeve_daemon_set_timeout (self, self->options->timeout >= 0
@@ -403,6 +407,7 @@ reeve_daemon_get_tls_slot (ReeveDaemon *self)
 static void
 stop (ReeveDaemon *self)
 {
+  g_clear_pointer (&self->watchdog, reeve_watchdog_free);
   g_clear_pointer (&self->reload, reeve_reload_free);
   g_clear_pointer (&self->listeners, reeve_listeners_free);
   /* In this order: calls of the program `admin` look into the other one. */
@@ -427,6 +432,7 @@ clear (ReeveDaemon *self)
   reeve_daemon_policy_free (self->policy);
   reeve_daemon_tls_free (self->tls);
   reeve_loop_unref (self->loop);
+  reeve_notify_free (self->notify);
   reeve_pid_file_free (self->pid_file);
   reeve_daemon_config_free (self->config);
   reeve_places_free (self->places);
@@ -437,10 +443,61 @@ clear (ReeveDaemon *self)
 static int
 fail (ReeveDaemon *self, const GError *error, int status)
 {
-  g_critical ("%s", error->message);
+  g_autofree char *text = g_strdup (error->message);
+
+  reeve_log_message (G_LOG_LEVEL_CRITICAL, REEVE_MESSAGE_START_FAILED, "%s",
+                     error->message);
+  reeve_notify_send (self->notify, "STATUS=%s", g_strdelimit (text, "\n", ' '));
   stop (self);
   clear (self);
   return status;
+}
+
+/* ----------------------------------------------------------- supervisor --- */
+
+static void
+store_listener (const ReeveListener *listener, gpointer data)
+{
+  ReeveDaemon *self = data;
+
+  if (listener->owns_path || !listener->was_inherited)
+    reeve_notify_store (self->notify, listener->name, listener->fd);
+}
+
+/* What is kept for the next start stays where it is when this one ends. */
+static void
+store_listeners (ReeveDaemon *self)
+{
+  if (!reeve_notify_keeps_fds (self->notify))
+    return;
+
+  reeve_listeners_foreach (self->listeners, store_listener, self);
+  reeve_listeners_disown (self->listeners);
+}
+
+static void
+tell_ready (ReeveDaemon *self)
+{
+  reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_READY,
+                     _ ("%1$s %2$s is ready"), self->info->name,
+                     self->info->version);
+  store_listeners (self);
+  reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+  self->watchdog = reeve_watchdog_new (self->loop, self->notify, self->servers,
+                                       self->config->overdue_s * 1000);
+}
+
+static void
+stop_in_order (ReeveDaemon *self)
+{
+  unsigned timeout_s = self->config->stop_timeout_s;
+  ReeveStopGuard *guard = reeve_stop_guard_new (timeout_s);
+
+  reeve_notify_send (self->notify,
+                     "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%llu",
+                     (timeout_s + 1) * 1000000ULL);
+  stop (self);
+  reeve_stop_guard_free (guard);
 }
 
 int
@@ -467,6 +524,7 @@ reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
   }
 
   reeve_log_init (G_LOG_LEVEL_MESSAGE);
+  self.notify = reeve_notify_new_from_environment ();
   inherited = reeve_inherited_new ();
   self.listeners = reeve_listeners_new (inherited);
   if (!reeve_inherited_take_environment (inherited, &error))
@@ -482,9 +540,9 @@ reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
   if (!prepare (&self, &error))
     return fail (&self, error, EXIT_FAILED);
 
-  g_message (_ ("%1$s %2$s is ready"), info->name, info->version);
+  tell_ready (&self);
   reeve_loop_run (self.loop);
-  stop (&self);
+  stop_in_order (&self);
   clear (&self);
   return EXIT_OK;
 }

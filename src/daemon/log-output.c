@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -203,9 +205,12 @@ static gboolean
 write_journal (ReeveLogOutput *self, const ReeveLogMessage *message)
 {
   g_autoptr (GString) entry = g_string_new (NULL);
+  char thread[16];
 
+  g_snprintf (thread, sizeof thread, "%d", (int) gettid ());
   append_field (entry, "SYSLOG_IDENTIFIER", program_invocation_short_name,
                 strlen (program_invocation_short_name));
+  append_field (entry, "TID", thread, strlen (thread));
   for (gsize i = 0; i < message->n_fields; i++) {
     const GLogField *field = &message->fields[i];
     size_t size =
@@ -309,6 +314,23 @@ open_file (ReeveLogOutput *self, GError **error)
                               error, errno, _ ("Cannot open %s"), self->name);
 }
 
+/* Whether systemd reads what is written to standard error: the variable stays
+ * where that was directed elsewhere. */
+static gboolean
+is_read_by_systemd (void)
+{
+  const char *stream = g_getenv ("JOURNAL_STREAM");
+  struct stat file;
+  char text[64];
+
+  if (stream == NULL || fstat (STDERR_FILENO, &file) < 0)
+    return FALSE;
+
+  g_snprintf (text, sizeof text, "%" PRIuMAX ":%" PRIuMAX,
+              (uintmax_t) file.st_dev, (uintmax_t) file.st_ino);
+  return g_str_equal (stream, text);
+}
+
 static gboolean
 open_kind (ReeveLogOutput *self, const char *kind, GError **error)
 {
@@ -317,7 +339,7 @@ open_kind (ReeveLogOutput *self, const char *kind, GError **error)
   if (g_str_equal (kind, "stderr")) {
     self->kind = KIND_STDERR;
     self->fd = STDERR_FILENO;
-    self->has_prefix = g_getenv ("JOURNAL_STREAM") != NULL;
+    self->has_prefix = is_read_by_systemd ();
   } else if (g_str_equal (kind, "journald")) {
     self->kind = KIND_JOURNALD;
   } else if (g_str_equal (kind, "syslog")) {

@@ -21,8 +21,8 @@ G_BEGIN_DECLS
  * @level: the least severe level that is written
  *
  * Takes over GLib's structured log for the process. It goes to the journal if
- * standard error does, and else to standard error: with a priority prefix under
- * systemd ($JOURNAL_STREAM is set), with time and level elsewhere.
+ * standard error does, and else to standard error: with a priority prefix where
+ * systemd reads it ($JOURNAL_STREAM names it), with time and level elsewhere.
  *
  * Thread: owner, before there are others.
  */

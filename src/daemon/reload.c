@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/reload.h"
 
+#include "daemon/message-ids.h"
 #include "event/intl.h"
 #include "event/refs.h"
 
@@ -17,19 +18,21 @@ typedef struct {
 struct _ReeveReload {
   ReeveRefs refs;  /* of the owner, and of what the loop has still to do */
   ReeveLoop *loop; /* (owned) */
-  GArray *parts;   /* (element-type Part) (owned) */
+  const ReeveNotify *notify;
+  GArray *parts; /* (element-type Part) (owned) */
   pthread_t thread;
   gboolean is_running;
   gboolean is_wanted; /* once more */
 };
 
 ReeveReload *
-reeve_reload_new (ReeveLoop *loop)
+reeve_reload_new (ReeveLoop *loop, const ReeveNotify *notify)
 {
   ReeveReload *self = g_new0 (ReeveReload, 1);
 
   reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
+  self->notify = notify;
   self->parts = g_array_new (FALSE, FALSE, sizeof (Part));
   return self;
 }
@@ -85,6 +88,8 @@ finish (ReeveLoop *loop, gpointer data)
   join (self);
   if (self->is_wanted)
     reeve_reload_start (self);
+  else
+    reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
   unref (self);
 }
 
@@ -98,9 +103,12 @@ run (void *data)
     g_autoptr (GError) error = NULL;
 
     if (part->func (part->data, &error))
-      g_message (_ ("Reloaded: %s"), part->name);
+      reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_RELOADED,
+                         _ ("Reloaded: %s"), part->name);
     else
-      g_warning (_ ("Not reloaded: %1$s: %2$s"), part->name, error->message);
+      reeve_log_message (G_LOG_LEVEL_WARNING, REEVE_MESSAGE_NOT_RELOADED,
+                         _ ("Not reloaded: %1$s: %2$s"), part->name,
+                         error->message);
   }
   reeve_loop_invoke (self->loop, finish, self);
   return NULL;
@@ -113,10 +121,13 @@ reeve_reload_start (ReeveReload *self)
   if (self->is_running)
     return;
 
+  reeve_notify_reloading (self->notify);
   reeve_refs_inc (&self->refs);
   self->is_running = pthread_create (&self->thread, NULL, run, self) == 0;
   if (!self->is_running) {
-    g_warning (_ ("Cannot reload: there are no threads left"));
+    reeve_log_message (G_LOG_LEVEL_WARNING, REEVE_MESSAGE_NOT_RELOADED,
+                       _ ("Cannot reload: there are no threads left"));
+    reeve_notify_send (self->notify, "READY=1");
     unref (self);
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/daemon.h"
+#include "daemon/notify.h"
 
 G_BEGIN_DECLS
 
@@ -14,8 +15,9 @@ G_BEGIN_DECLS
  */
 typedef struct _ReeveReload ReeveReload;
 
-/* Thread: loop, as of the functions that follow. */
-ReeveReload *reeve_reload_new (ReeveLoop *loop);
+/* @notify: (transfer none): hears of each reload. Thread: loop, as of the
+ * functions that follow. */
+ReeveReload *reeve_reload_new (ReeveLoop *loop, const ReeveNotify *notify);
 /* Waits for a reload that runs. */
 void reeve_reload_free (ReeveReload *self);
 

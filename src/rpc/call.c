@@ -25,6 +25,7 @@ reeve_call_new (ReeveServerClient *client,
   self->job.link.data = &self->job;
   self->job.is_priority = procedure->dispatch != REEVE_DISPATCH_NORMAL;
   self->job.group = reeve_server_client_get_jobs (client);
+  self->job.name = procedure->name;
   reeve_refs_init (&self->refs);
   self->client = reeve_server_client_ref (client);
   self->program = program;

@@ -96,6 +96,7 @@ reeve_data_stream_open (ReeveCall *call,
 
   self = reeve_data_stream_new (call->client, &call->header, funcs, user_data,
                                 free_func);
+  self->job.name = call->procedure->name;
   call->data_stream = self;
   return self;
 }

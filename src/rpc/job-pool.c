@@ -8,6 +8,7 @@
 #include "rpc/error.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* One kind of workers: those who wait share a condition. */
 typedef struct {
@@ -50,7 +51,8 @@ struct _ReeveJobPool {
   ReeveJobGroup *ungrouped REEVE_GUARDED; /* (owned): of jobs without one */
   Crew ordinary_crew REEVE_GUARDED;
   Crew priority_crew REEVE_GUARDED;
-  ReeveCond ended; /* a thread did */
+  ReeveCond ended;              /* a thread did */
+  GQueue running REEVE_GUARDED; /* (element-type Run): the oldest first */
   unsigned max_queued REEVE_GUARDED;
   guint64 n_done REEVE_GUARDED;
   gboolean is_stopping REEVE_GUARDED;
@@ -61,6 +63,12 @@ typedef struct {
   unsigned n_jobs;
   ReeveJobGroup *group; /* (owned) (nullable): of a normal job */
 } Batch;
+
+/* What a worker runs just now; on its stack. */
+typedef struct {
+  GList link;
+  ReeveJobPoolOldest what;
+} Run;
 
 static void *run_ordinary (void *data);
 static void *run_priority (void *data);
@@ -254,10 +262,16 @@ end_normal_locked (ReeveJobPool *self, ReeveJobGroup *group)
 
 /* The lock is given up while jobs run. */
 static void
-run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
+run_batch_locked (ReeveJobPool *self,
+                  const Batch *batch,
+                  Run *run) REEVE_UNCHECKED
 {
   if (has_work_locked (self))
     wake_one_locked (self);
+  run->what.name = batch->jobs[0]->name;
+  run->what.start_us = g_get_monotonic_time ();
+  run->link.data = run;
+  g_queue_push_tail_link (&self->running, &run->link);
 
   pthread_mutex_unlock (&self->lock.impl);
   if (batch->jobs[0]->run != NULL)
@@ -266,6 +280,7 @@ run_batch_locked (ReeveJobPool *self, const Batch *batch) REEVE_UNCHECKED
     self->func (batch->jobs, batch->n_jobs, self->user_data);
   pthread_mutex_lock (&self->lock.impl);
 
+  g_queue_unlink (&self->running, &run->link);
   self->n_done += batch->n_jobs;
   if (batch->group != NULL)
     end_normal_locked (self, batch->group);
@@ -296,6 +311,7 @@ run_ordinary (void *data) REEVE_UNCHECKED
 {
   ReeveJobPool *self = data;
   Crew *crew = &self->ordinary_crew;
+  Run run = { .what.thread = gettid () };
   Batch batch;
 
   pthread_mutex_lock (&self->lock.impl);
@@ -304,7 +320,7 @@ run_ordinary (void *data) REEVE_UNCHECKED
     take_locked (self, TRUE, &batch);
     if (batch.n_jobs > 0) {
       grow_locked (self);
-      run_batch_locked (self, &batch);
+      run_batch_locked (self, &batch, &run);
       continue;
     }
     if (self->is_stopping || crew->n_waiting >= self->size.hi_water)
@@ -323,13 +339,14 @@ run_priority (void *data) REEVE_UNCHECKED
 {
   ReeveJobPool *self = data;
   Crew *crew = &self->priority_crew;
+  Run run = { .what.thread = gettid () };
   Batch batch;
 
   pthread_mutex_lock (&self->lock.impl);
   while (crew->n_threads <= self->size.n_priority) {
     take_locked (self, FALSE, &batch);
     if (batch.n_jobs > 0) {
-      run_batch_locked (self, &batch);
+      run_batch_locked (self, &batch, &run);
       continue;
     }
     if (self->is_stopping)
@@ -534,4 +551,16 @@ reeve_job_pool_is_idle (ReeveJobPool *self)
   return self->normal.n_jobs + self->priority.n_jobs == 0 &&
          is_crew_idle (&self->ordinary_crew) &&
          is_crew_idle (&self->priority_crew);
+}
+
+gboolean
+reeve_job_pool_get_oldest (ReeveJobPool *self, ReeveJobPoolOldest *oldest)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (g_queue_is_empty (&self->running))
+    return FALSE;
+
+  *oldest = ((const Run *) g_queue_peek_head (&self->running))->what;
+  return TRUE;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -52,6 +53,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobGroup, reeve_job_group_unref)
  *   take turns as one group
  * @run: (nullable): runs this job, in place of the pool's function; not for a
  *   priority job
+ * @name: (nullable): what it is, for people; lives as long as the pool
  *
  * To embed; the pool does not own it.
  */
@@ -61,6 +63,7 @@ struct _ReeveJob {
   gboolean is_priority;
   ReeveJobGroup *group;
   void (*run) (ReeveJob *self);
+  const char *name;
 };
 
 /* The most jobs that a worker takes at once. */
@@ -125,5 +128,16 @@ void reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats);
 
 /* Whether no job is queued, and none runs. Thread: any. */
 gboolean reeve_job_pool_is_idle (ReeveJobPool *self);
+
+/* A job that runs. */
+typedef struct {
+  const char *name; /* (nullable): of the first, where several run at once */
+  gint64 start_us;  /* of g_get_monotonic_time() */
+  pid_t thread;     /* as the kernel numbers it */
+} ReeveJobPoolOldest;
+
+/* Which job has run for the longest time; FALSE if none runs. Thread: any. */
+gboolean
+reeve_job_pool_get_oldest (ReeveJobPool *self, ReeveJobPoolOldest *oldest);
 
 G_END_DECLS

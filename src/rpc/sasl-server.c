@@ -412,6 +412,7 @@ reeve_sasl_server_take (ReeveSaslServer *self, ReeveCall *call)
   GQueue jobs = G_QUEUE_INIT;
 
   step->job.link.data = step;
+  step->job.name = "SASL";
   step->link.data = step;
   step->call = call;
   g_queue_push_tail_link (&jobs, &step->job.link);

@@ -72,6 +72,7 @@ reeve_server_client_init_handshake (ReeveServerClient *self,
   ReeveClientHandshake *handshake = g_new0 (ReeveClientHandshake, 1);
 
   handshake->job.link.data = &handshake->job;
+  handshake->job.name = "TLS";
   handshake->client = self;
   handshake->fd = fd;
   handshake->watch = watch;

@@ -9,6 +9,7 @@
 
 typedef struct {
   ReeveLoop *loop;
+  ReeveNotify *notify;
   ReeveReload *reload;
   atomic_int n_calls;
   atomic_bool may_end;
@@ -19,7 +20,8 @@ static void
 set_up (Fixture *self, gconstpointer data)
 {
   self->loop = reeve_loop_new (NULL);
-  self->reload = reeve_reload_new (self->loop);
+  self->notify = reeve_notify_new (NULL, FALSE);
+  self->reload = reeve_reload_new (self->loop, self->notify);
   self->order = g_string_new (NULL);
 }
 
@@ -27,6 +29,7 @@ static void
 tear_down (Fixture *self, gconstpointer data)
 {
   reeve_reload_free (self->reload);
+  reeve_notify_free (self->notify);
   reeve_loop_unref (self->loop);
   g_string_free (self->order, TRUE);
 }

@@ -301,6 +301,59 @@ class Reeved(Daemon):
         return f"unix:{self.socket}"
 
 
+class Supervisor:
+    """The other end of a notify socket, as systemd has it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.fds = {}  # that are stored, by their names
+        self.seen = []  # (variable, value), in their order
+
+    def _take(self, timeout_s):
+        if not select.select([self.socket], [], [], timeout_s)[0]:
+            return False
+        data, fds, _, _ = socket.recv_fds(self.socket, 4096, 16)
+        message = [line.split("=", 1) for line in data.decode().splitlines()]
+        names = dict(message)
+        for fd in fds:
+            self.fds[names["FDNAME"]] = fd
+        self.seen += [tuple(pair) for pair in message]
+        return True
+
+    def wait_for(self, variable, value=None, timeout_s=WAIT_S):
+        """Drops what comes before it, and returns its value."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            while self.seen:
+                pair = self.seen.pop(0)
+                if pair[0] == variable and value in (None, pair[1]):
+                    return pair[1]
+            if not self._take(deadline - time.monotonic() if time.monotonic() < deadline else 0):
+                raise AssertionError(f"no {variable}={value} within {timeout_s} s")
+
+    def count(self, variable, for_s):
+        """How often it comes from now on in a time."""
+        self.drain()
+        deadline = time.monotonic() + for_s
+        while time.monotonic() < deadline:
+            self._take(max(deadline - time.monotonic(), 0))
+        number = sum(pair[0] == variable for pair in self.seen)
+        self.seen = []
+        return number
+
+    def drain(self):
+        while self._take(0):
+            pass
+        self.seen = []
+
+    def close(self):
+        self.socket.close()
+        for fd in self.fds.values():
+            os.close(fd)
+
+
 class Libvirtd(Daemon):
     """A stock libvirtd. It has places of its own where it writes.
 
