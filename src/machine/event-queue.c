@@ -5,6 +5,9 @@
 #include "event/refs.h"
 #include "event/thread.h"
 
+/* That are kept after they were delivered. */
+#define HISTORY_MAX 1024
+
 typedef struct {
   ReeveRefs refs;
   unsigned id;
@@ -18,6 +21,7 @@ typedef struct {
 struct _ReeveEventQueue {
   ReeveRefs refs;
   ReeveLoop *loop; /* immutable (owned) */
+  uint64_t epoch;  /* immutable */
 
   ReeveMutex lock;
   GQueue events REEVE_GUARDED;          /* (element-type ReeveMachineEvent) */
@@ -26,7 +30,11 @@ struct _ReeveEventQueue {
   unsigned last_id REEVE_GUARDED;
   gboolean is_closed REEVE_GUARDED;
 
-  gboolean is_delivering; /* loop's */
+  /* loop's */
+  gboolean is_delivering;
+  GQueue history;     /* (element-type ReeveMachineEvent) (owned): the latest */
+  uint64_t delivered; /* the sequence of the last one */
+  uint64_t forgotten; /* the sequence of the last one that went out of it */
 };
 
 static Subscriber *
@@ -55,8 +63,10 @@ reeve_event_queue_new (ReeveLoop *loop)
 
   reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
+  self->epoch = (uint64_t) g_random_int () << 32 | g_random_int () | 1;
   reeve_mutex_init (&self->lock);
   g_queue_init (&self->events);
+  g_queue_init (&self->history);
   self->subscribers = g_ptr_array_new ();
   return self;
 }
@@ -75,6 +85,8 @@ reeve_event_queue_unref (ReeveEventQueue *self)
     return;
 
   reeve_event_queue_close (self);
+  g_queue_clear_full (&self->history,
+                      (GDestroyNotify) reeve_machine_event_unref);
   g_ptr_array_unref (self->subscribers);
   reeve_mutex_clear (&self->lock);
   reeve_loop_unref (self->loop);
@@ -99,6 +111,23 @@ pop (ReeveEventQueue *self, GPtrArray *subscribers)
   return event;
 }
 
+static void
+remember (ReeveEventQueue *self, ReeveMachineEvent *event)
+{
+  ReeveMachineEvent *oldest;
+
+  /* They are many, and change nothing by themselves. */
+  if (event->type == REEVE_MACHINE_EVENT_MONITOR)
+    return;
+
+  g_queue_push_tail (&self->history, reeve_machine_event_ref (event));
+  if (self->history.length <= HISTORY_MAX)
+    return;
+  oldest = g_queue_pop_head (&self->history);
+  self->forgotten = oldest->sequence;
+  reeve_machine_event_unref (oldest);
+}
+
 static gboolean
 deliver_one (ReeveEventQueue *self)
 {
@@ -109,6 +138,8 @@ deliver_one (ReeveEventQueue *self)
   if (event == NULL)
     return FALSE;
 
+  self->delivered = event->sequence;
+  remember (self, event);
   for (guint i = 0; i < subscribers->len; i++) {
     Subscriber *subscriber = g_ptr_array_index (subscribers, i);
 
@@ -171,6 +202,28 @@ reeve_event_queue_get_sequence (ReeveEventQueue *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   return self->sequence;
+}
+
+gboolean
+reeve_event_queue_sync (ReeveEventQueue *self,
+                        const ReeveMachineRevision *since,
+                        GPtrArray *events,
+                        ReeveMachineRevision *now)
+{
+  deliver (self);
+  now->epoch = self->epoch;
+  now->sequence = self->delivered;
+  if (since->epoch != self->epoch || since->sequence < self->forgotten ||
+      since->sequence > self->delivered)
+    return FALSE;
+
+  for (GList *link = self->history.head; link != NULL; link = link->next) {
+    ReeveMachineEvent *event = link->data;
+
+    if (event->sequence > since->sequence)
+      g_ptr_array_add (events, reeve_machine_event_ref (event));
+  }
+  return TRUE;
 }
 
 unsigned

@@ -29,6 +29,12 @@ uint64_t
 reeve_event_queue_push (ReeveEventQueue *self, ReeveMachineEvent *event);
 uint64_t reeve_event_queue_get_sequence (ReeveEventQueue *self);
 
+/* As reeve_machine_list_sync(). */
+gboolean reeve_event_queue_sync (ReeveEventQueue *self,
+                                 const ReeveMachineRevision *since,
+                                 GPtrArray *events,
+                                 ReeveMachineRevision *now);
+
 /* As of reeve_machine_list_subscribe(). */
 unsigned reeve_event_queue_subscribe (ReeveEventQueue *self,
                                       ReeveEventQueueFunc func,

@@ -109,6 +109,19 @@ typedef struct {
   unsigned microseconds;
 } ReeveMachineEvent;
 
+/**
+ * ReeveMachineRevision:
+ * @epoch: of a list, never 0; other lists, as after a start of the daemon, have
+ *   another one
+ * @sequence: of an event
+ *
+ * How much somebody knows.
+ */
+typedef struct {
+  uint64_t epoch;
+  uint64_t sequence;
+} ReeveMachineRevision;
+
 ReeveMachineEvent *reeve_machine_event_new (ReeveMachineEventType type);
 ReeveMachineEvent *reeve_machine_event_ref (ReeveMachineEvent *self);
 void reeve_machine_event_unref (ReeveMachineEvent *self);

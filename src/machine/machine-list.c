@@ -464,6 +464,15 @@ reeve_machine_list_unsubscribe (ReeveMachineList *self, unsigned id)
   reeve_event_queue_unsubscribe (self->events, id);
 }
 
+gboolean
+reeve_machine_list_sync (ReeveMachineList *self,
+                         const ReeveMachineRevision *since,
+                         GPtrArray *events,
+                         ReeveMachineRevision *now)
+{
+  return reeve_event_queue_sync (self->events, since, events, now);
+}
+
 uint64_t
 reeve_machine_list_get_revision (ReeveMachineList *self)
 {

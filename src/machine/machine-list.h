@@ -264,6 +264,23 @@ unsigned reeve_machine_list_subscribe (ReeveMachineList *self,
 /* Thread: any. On the loop's thread @func is not called any more after it. */
 void reeve_machine_list_unsubscribe (ReeveMachineList *self, unsigned id);
 
+/**
+ * reeve_machine_list_sync:
+ * @events: (element-type ReeveMachineEvent): takes those after @since, but for
+ *   events of monitors
+ * @now: (out): the last event that was delivered: every subscriber has got
+ *   those up to it, and will get those after it
+ *
+ * Thread: loop; not from a subscriber's function.
+ *
+ * Returns: whether @events is all there was after @since; if not, as it was
+ *   too long ago, @events is empty
+ */
+gboolean reeve_machine_list_sync (ReeveMachineList *self,
+                                  const ReeveMachineRevision *since,
+                                  GPtrArray *events,
+                                  ReeveMachineRevision *now);
+
 /* The sequence of the latest event. Thread: any. */
 uint64_t reeve_machine_list_get_revision (ReeveMachineList *self);
 

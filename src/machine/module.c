@@ -8,6 +8,7 @@
 #include "machine/storage-pool.h"
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
+#include "protocol/watch.h"
 
 typedef struct {
   ReeveMachineList *machines; /* (owned) */
@@ -99,6 +100,7 @@ is_busy (ReeveDaemon *daemon, gpointer state)
 static const ReeveProgram *const programs[] = {
   &remote_program,
   &qemu_program,
+  &watch_program,
   NULL,
 };
 

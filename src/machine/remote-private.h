@@ -9,6 +9,7 @@
 #include "machine/remote.h"
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
+#include "protocol/watch.h"
 #include "rpc/call.h"
 #include "rpc/server.h"
 
@@ -20,6 +21,7 @@ struct _ReeveRemote {
   char *uri;                  /* immutable */
   remote_handlers handlers;   /* immutable once registered */
   qemu_handlers qemu_handlers;
+  watch_handlers watch_handlers;
 };
 
 /* Each fills in the handlers of one subject. */
@@ -37,6 +39,7 @@ void reeve_remote_add_pool (remote_handlers *handlers);
 void reeve_remote_add_volume (remote_handlers *handlers);
 void reeve_remote_add_stream (remote_handlers *handlers);
 void reeve_remote_add_qemu (qemu_handlers *handlers);
+void reeve_remote_add_watch (watch_handlers *handlers);
 
 ReeveRemote *reeve_remote_get (ReeveCall *call);
 ReeveMachineList *reeve_remote_get_machines (ReeveCall *call);
@@ -145,6 +148,12 @@ gboolean reeve_session_unsubscribe (ReeveSession *self,
                                     ReeveSubscriptionKind kind,
                                     int32_t id,
                                     GError **error);
+
+/* The client is told of the revision of each event from now on. */
+void reeve_session_watch (ReeveSession *self);
+
+/* remote-watch.c: after what else is sent of the event. */
+void reeve_watch_send_revision (ReeveServerClient *client, uint64_t revision);
 
 /* remote-event-body.c: sends @event to @client in the form that @kind wants. */
 void reeve_event_send (ReeveServerClient *client,

@@ -35,6 +35,7 @@ reeve_remote_new (ReeveMachineList *machines,
   reeve_remote_add_volume (&self->handlers);
   reeve_remote_add_stream (&self->handlers);
   reeve_remote_add_qemu (&self->qemu_handlers);
+  reeve_remote_add_watch (&self->watch_handlers);
   return self;
 }
 
@@ -55,6 +56,8 @@ reeve_remote_register (ReeveRemote *self, ReeveServer *server)
 {
   reeve_server_add_program (server, &remote_program, &self->handlers, self);
   reeve_server_add_program (server, &qemu_program, &self->qemu_handlers, self);
+  reeve_server_add_program (server, &watch_program, &self->watch_handlers,
+                            self);
   reeve_remote_add_objects (server);
 }
 

@@ -33,6 +33,7 @@ struct _ReeveSession {
   /* (not owned): NULL once it is closed, which the loop's thread does. */
   ReeveServerClient *client REEVE_GUARDED;
   unsigned list_subscription REEVE_GUARDED; /* 0: none */
+  gboolean is_watching REEVE_GUARDED;       /* wants to know revisions */
   int32_t last_id REEVE_GUARDED;
   GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
 };
@@ -163,13 +164,16 @@ typedef struct {
 static GArray *
 find_matches (ReeveSession *self,
               const ReeveMachineEvent *event,
-              ReeveServerClient **client)
+              ReeveServerClient **client,
+              gboolean *wants_revision)
 {
   GArray *found = g_array_new (FALSE, FALSE, sizeof (Match));
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   *client = self->client;
+  *wants_revision =
+      self->is_watching && event->type != REEVE_MACHINE_EVENT_MONITOR;
   for (unsigned i = 0; i < self->subscriptions->len; i++) {
     const Subscription *subscription = self->subscriptions->pdata[i];
     const Match match = { subscription->kind, subscription->id,
@@ -187,7 +191,9 @@ static void
 take_event (ReeveMachineEvent *event, gpointer data)
 {
   ReeveServerClient *client;
-  g_autoptr (GArray) found = find_matches (data, event, &client);
+  gboolean wants_revision;
+  g_autoptr (GArray) found =
+      find_matches (data, event, &client, &wants_revision);
 
   for (unsigned i = 0; client != NULL && i < found->len; i++) {
     const Match *match = &g_array_index (found, Match, i);
@@ -198,6 +204,8 @@ take_event (ReeveMachineEvent *event, gpointer data)
     if (reeve_server_client_may (client, tag, event->name))
       reeve_event_send (client, match->kind, match->event_id, match->id, event);
   }
+  if (client != NULL && wants_revision)
+    reeve_watch_send_revision (client, event->sequence);
 }
 
 static gboolean
@@ -271,6 +279,23 @@ listen_to_list (ReeveSession *self)
   subscription = set_list_subscription (self, subscription);
   if (subscription != 0)
     reeve_machine_list_unsubscribe (self->machines, subscription);
+}
+
+/* Returns whether nobody listens to the list for this client yet. */
+static gboolean
+set_watching (ReeveSession *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_watching = TRUE;
+  return self->list_subscription == 0 && self->client != NULL;
+}
+
+void
+reeve_session_watch (ReeveSession *self)
+{
+  if (set_watching (self))
+    listen_to_list (self);
 }
 
 gboolean
