@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/call-frame.h"
 #include "client/connection-private.h"
 #include "client/io-thread.h"
 #include "event/fd-closer.h"
@@ -21,8 +22,15 @@ typedef struct {
   uint32_t serial;
   const ReeveProgram *program;
   const ReeveProcedure *procedure;
+  unsigned link; /* for which alone it is; 0: whichever there is */
+  const ReeveRegistrationKind *registration; /* (nullable): that it makes */
+  gboolean ends_registration;                /* or ends */
 
   /* Under the connection's lock, which is what hands them over. */
+  ReeveCallFrame frame; /* until it is sent, or, if it is kept, done */
+  gboolean is_sent;     /* by the present stream */
+  gboolean was_sent;    /* or an earlier one */
+  gboolean is_kept;     /* it can be sent again */
   gboolean is_done;
   GError *failure;  /* (owned) (nullable) */
   uint8_t *payload; /* (owned) (nullable): of the reply */
@@ -46,6 +54,8 @@ pending_new (const ReeveProgram *program, const ReeveProcedure *procedure)
 
   self->program = program;
   self->procedure = procedure;
+  self->registration = reeve_registration_kind_find (program, procedure,
+                                                     &self->ends_registration);
   self->timeout = -1;
   reeve_cond_init (&self->done);
   return self;
@@ -59,6 +69,7 @@ pending_free (gpointer data)
   for (unsigned i = 0; self->fds != NULL && i < self->fds->len; i++)
     reeve_fd_close_elsewhere (g_array_index (self->fds, int, i));
   g_clear_pointer (&self->fds, g_array_unref);
+  reeve_call_frame_clear (&self->frame);
   g_clear_error (&self->failure);
   g_free (self->payload);
   reeve_cond_clear (&self->done);
@@ -72,6 +83,9 @@ settle_locked (ReeveConnection *self, Pending *pending, GError *failure)
     REEVE_REQUIRES (self->lock)
 {
   g_hash_table_remove (self->pending, GUINT_TO_POINTER (pending->serial));
+  if (pending->is_kept)
+    self->kept_size -= pending->frame.size;
+  pending->is_kept = FALSE;
   pending->is_done = TRUE;
   pending->failure = failure;
   reeve_cond_signal (&pending->done);
@@ -92,21 +106,49 @@ reeve_connection_complete (ReeveConnection *self, GTask *task)
   g_object_unref (task);
 }
 
+/* A call that ends by itself as the server forgot what it was to end. Its reply
+ * is one of zeros. */
+static GTask *
+settle_as_done_locked (ReeveConnection *self, Pending *pending)
+    REEVE_REQUIRES (self->lock)
+{
+  pending->payload_size =
+      pending->procedure->ret->kind == REEVE_KIND_VOID ? 0 : sizeof (uint32_t);
+  pending->payload = g_malloc0 (sizeof (uint32_t));
+  return settle_locked (self, pending, NULL);
+}
+
+static GError *
+make_lost_error (const Pending *pending, const GError *reason)
+{
+  if (!pending->was_sent)
+    return g_error_new (REEVE_ERROR, REEVE_ERROR_CLOSED, "%s", reason->message);
+
+  return g_error_new (REEVE_ERROR, REEVE_ERROR_OUTCOME_UNKNOWN,
+                      _ ("The connection was lost before the reply came: %s"),
+                      reason->message);
+}
+
 /* (element-type GTask): what is to be told that the connection is gone. */
 GPtrArray *
-reeve_connection_fail_calls_locked (ReeveConnection *self)
-    REEVE_REQUIRES (self->lock)
+reeve_connection_fail_calls_locked (ReeveConnection *self,
+                                    const GError *reason,
+                                    gboolean keeps) REEVE_REQUIRES (self->lock)
 {
   GPtrArray *tasks = g_ptr_array_new ();
   g_autoptr (GList) all = g_hash_table_get_values (self->pending);
 
   for (GList *link = all; link != NULL; link = link->next) {
-    GError *lost =
-        g_error_new (REEVE_ERROR, REEVE_ERROR_OUTCOME_UNKNOWN,
-                     _ ("The connection was lost before the reply came: %s"),
-                     self->closed->message);
-    GTask *task = settle_locked (self, link->data, lost);
+    Pending *pending = link->data;
+    gboolean is_kept = keeps && pending->is_kept && pending->link == 0;
+    GTask *task = NULL;
 
+    if (is_kept)
+      pending->is_sent = FALSE;
+    else if (keeps && pending->ends_registration)
+      task = settle_as_done_locked (self, pending);
+    else
+      task = settle_locked (self, pending, make_lost_error (pending, reason));
     if (task != NULL)
       g_ptr_array_add (tasks, task);
   }
@@ -145,6 +187,21 @@ drop_abandoned_locked (ReeveConnection *self, const ReeveHeader *header)
   return TRUE;
 }
 
+/* Before an event of it can come. */
+static void
+note_registration_locked (ReeveConnection *self, Pending *pending)
+    REEVE_REQUIRES (self->lock)
+{
+  if (!self->is_lasting || pending->registration == NULL ||
+      pending->ends_registration || pending->link != 0)
+    return;
+
+  reeve_registration_add_locked (self, pending->registration,
+                                 pending->frame.data + REEVE_PAYLOAD_OFFSET,
+                                 pending->frame.size - REEVE_PAYLOAD_OFFSET,
+                                 pending->payload, pending->payload_size);
+}
+
 /* FALSE: nobody ever made that call. */
 static gboolean
 match_reply (ReeveConnection *self, ReeveInputFrame *frame, GTask **task)
@@ -172,6 +229,7 @@ match_reply (ReeveConnection *self, ReeveInputFrame *frame, GTask **task)
                            pending->procedure->name);
   } else {
     take_payload (pending, frame);
+    note_registration_locked (self, pending);
   }
   *task = settle_locked (self, pending, failure);
   return TRUE;
@@ -191,27 +249,8 @@ reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame)
     reeve_connection_complete (self, task);
 }
 
-/* What is sent: a frame, and what goes behind it. */
-typedef struct {
-  uint8_t *data; /* (owned) */
-  size_t size;
-  unsigned n_fds;
-  int fds[REEVE_MESSAGE_MAX_FDS]; /* (owned) */
-} CallFrame;
-
-static void
-call_frame_clear (CallFrame *self)
-{
-  for (unsigned i = 0; i < self->n_fds; i++)
-    reeve_fd_clear (&self->fds[i]);
-  self->n_fds = 0;
-  g_clear_pointer (&self->data, g_free);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CallFrame, call_frame_clear)
-
 static gboolean
-write_frame_locked (ReeveConnection *self, CallFrame *frame)
+write_frame_locked (ReeveConnection *self, ReeveCallFrame *frame)
     REEVE_REQUIRES (self->lock)
 {
   gboolean is_written =
@@ -225,24 +264,27 @@ write_frame_locked (ReeveConnection *self, CallFrame *frame)
 
 static gboolean
 check_open_locked (ReeveConnection *self,
-                   const CallFrame *frame,
+                   const Pending *pending,
                    GError **error) REEVE_REQUIRES (self->lock)
 {
-  if (self->closed != NULL || self->stream == NULL) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_CLOSED, "%s",
-                 self->closed != NULL ? self->closed->message
-                                      : _ ("The connection is not open"));
+  size_t waiting = self->output->len + self->kept_size;
+
+  if (self->closed != NULL ||
+      (pending->link != 0 && pending->link != self->link)) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_CLOSED,
+                         self->closed != NULL ? self->closed->message
+                                              : _ ("The connection was lost"));
     return FALSE;
   }
 
-  if (self->output->len > OUTPUT_MAX) {
+  if (waiting > OUTPUT_MAX) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
-                 _ ("%u bytes wait for the server to read them"),
-                 self->output->len);
+                 _ ("%zu bytes wait for the server to read them"), waiting);
     return FALSE;
   }
 
-  if (frame->n_fds > 0 && !reeve_stream_passes_fds (self->stream)) {
+  if (pending->frame.n_fds > 0 && self->stream != NULL &&
+      !reeve_stream_passes_fds (self->stream)) {
     g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
                          _ ("File descriptors can be passed on a unix socket "
                             "alone"));
@@ -251,88 +293,132 @@ check_open_locked (ReeveConnection *self,
   return TRUE;
 }
 
-/* Gives the frame its serial and sends it. */
+/* Whether the server may run the call twice, and we have all that it needs. */
 static gboolean
-start_call (ReeveConnection *self,
-            Pending *pending,
-            CallFrame *frame,
-            GError **error)
+is_repeatable (const Pending *pending)
 {
-  ReeveHeader header = {
+  return pending->link == 0 && pending->stream == NULL &&
+         pending->frame.n_fds == 0 && !pending->ends_registration &&
+         ((pending->procedure->flags & REEVE_PROCEDURE_REPEATABLE) != 0 ||
+          pending->registration != NULL);
+}
+
+static void
+keep_locked (ReeveConnection *self, Pending *pending)
+    REEVE_REQUIRES (self->lock)
+{
+  if (!pending->is_kept)
+    self->kept_size += pending->frame.size;
+  pending->is_kept = TRUE;
+}
+
+/* Drops the frame, unless it may have to be sent again. */
+static void
+note_sent_locked (ReeveConnection *self,
+                  Pending *pending,
+                  const ReeveHeader *header) REEVE_REQUIRES (self->lock)
+{
+  pending->is_sent = pending->was_sent = TRUE;
+  if (pending->stream != NULL)
+    reeve_connection_register_stream_locked (self, pending->stream, header);
+  if (self->is_lasting && is_repeatable (pending)) {
+    keep_locked (self, pending);
+    return;
+  }
+
+  if (pending->is_kept)
+    self->kept_size -= pending->frame.size;
+  pending->is_kept = FALSE;
+  reeve_call_frame_clear (&pending->frame);
+}
+
+/* Gives the frame its serial and sends it. FALSE: errno. */
+static gboolean
+send_call_locked (ReeveConnection *self, Pending *pending)
+    REEVE_REQUIRES (self->lock)
+{
+  const ReeveHeader header = {
     .program = pending->program->number,
     .version = pending->program->version,
     .procedure = pending->procedure->number,
-    .type = frame->n_fds > 0 ? REEVE_MESSAGE_CALL_WITH_FDS : REEVE_MESSAGE_CALL,
+    .serial = pending->serial,
+    .type = pending->frame.n_fds > 0 ? REEVE_MESSAGE_CALL_WITH_FDS
+                                     : REEVE_MESSAGE_CALL,
   };
 
+  reeve_header_encode (&header, pending->frame.data + REEVE_LENGTH_SIZE);
+  if (!write_frame_locked (self, &pending->frame))
+    return FALSE;
+
+  note_sent_locked (self, pending, &header);
+  return TRUE;
+}
+
+static gint
+compare_serials (gconstpointer a, gconstpointer b)
+{
+  const Pending *first = a, *second = b;
+
+  return first->serial < second->serial ? -1 : 1;
+}
+
+void
+reeve_connection_resend_locked (ReeveConnection *self)
+{
+  g_autoptr (GList) all =
+      g_list_sort (g_hash_table_get_values (self->pending), compare_serials);
+
+  for (GList *link = all; link != NULL; link = link->next) {
+    Pending *pending = link->data;
+
+    /* Should it fail, the socket's watch will tell. */
+    if (!pending->is_sent && !send_call_locked (self, pending))
+      return;
+  }
+}
+
+/* Whether the call is to be sent; if not, it is done. */
+static gboolean
+end_registration_locked (ReeveConnection *self, Pending *pending, GTask **ended)
+    REEVE_REQUIRES (self->lock)
+{
+  if (!self->is_lasting || !pending->ends_registration || pending->link != 0 ||
+      reeve_registration_remove_locked (
+          self, pending->registration,
+          pending->frame.data + REEVE_PAYLOAD_OFFSET,
+          pending->frame.size - REEVE_PAYLOAD_OFFSET))
+    return TRUE;
+
+  *ended = settle_as_done_locked (self, pending);
+  return FALSE;
+}
+
+/* Sends the call, or keeps it until it can be sent. *@ended: the task of a call
+ * that is done already. */
+static gboolean
+start_call (ReeveConnection *self,
+            Pending *pending,
+            GTask **ended,
+            GError **error)
+{
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!check_open_locked (self, frame, error))
+  if (!check_open_locked (self, pending, error))
     return FALSE;
 
-  header.serial = pending->serial = self->next_serial++;
-  reeve_header_encode (&header, frame->data + REEVE_LENGTH_SIZE);
-  if (!write_frame_locked (self, frame))
-    return reeve_error_from_errno (error, errno,
-                                   _ ("Cannot send the call of %s"),
-                                   pending->procedure->name);
+  pending->serial = self->next_serial++;
+  if (!end_registration_locked (self, pending, ended))
+    return TRUE;
+  if (self->stream == NULL || !send_call_locked (self, pending)) {
+    if (!self->is_lasting)
+      return reeve_error_from_errno (error, errno,
+                                     _ ("Cannot send the call of %s"),
+                                     pending->procedure->name);
+    keep_locked (self, pending);
+  }
   g_hash_table_insert (self->pending, GUINT_TO_POINTER (pending->serial),
                        pending);
-  if (pending->stream != NULL)
-    reeve_connection_register_stream_locked (self, pending->stream, &header);
   reeve_connection_wake_keepalive_locked (self);
-  return TRUE;
-}
-
-/* Ours are sent when there is room, so they have to be our own. */
-static gboolean
-dup_fds (CallFrame *frame, const int *fds, unsigned n_fds, GError **error)
-{
-  for (unsigned i = 0; i < n_fds; i++) {
-    int copy = fcntl (fds[i], F_DUPFD_CLOEXEC, 3);
-
-    if (copy < 0)
-      return reeve_error_from_errno (error, errno,
-                                     _ ("The file descriptor %d cannot be "
-                                        "passed"),
-                                     fds[i]);
-    frame->fds[frame->n_fds++] = copy;
-  }
-  return TRUE;
-}
-
-static gboolean
-encode_call (CallFrame *frame,
-             const ReeveProcedure *procedure,
-             gconstpointer args,
-             const int *fds,
-             unsigned n_fds,
-             GError **error)
-{
-  const ReeveHeader header = { .type = REEVE_MESSAGE_CALL };
-  GBytes *bytes;
-  gsize size;
-
-  if (n_fds > REEVE_MESSAGE_MAX_FDS) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
-                 _ ("A call has %u file descriptors at most"),
-                 REEVE_MESSAGE_MAX_FDS);
-    return FALSE;
-  }
-  if (!dup_fds (frame, fds, n_fds, error))
-    return FALSE;
-
-  bytes = n_fds > 0
-              ? reeve_message_encode_with_fds (&header, n_fds, procedure->args,
-                                               args, error)
-              : reeve_message_encode (&header, procedure->args, args, error);
-  if (bytes == NULL) {
-    g_prefix_error (error, "%s: ", procedure->name);
-    return FALSE;
-  }
-
-  frame->data = g_bytes_unref_to_data (bytes, &size);
-  frame->size = size;
   return TRUE;
 }
 
@@ -341,20 +427,29 @@ static void
 abandon_locked (ReeveConnection *self, Pending *pending)
     REEVE_REQUIRES (self->lock)
 {
-  g_hash_table_insert (self->abandoned, GUINT_TO_POINTER (pending->serial),
-                       GINT_TO_POINTER (pending->stream != NULL));
+  if (pending->is_sent)
+    g_hash_table_insert (self->abandoned, GUINT_TO_POINTER (pending->serial),
+                         GINT_TO_POINTER (pending->stream != NULL));
 }
 
 static GError *
-make_timeout_error (const Pending *pending)
+make_timeout_error_locked (ReeveConnection *self, const Pending *pending)
+    REEVE_REQUIRES (self->lock)
 {
+  if (self->lost != NULL && !pending->is_sent)
+    return g_error_new (REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
+                        _ ("The connection did not come back in time for %1$s: "
+                           "%2$s"),
+                        pending->procedure->name, self->lost->message);
+
   return g_error_new (REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
                       _ ("No reply to %s came in time"),
                       pending->procedure->name);
 }
 
 static GError *
-make_cancel_error (const Pending *pending)
+make_cancel_error_locked (ReeveConnection *self, const Pending *pending)
+    REEVE_REQUIRES (self->lock)
 {
   return g_error_new (REEVE_ERROR, REEVE_ERROR_ABORTED,
                       _ ("Waiting for the reply to %s was cancelled"),
@@ -371,7 +466,7 @@ wait_for (ReeveConnection *self, Pending *pending, gint64 deadline_us)
         pending->is_done)
       continue;
     abandon_locked (self, pending);
-    settle_locked (self, pending, make_timeout_error (pending));
+    settle_locked (self, pending, make_timeout_error_locked (self, pending));
   }
 }
 
@@ -392,7 +487,7 @@ cancel_waiter (GCancellable *cancellable, gpointer data)
   if (pending->is_done)
     return;
   abandon_locked (self, pending);
-  settle_locked (self, pending, make_cancel_error (pending));
+  settle_locked (self, pending, make_cancel_error_locked (self, pending));
 }
 
 /* What the reply says. Called when it is done. */
@@ -439,7 +534,6 @@ get_deadline (int timeout_ms)
 static gboolean
 call_and_wait (ReeveConnection *self,
                Pending *pending,
-               CallFrame *frame,
                gpointer ret,
                GArray *ret_fds,
                int timeout_ms,
@@ -448,10 +542,11 @@ call_and_wait (ReeveConnection *self,
 {
   gint64 deadline_us = get_deadline (timeout_ms);
   Waiter waiter = { self, pending };
+  GTask *ended = NULL;
   gulong handler = 0;
   gboolean is_done;
 
-  if (!start_call (self, pending, frame, error)) {
+  if (!start_call (self, pending, &ended, error)) {
     pending_free (pending);
     return FALSE;
   }
@@ -464,6 +559,25 @@ call_and_wait (ReeveConnection *self,
   is_done = take_result (self, pending, ret, ret_fds, error);
   pending_free (pending);
   return is_done;
+}
+
+/* (nullable) */
+static Pending *
+make_call (const ReeveProgram *program,
+           const ReeveProcedure *procedure,
+           gconstpointer args,
+           const int *fds,
+           unsigned n_fds,
+           GError **error)
+{
+  Pending *pending = pending_new (program, procedure);
+
+  if (reeve_call_frame_encode (&pending->frame, procedure, args, fds, n_fds,
+                               error))
+    return pending;
+
+  pending_free (pending);
+  return NULL;
 }
 
 gboolean
@@ -479,13 +593,13 @@ reeve_connection_call_with_fds (ReeveConnection *self,
                                 GCancellable *cancellable,
                                 GError **error)
 {
-  g_auto (CallFrame) frame = { 0 };
+  Pending *pending;
 
   g_return_val_if_fail (!reeve_loop_is_current (self->loop), FALSE);
 
-  return encode_call (&frame, procedure, args, fds, n_fds, error) &&
-         call_and_wait (self, pending_new (program, procedure), &frame, ret,
-                        ret_fds, timeout_ms, cancellable, error);
+  pending = make_call (program, procedure, args, fds, n_fds, error);
+  return pending != NULL && call_and_wait (self, pending, ret, ret_fds,
+                                           timeout_ms, cancellable, error);
 }
 
 gboolean
@@ -499,17 +613,34 @@ reeve_connection_call_for_stream (ReeveConnection *self,
                                   GCancellable *cancellable,
                                   GError **error)
 {
-  g_auto (CallFrame) frame = { 0 };
   Pending *pending;
 
   g_return_val_if_fail (!reeve_loop_is_current (self->loop), FALSE);
 
-  if (!encode_call (&frame, procedure, args, NULL, 0, error))
+  pending = make_call (program, procedure, args, NULL, 0, error);
+  if (pending == NULL)
     return FALSE;
-  pending = pending_new (program, procedure);
   pending->stream = stream;
-  return call_and_wait (self, pending, &frame, ret, NULL, timeout_ms,
-                        cancellable, error);
+  return call_and_wait (self, pending, ret, NULL, timeout_ms, cancellable,
+                        error);
+}
+
+gboolean
+reeve_connection_call_encoded (ReeveConnection *self,
+                               unsigned link,
+                               const ReeveProgram *program,
+                               const ReeveProcedure *procedure,
+                               const uint8_t *payload,
+                               size_t size,
+                               gpointer ret,
+                               int timeout_ms,
+                               GError **error)
+{
+  Pending *pending = pending_new (program, procedure);
+
+  pending->link = link;
+  reeve_call_frame_set_payload (&pending->frame, payload, size);
+  return call_and_wait (self, pending, ret, NULL, timeout_ms, NULL, error);
 }
 
 gboolean
@@ -527,25 +658,25 @@ reeve_connection_call (ReeveConnection *self,
                                          error);
 }
 
-typedef GError *(*MakeError) (const Pending *pending);
-
 /* (nullable): the task of a call that has not ended, and ends now. */
 static GTask *
-settle_for_us (ReeveConnection *self, Pending *pending, MakeError make_error)
+settle_for_us (ReeveConnection *self, Pending *pending, gboolean is_late)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (pending->is_done)
     return NULL;
   abandon_locked (self, pending);
-  return settle_locked (self, pending, make_error (pending));
+  return settle_locked (self, pending,
+                        is_late ? make_timeout_error_locked (self, pending)
+                                : make_cancel_error_locked (self, pending));
 }
 
 /* Ends an asynchronous call from our side, if it has not ended. */
 static void
-give_up (ReeveConnection *self, Pending *pending, MakeError make_error)
+give_up (ReeveConnection *self, Pending *pending, gboolean is_late)
 {
-  GTask *task = settle_for_us (self, pending, make_error);
+  GTask *task = settle_for_us (self, pending, is_late);
 
   if (task != NULL)
     reeve_connection_complete (self, task);
@@ -556,8 +687,7 @@ time_out_task (ReeveLoop *loop, int watch, gpointer data)
 {
   GTask *task = data;
 
-  give_up (g_task_get_source_tag (task), g_task_get_task_data (task),
-           make_timeout_error);
+  give_up (g_task_get_source_tag (task), g_task_get_task_data (task), TRUE);
 }
 
 /* The handler must not disconnect itself, so the I/O thread does it. */
@@ -566,8 +696,7 @@ cancel_task_in_loop (ReeveLoop *loop, gpointer data)
 {
   GTask *task = data;
 
-  give_up (g_task_get_source_tag (task), g_task_get_task_data (task),
-           make_cancel_error);
+  give_up (g_task_get_source_tag (task), g_task_get_task_data (task), FALSE);
   g_object_unref (task);
 }
 
@@ -589,7 +718,7 @@ reeve_connection_call_async (ReeveConnection *self,
                              gpointer user_data)
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-  g_auto (CallFrame) frame = { 0 };
+  GTask *ended = NULL;
   GError *error = NULL;
   Pending *pending;
 
@@ -598,13 +727,13 @@ reeve_connection_call_async (ReeveConnection *self,
   g_object_set_data_full (G_OBJECT (task), "connection",
                           reeve_connection_ref (self),
                           (GDestroyNotify) reeve_connection_unref);
-  if (!encode_call (&frame, procedure, args, NULL, 0, &error)) {
+  pending = make_call (program, procedure, args, NULL, 0, &error);
+  if (pending == NULL) {
     g_task_return_error (task, error);
     g_object_unref (task);
     return;
   }
 
-  pending = pending_new (program, procedure);
   g_task_set_task_data (task, pending, pending_free);
   pending->task = g_object_ref (task);
   pending->timeout = reeve_loop_add_timeout (
@@ -613,11 +742,13 @@ reeve_connection_call_async (ReeveConnection *self,
   if (cancellable != NULL)
     pending->cancel_handler = g_cancellable_connect (
         cancellable, G_CALLBACK (cancel_task), task, NULL);
-  if (!start_call (self, pending, &frame, &error)) {
+  if (!start_call (self, pending, &ended, &error)) {
     pending->failure = error;
     g_clear_object (&pending->task);
-    reeve_connection_complete (self, g_object_ref (task));
+    ended = g_object_ref (task);
   }
+  if (ended != NULL)
+    reeve_connection_complete (self, ended);
   g_object_unref (task);
 }
 

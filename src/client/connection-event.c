@@ -117,6 +117,28 @@ release_subscription (ReeveConnection *self, Subscription *subscription)
 }
 
 static void
+tell_held (ReeveConnection *self,
+           GPtrArray *held,
+           const ReeveProcedure *event,
+           gconstpointer body)
+{
+  for (unsigned i = 0; i < held->len; i++) {
+    Subscription *subscription = held->pdata[i];
+
+    if (!is_removed (self, subscription))
+      subscription->func (self, event, body, subscription->data);
+  }
+}
+
+static void
+release_held (ReeveConnection *self, GPtrArray *held)
+{
+  for (unsigned i = 0; i < held->len; i++)
+    if (release_subscription (self, held->pdata[i]))
+      subscription_free (held->pdata[i]);
+}
+
+static void
 deliver (ReeveConnection *self,
          GPtrArray *held,
          const ReeveHeader *header,
@@ -135,12 +157,8 @@ deliver (ReeveConnection *self,
   if (!reeve_xdr_decode (event->args, payload, size, body, NULL, &error)) {
     g_warning ("%s: %s", event->name, error->message);
   } else {
-    for (unsigned i = 0; i < held->len; i++) {
-      Subscription *subscription = held->pdata[i];
-
-      if (!is_removed (self, subscription))
-        subscription->func (self, event, body, subscription->data);
-    }
+    reeve_registration_translate (self, program, event, body);
+    tell_held (self, held, event, body);
   }
   reeve_type_free (event->args, body);
 }
@@ -151,13 +169,32 @@ reeve_connection_take_event (ReeveConnection *self,
                              const uint8_t *payload,
                              size_t size)
 {
-  g_autoptr (GPtrArray) held = hold_subscriptions (self, header);
+  g_autoptr (GPtrArray) held = NULL;
 
+  if (!reeve_connection_watch_event (self, header, payload, size))
+    return;
+
+  held = hold_subscriptions (self, header);
   if (held->len > 0)
     deliver (self, held, header, payload, size);
-  for (unsigned i = 0; i < held->len; i++)
-    if (release_subscription (self, held->pdata[i]))
-      subscription_free (held->pdata[i]);
+  release_held (self, held);
+}
+
+void
+reeve_connection_tell (ReeveConnection *self,
+                       const ReeveProgram *program,
+                       int32_t event,
+                       gconstpointer body)
+{
+  const ReeveHeader header = {
+    .program = program->number,
+    .version = program->version,
+    .procedure = event,
+  };
+  g_autoptr (GPtrArray) held = hold_subscriptions (self, &header);
+
+  tell_held (self, held, reeve_program_find (program, event), body);
+  release_held (self, held);
 }
 
 void

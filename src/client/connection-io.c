@@ -162,7 +162,7 @@ flush (ReeveConnection *self)
   return flush_locked (self);
 }
 
-static gboolean
+static void
 send_bytes (ReeveConnection *self, GBytes *frame)
 {
   gsize size;
@@ -170,8 +170,8 @@ send_bytes (ReeveConnection *self, GBytes *frame)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return self->stream == NULL ||
-         reeve_connection_write_locked (self, data, size);
+  if (self->stream != NULL)
+    reeve_connection_write_locked (self, data, size);
 }
 
 static void
@@ -179,10 +179,9 @@ take_keepalive (ReeveConnection *self, const ReeveHeader *header)
 {
   g_autoptr (GBytes) pong = reeve_keepalive_answer (header);
 
-  if (pong != NULL && !send_bytes (self, pong))
-    reeve_connection_fail (self, REEVE_ERROR_CLOSED,
-                           _ ("The connection was lost: %s"),
-                           g_strerror (errno));
+  /* A socket that is broken is told of by its watch. */
+  if (pong != NULL)
+    send_bytes (self, pong);
 }
 
 /* (nullable): the input's buffer, if nothing but a long frame is in it. */
@@ -396,7 +395,7 @@ read_some (ReeveConnection *self)
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n_read <= 0) {
-    reeve_connection_fail (self, REEVE_ERROR_CLOSED,
+    reeve_connection_lose (self,
                            n_read == 0
                                ? _ ("The server closed the connection%s")
                                : _ ("The connection was lost: %s"),
@@ -405,6 +404,7 @@ read_some (ReeveConnection *self)
   }
 
   self->keepalive.alive_us = g_get_monotonic_time ();
+  reeve_reconnect_activity (&self->reconnect, self->keepalive.alive_us / 1000);
   self->input_size += (size_t) n_read;
   if (!reeve_fd_inbox_note (&self->inbox, self->input_size)) {
     refuse_fds (self);
@@ -549,18 +549,23 @@ tell_done (ReeveConnection *self, GoingOn *going)
   reeve_cond_signal (&self->went_on);
 }
 
+void
+reeve_connection_take_rest (ReeveConnection *self)
+{
+  if (self->input_size > 0)
+    take_input (self);
+  if (has_more (self))
+    read_input (self);
+}
+
 static void
 go_on (ReeveLoop *loop, gpointer data)
 {
   GoingOn *going = data;
   ReeveConnection *self = going->connection;
 
-  if (let_go (self, going)) {
-    if (self->input_size > 0)
-      take_input (self);
-    if (has_more (self))
-      read_input (self);
-  }
+  if (let_go (self, going))
+    reeve_connection_take_rest (self);
   tell_done (self, going);
 }
 
@@ -604,8 +609,7 @@ reeve_connection_take_ready (ReeveLoop *loop,
   ReeveConnection *self = data;
 
   if ((events & REEVE_EVENT_WRITABLE) && !flush (self))
-    reeve_connection_fail (self, REEVE_ERROR_CLOSED,
-                           _ ("The connection was lost: %s"),
+    reeve_connection_lose (self, _ ("The connection was lost: %s"),
                            g_strerror (errno));
   if (events & (REEVE_EVENT_READABLE | REEVE_EVENT_HANGUP | REEVE_EVENT_ERROR))
     read_input (self);

@@ -77,9 +77,8 @@ look (ReeveLoop *loop, int watch, gpointer data)
 
   if (take_step (self, now_us, &due_us) == REEVE_KEEPALIVE_END) {
     reeve_loop_update_timeout (loop, watch, -1);
-    reeve_connection_fail (
-        self, REEVE_ERROR_CLOSED,
-        _ ("The server gave no sign of life for %d seconds"),
+    reeve_connection_lose (
+        self, _ ("The server gave no sign of life for %d seconds"),
         (int) ((now_us - self->keepalive.alive_us) / G_USEC_PER_SEC));
     return;
   }

@@ -91,6 +91,18 @@ open_stream (const ReeveUri *uri,
   return reeve_stream_open (uri->stream, deadline_us, cancellable, error);
 }
 
+/* Not each server has marks. */
+static void
+make_lasting (ReeveOpening *self, ReeveConnectionFlags flags)
+{
+  gint64 left_us = self->deadline_us - g_get_monotonic_time ();
+
+  reeve_connection_make_lasting (self->connection, flags);
+  if (self->connection->is_opened)
+    reeve_connection_sync (self->connection, 0, (int) MAX (left_us / 1000, 1),
+                           NULL);
+}
+
 ReeveConnection *
 reeve_connection_open_asking (const char *uri,
                               ReeveConnectionFlags flags,
@@ -129,6 +141,8 @@ reeve_connection_open_asking (const char *uri,
       (!reeve_opening_authenticate (&opening, error) ||
        !open_remote (&opening, parsed, is_read_only, error)))
     return NULL;
+  if ((flags & REEVE_CONNECTION_RECONNECT) != 0)
+    make_lasting (&opening, flags);
   return g_steal_pointer (&connection);
 }
 

@@ -11,14 +11,16 @@
 #include "rpc/fd-inbox.h"
 #include "rpc/keepalive.h"
 #include "rpc/message.h"
+#include "rpc/reconnect.h"
 #include "rpc/stream-layer.h"
 
 G_BEGIN_DECLS
 
 /*
  * The inside of a connection, for connection*.c: its life (connection.c), its
- * opening (-open), what is called (-call), what is told (-event) and its bytes
- * (-io).
+ * opening (-open), what is called (-call), what is told (-event), its bytes
+ * (-io), and how it comes back when it was lost (-restore): what it was told to
+ * tell (-registration) and what it missed (-watch).
  */
 
 /* A byte of the output that carries a file descriptor. */
@@ -38,7 +40,8 @@ typedef struct {
 
 struct _ReeveConnection {
   ReeveRefs users; /* the last one says goodbye, and closes */
-  ReeveRefs refs;  /* one of the users together, one of the stream */
+  ReeveRefs refs;  /* one of the users together, one of the stream, or of what
+                      brings it back */
   char *uri;       /* immutable */
   ReeveLoop *loop;
   gboolean is_opened; /* connect_open was answered; of the opening thread */
@@ -49,15 +52,29 @@ struct _ReeveConnection {
   size_t input_capacity;
   ReeveFdInbox inbox;
   ReeveKeepalive keepalive;
+  ReeveReconnect reconnect;
 
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned) (nullable) */
   int watch REEVE_GUARDED;
-  ReeveEvents events REEVE_GUARDED; /* that are watched for */
-  gboolean holds REEVE_GUARDED;     /* after the next reply nothing is read */
-  gboolean is_held REEVE_GUARDED;   /* that reply came */
-  ReeveCond went_on;                /* it is not held any more */
-  GError *closed REEVE_GUARDED;     /* (owned) (nullable): why */
+  ReeveEvents events REEVE_GUARDED;  /* that are watched for */
+  gboolean holds REEVE_GUARDED;      /* after the next reply nothing is read */
+  gboolean is_held REEVE_GUARDED;    /* that reply came */
+  ReeveCond went_on;                 /* it is not held any more */
+  GError *closed REEVE_GUARDED;      /* (owned) (nullable): why */
+  gboolean is_lasting REEVE_GUARDED; /* it comes back when it is lost */
+  GError *lost REEVE_GUARDED;        /* (owned) (nullable): why, meanwhile */
+  unsigned link REEVE_GUARDED;       /* +1 when it is lost */
+  gboolean is_restoring REEVE_GUARDED;      /* it is back; no mark came yet */
+  ReeveConnectionFlags flags REEVE_GUARDED; /* that it was opened with */
+  int retry_timer REEVE_GUARDED;            /* 0 before it is needed */
+  GCancellable *attempt REEVE_GUARDED;    /* (owned) (nullable): to come back */
+  GPtrArray *registrations REEVE_GUARDED; /* (element-type
+                                             ReeveRegistration) */
+  int32_t last_callback REEVE_GUARDED;    /* of them, as the user knows it */
+  size_t kept_size REEVE_GUARDED; /* of calls that are kept to be sent again */
+  uint64_t epoch REEVE_GUARDED;   /* what was seen last; 0: nothing */
+  uint64_t revision REEVE_GUARDED;
   uint32_t next_serial REEVE_GUARDED;
   GHashTable *pending REEVE_GUARDED;   /* serial -> Pending */
   GHashTable *abandoned REEVE_GUARDED; /* serials of calls nobody waits for */
@@ -87,7 +104,9 @@ struct _ReeveConnection {
 ReeveConnection *reeve_connection_new (const char *uri, ReeveStream *stream);
 /* The server waits for connect_close. */
 void reeve_connection_set_opened (ReeveConnection *self);
-/* Ends the connection, with why. Thread: any. */
+/* Ends the connection, with why (transfer full). Thread: any. */
+void reeve_connection_end (ReeveConnection *self, GError *reason);
+/* The same. */
 void
 reeve_connection_fail (ReeveConnection *self, int code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
@@ -116,6 +135,9 @@ void reeve_connection_update_pause_locked (ReeveConnection *self)
 /* The same with a file descriptor (transfer full). */
 gboolean reeve_connection_write_fd_locked (ReeveConnection *self, int fd)
     REEVE_REQUIRES (self->lock);
+/* Takes what was read and not taken, and reads what is there. Thread: the I/O
+ * thread. */
+void reeve_connection_take_rest (ReeveConnection *self);
 /* Closes what was not sent, and what was not taken. Thread: the I/O thread. */
 void reeve_connection_clear_fds (ReeveConnection *self);
 
@@ -159,9 +181,26 @@ gboolean reeve_opening_authenticate (ReeveOpening *self, GError **error);
 void
 reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame);
 /* (element-type GTask): every call has failed; the tasks are to be completed,
- * without the lock. */
-GPtrArray *reeve_connection_fail_calls_locked (ReeveConnection *self)
+ * without the lock. @keeps: but for those that can be sent again, or were not
+ * sent. */
+GPtrArray *
+reeve_connection_fail_calls_locked (ReeveConnection *self,
+                                    const GError *reason,
+                                    gboolean keeps) REEVE_REQUIRES (self->lock);
+/* There is a stream again: sends what was kept. */
+void reeve_connection_resend_locked (ReeveConnection *self)
     REEVE_REQUIRES (self->lock);
+/* As reeve_connection_call(), with arguments that are encoded, for a connection
+ * that was not lost since its link was @link. */
+gboolean reeve_connection_call_encoded (ReeveConnection *self,
+                                        unsigned link,
+                                        const ReeveProgram *program,
+                                        const ReeveProcedure *procedure,
+                                        const uint8_t *payload,
+                                        size_t size,
+                                        gpointer ret,
+                                        int timeout_ms,
+                                        GError **error);
 /* As reeve_connection_call(), with a stream that is registered meanwhile. */
 gboolean reeve_connection_call_for_stream (ReeveConnection *self,
                                            const ReeveProgram *program,
@@ -184,8 +223,9 @@ void reeve_connection_register_stream_locked (ReeveConnection *self,
 void reeve_connection_abort_stream_locked (ReeveConnection *self,
                                            const ReeveHeader *header)
     REEVE_REQUIRES (self->lock);
-/* The connection has ended. */
-void reeve_connection_fail_streams_locked (ReeveConnection *self)
+/* The connection has ended, or was lost. */
+void reeve_connection_fail_streams_locked (ReeveConnection *self,
+                                           const GError *reason)
     REEVE_REQUIRES (self->lock);
 /* @buffer: (nullable): what the payload is in, if there is nothing else in it;
  * stolen, or left. Thread: the I/O thread. */
@@ -199,7 +239,77 @@ void reeve_connection_take_event (ReeveConnection *self,
                                   const ReeveHeader *header,
                                   const uint8_t *payload,
                                   size_t size);
+/* To those who want to know it, as if the server had sent it. Thread: the I/O
+ * thread. */
+void reeve_connection_tell (ReeveConnection *self,
+                            const ReeveProgram *program,
+                            int32_t event,
+                            gconstpointer body);
 /* Thread: the I/O thread, for the last time. */
 void reeve_connection_clear_subscriptions (ReeveConnection *self);
+
+/* connection-watch.c */
+/* Asks for a mark. Not each server has them. Thread: any but the I/O thread. */
+gboolean reeve_connection_sync (ReeveConnection *self,
+                                unsigned link,
+                                int timeout_ms,
+                                GError **error);
+/* Returns whether an event is to be told of. Thread: the I/O thread. */
+gboolean reeve_connection_watch_event (ReeveConnection *self,
+                                       const ReeveHeader *header,
+                                       const uint8_t *payload,
+                                       size_t size);
+/* Without a server's mark: anything may have happened. Thread: the I/O thread.
+ */
+void reeve_connection_mark_all (ReeveConnection *self);
+
+/* connection-registration.c: calls that make the server tell something, and
+ * that are made again when the connection is back. */
+typedef struct _ReeveRegistrationKind ReeveRegistrationKind;
+
+/* (nullable) */
+const ReeveRegistrationKind *
+reeve_registration_kind_find (const ReeveProgram *program,
+                              const ReeveProcedure *procedure,
+                              gboolean *is_end);
+
+/* The server has taken one. Its number in the reply becomes the user's. */
+void
+reeve_registration_add_locked (ReeveConnection *self,
+                               const ReeveRegistrationKind *kind,
+                               const uint8_t *args,
+                               size_t args_size,
+                               uint8_t *reply,
+                               size_t reply_size) REEVE_REQUIRES (self->lock);
+/* One is ended: it is not made again. The number in @args becomes the
+ * server's; FALSE if the server does not have it any more. */
+gboolean
+reeve_registration_remove_locked (ReeveConnection *self,
+                                  const ReeveRegistrationKind *kind,
+                                  uint8_t *args,
+                                  size_t args_size) REEVE_REQUIRES (self->lock);
+/* The server's number in an event becomes the user's. */
+void reeve_registration_translate (ReeveConnection *self,
+                                   const ReeveProgram *program,
+                                   const ReeveProcedure *event,
+                                   gpointer body);
+/* The server has forgotten all of them. */
+void reeve_registrations_forget_locked (ReeveConnection *self)
+    REEVE_REQUIRES (self->lock);
+/* Makes them again; one that is refused is dropped. Thread: any but the I/O
+ * thread. */
+void reeve_registrations_restore (ReeveConnection *self,
+                                  unsigned link,
+                                  int timeout_ms);
+void reeve_registrations_clear (ReeveConnection *self);
+
+/* connection-restore.c */
+/* From now on it comes back when it is lost. */
+void reeve_connection_make_lasting (ReeveConnection *self,
+                                    ReeveConnectionFlags flags);
+/* The stream is lost, with why: ends the connection, or brings it back. Thread:
+ * the I/O thread. */
+void reeve_connection_lose (ReeveConnection *self, const char *format, ...)
+    G_GNUC_PRINTF (2, 3);
 
 G_END_DECLS

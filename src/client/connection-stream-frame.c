@@ -107,12 +107,13 @@ fail_locked (ReeveConnection *connection,
 }
 
 void
-reeve_connection_fail_streams_locked (ReeveConnection *self)
+reeve_connection_fail_streams_locked (ReeveConnection *self,
+                                      const GError *reason)
 {
   g_autoptr (GList) all = g_hash_table_get_values (self->streams);
 
   for (GList *link = all; link != NULL; link = link->next)
-    fail_locked (self, link->data, g_error_copy (self->closed));
+    fail_locked (self, link->data, g_error_copy (reason));
 }
 
 gboolean

@@ -33,8 +33,9 @@ mark_closed (ReeveConnection *self,
   }
 
   self->closed = reason;
-  *tasks = reeve_connection_fail_calls_locked (self);
-  reeve_connection_fail_streams_locked (self);
+  g_cancellable_cancel (self->attempt);
+  *tasks = reeve_connection_fail_calls_locked (self, reason, FALSE);
+  reeve_connection_fail_streams_locked (self, reason);
   close_call->func = self->close_func;
   close_call->data = self->close_data;
   close_call->free_func = self->close_free;
@@ -44,16 +45,14 @@ mark_closed (ReeveConnection *self,
 }
 
 static ReeveStream *
-steal_stream (ReeveConnection *self,
-              int *watch,
-              int *keepalive_watch,
-              int *pause_timer)
+steal_stream (ReeveConnection *self, int watches[4])
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  *watch = self->watch;
-  *pause_timer = self->pause_timer;
-  *keepalive_watch = self->keepalive_watch;
+  watches[0] = self->watch;
+  watches[1] = self->pause_timer;
+  watches[2] = self->keepalive_watch;
+  watches[3] = self->retry_timer;
   return g_steal_pointer (&self->stream);
 }
 
@@ -65,6 +64,7 @@ reeve_connection_release (ReeveConnection *self) REEVE_UNCHECKED
 
   /* Nobody knows the connection any more. */
   reeve_connection_clear_subscriptions (self);
+  reeve_registrations_clear (self);
   g_byte_array_unref (self->output);
   g_array_unref (self->output_fds);
   g_hash_table_unref (self->abandoned);
@@ -72,6 +72,8 @@ reeve_connection_release (ReeveConnection *self) REEVE_UNCHECKED
   g_hash_table_unref (self->streams);
   reeve_cond_clear (&self->drained);
   g_clear_error (&self->closed);
+  g_clear_error (&self->lost);
+  g_clear_object (&self->attempt);
   reeve_cond_clear (&self->went_on);
   reeve_mutex_clear (&self->lock);
   g_free (self->input);
@@ -84,20 +86,18 @@ static void
 drop_stream (ReeveLoop *loop, gpointer data)
 {
   ReeveConnection *self = data;
-  int watch, keepalive_watch, pause_timer;
-  ReeveStream *stream =
-      steal_stream (self, &watch, &keepalive_watch, &pause_timer);
+  int watches[4];
+  ReeveStream *stream = steal_stream (self, watches);
 
-  reeve_loop_remove (loop, watch);
-  reeve_loop_remove (loop, keepalive_watch);
-  reeve_loop_remove (loop, pause_timer);
+  for (size_t i = 0; i < G_N_ELEMENTS (watches); i++)
+    reeve_loop_remove (loop, watches[i]);
   reeve_stream_free (stream);
   reeve_connection_clear_fds (self);
   reeve_connection_release (self);
 }
 
-static void
-close_with (ReeveConnection *self, GError *reason)
+void
+reeve_connection_end (ReeveConnection *self, GError *reason)
 {
   g_autoptr (GPtrArray) tasks = NULL;
   g_autoptr (GError) copy = g_error_copy (reason);
@@ -124,7 +124,7 @@ reeve_connection_fail (ReeveConnection *self, int code, const char *format, ...)
   va_start (arguments, format);
   reason = g_error_new_valist (REEVE_ERROR, code, format, arguments);
   va_end (arguments);
-  close_with (self, reason);
+  reeve_connection_end (self, reason);
 }
 
 void
@@ -198,6 +198,7 @@ reeve_connection_new (const char *uri, ReeveStream *stream) REEVE_UNCHECKED
   self->output = g_byte_array_new ();
   self->output_fds = g_array_new (FALSE, FALSE, sizeof (ReeveOutputFd));
   self->subscriptions = g_ptr_array_new ();
+  self->registrations = g_ptr_array_new ();
 
   REEVE_LOCK_SCOPE (&self->lock);
 

@@ -27,6 +27,18 @@ typedef enum {
   REEVE_CONNECTION_READ_ONLY = 1 << 0,
   /* Only the socket and authentication: for programs other than `remote`. */
   REEVE_CONNECTION_NO_OPEN = 1 << 1,
+  /**
+   * A connection that was lost comes back by itself, with back-off, until it is
+   * closed or the server refuses it. Calls wait meanwhile, up to their
+   * deadlines. Those whose reply was lost are made again if their procedure is
+   * `@repeatable`; the others fail with %REEVE_ERROR_OUTCOME_UNKNOWN, and
+   * streams with %REEVE_ERROR_CLOSED. What the server was asked to tell is
+   * asked for again (callbacks keep their ids), and subscribers to the program
+   * `watch` (share/reeve/protocol/watch.x) are told of the loss (LOST) and,
+   * when it is over, by a mark (MARK), of what happened since; before it,
+   * nothing new is told. Nobody is asked for a password again.
+   */
+  REEVE_CONNECTION_RECONNECT = 1 << 2,
 } ReeveConnectionFlags;
 
 /**
