@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "event/thread.h"
+#include "protocol/watch.h"
 #include "rpc/error.h"
 #include "rpc/wire-json.h"
 #include "shell/command.h"
@@ -28,9 +29,10 @@ typedef struct {
 } Inbox;
 
 typedef struct {
-  const char *name;
-  gint64 time_us; /* of the wall clock */
-  JsonNode *body; /* (owned) */
+  const char *name;  /* NULL for one of the connection's own */
+  int32_t procedure; /* of the program `watch`, then */
+  gint64 time_us;    /* of the wall clock */
+  JsonNode *body;    /* (owned) */
 } Event;
 
 static const struct {
@@ -83,6 +85,20 @@ event_free (Event *self)
   g_free (self);
 }
 
+/* @event: (transfer full) */
+static void
+push (Inbox *inbox, Event *event)
+{
+  REEVE_LOCK_SCOPE (&inbox->lock);
+
+  g_queue_push_tail (&inbox->events, event);
+  if (inbox->events.length > MAX_WAITING) {
+    event_free (g_queue_pop_head (&inbox->events));
+    inbox->n_dropped++;
+  }
+  reeve_cond_signal (&inbox->changed);
+}
+
 /* In the I/O thread. */
 static void
 take_event (ReeveConnection *connection,
@@ -103,15 +119,26 @@ take_event (ReeveConnection *connection,
   event->name = events[i].name;
   event->time_us = g_get_real_time ();
   event->body = reeve_json_encode (procedure->args, body);
+  push (inbox, event);
+}
 
-  REEVE_LOCK_SCOPE (&inbox->lock);
+/* In the I/O thread: the connection was lost, or is back. */
+static void
+take_watch (ReeveConnection *connection,
+            const ReeveProcedure *procedure,
+            gconstpointer body,
+            gpointer data)
+{
+  Event *event;
 
-  g_queue_push_tail (&inbox->events, event);
-  if (inbox->events.length > MAX_WAITING) {
-    event_free (g_queue_pop_head (&inbox->events));
-    inbox->n_dropped++;
-  }
-  reeve_cond_signal (&inbox->changed);
+  if (procedure->number == WATCH_PROC_REVISION)
+    return;
+
+  event = g_new0 (Event, 1);
+  event->procedure = procedure->number;
+  event->time_us = g_get_real_time ();
+  event->body = reeve_json_encode (procedure->args, body);
+  push (data, event);
 }
 
 /* In the I/O thread. */
@@ -226,6 +253,74 @@ print_event (ReeveShell *shell, const Event *event, gboolean has_time)
   reeve_output_line (shell, line, object);
 }
 
+/* One that happened while the connection was lost. */
+static void
+print_change (ReeveShell *shell, JsonObject *change)
+{
+  int32_t kind = (int32_t) json_object_get_int_member (change, "kind");
+  const char *machine = json_object_get_string_member (change, "name");
+  g_autoptr (JsonObject) object = json_object_new ();
+  const char *name = "autostart";
+  g_autofree char *what = g_strdup ("");
+  g_autofree char *line = NULL;
+
+  for (size_t i = 0; i < G_N_ELEMENTS (events); i++)
+    if (events[i].id == kind)
+      name = events[i].name;
+  if (g_str_equal (name, "lifecycle")) {
+    g_free (what);
+    what = describe_lifecycle (change);
+  }
+
+  line = g_strdup_printf (_ ("missed event '%1$s' for machine '%2$s': %3$s"),
+                          name, machine, what);
+  json_object_set_string_member (object, "missed", name);
+  json_object_set_string_member (object, "machine", machine);
+  json_object_set_object_member (object, "body", json_object_ref (change));
+  reeve_output_line (shell, line, object);
+}
+
+static void
+print_mark (ReeveShell *shell, JsonObject *mark)
+{
+  gboolean is_complete = json_object_get_boolean_member (mark, "is_complete");
+  JsonArray *changes = json_object_get_array_member (mark, "changes");
+  unsigned n_changes = json_array_get_length (changes);
+  g_autoptr (JsonObject) object = json_object_new ();
+  g_autofree char *line =
+      is_complete
+          ? g_strdup_printf (_ ("connected again; events that were missed: %u"),
+                             n_changes)
+          : g_strdup (_ ("connected again; what was missed is not known"));
+
+  json_object_set_string_member (object, "connection", "restored");
+  json_object_set_boolean_member (object, "is_complete", is_complete);
+  reeve_output_line (shell, line, object);
+  for (unsigned i = 0; i < n_changes; i++)
+    print_change (shell, json_array_get_object_element (changes, i));
+}
+
+static void
+print_watch (ReeveShell *shell, const Event *event)
+{
+  JsonObject *body = json_node_get_object (event->body);
+  g_autoptr (JsonObject) object = NULL;
+  const char *reason;
+  g_autofree char *line = NULL;
+
+  if (event->procedure == WATCH_PROC_MARK) {
+    print_mark (shell, body);
+    return;
+  }
+
+  reason = json_object_get_string_member (body, "reason");
+  object = json_object_new ();
+  line = g_strdup_printf (_ ("connection lost: %s"), reason);
+  json_object_set_string_member (object, "connection", "lost");
+  json_object_set_string_member (object, "reason", reason);
+  reeve_output_line (shell, line, object);
+}
+
 static gboolean
 print_names (ReeveShell *shell)
 {
@@ -331,6 +426,11 @@ print_events (ReeveShell *shell,
 
     if (event == NULL)
       break;
+    if (event->name == NULL) {
+      print_watch (shell, event);
+      event_free (event);
+      continue;
+    }
     print_event (shell, event, has_time);
     event_free (event);
     n_events++;
@@ -359,7 +459,7 @@ watch (ReeveShell *shell,
   g_autoptr (GArray) callbacks = g_array_new (FALSE, FALSE, sizeof (int32_t));
   const char *name = reeve_arguments_get (arguments, "event");
   int64_t timeout = -1;
-  unsigned subscription;
+  unsigned subscription, watching;
   gint64 end_us;
   gboolean is_done;
 
@@ -373,6 +473,8 @@ watch (ReeveShell *shell,
 
   subscription = reeve_connection_subscribe (shell->connection, &remote_program,
                                              NULL, take_event, inbox, NULL);
+  watching = reeve_connection_subscribe (shell->connection, &watch_program,
+                                         NULL, take_watch, inbox, NULL);
   reeve_connection_set_close_func (shell->connection, take_close, inbox, NULL);
   is_done = register_events (shell, name, domain, callbacks, error) &&
             print_events (shell, inbox, end_us,
@@ -380,6 +482,7 @@ watch (ReeveShell *shell,
                           reeve_arguments_has (arguments, "timestamp"), error);
   deregister_events (shell, callbacks);
   reeve_connection_unsubscribe (shell->connection, subscription);
+  reeve_connection_unsubscribe (shell->connection, watching);
   reeve_connection_set_close_func (shell->connection, NULL, NULL, NULL);
   return is_done;
 }
@@ -394,6 +497,7 @@ run_event (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
 
   if (reeve_arguments_has (arguments, "list"))
     return print_names (shell);
+  shell->is_lasting = TRUE;
   if (reeve_shell_connect (shell, error) == NULL)
     return FALSE;
   if (name != NULL && !reeve_machine_name_resolve (shell, name, &domain, error))

@@ -42,9 +42,12 @@ set_keepalive (ReeveShell *self)
 ReeveConnection *
 reeve_shell_connect (ReeveShell *self, GError **error)
 {
-  ReeveConnectionFlags flags = self->is_read_only ? REEVE_CONNECTION_READ_ONLY
-                                                  : REEVE_CONNECTION_DEFAULT;
+  ReeveConnectionFlags flags = REEVE_CONNECTION_DEFAULT;
 
+  if (self->is_read_only)
+    flags |= REEVE_CONNECTION_READ_ONLY;
+  if (self->is_interactive || self->is_lasting)
+    flags |= REEVE_CONNECTION_RECONNECT;
   if (self->connection != NULL && reeve_connection_is_closed (self->connection))
     g_clear_pointer (&self->connection, reeve_connection_unref);
   if (self->connection == NULL) {

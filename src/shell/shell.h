@@ -23,6 +23,7 @@ typedef struct {
   gboolean is_read_only;
   gboolean is_quiet;
   gboolean is_interactive;
+  gboolean is_lasting;  /* a connection that was lost comes back */
   gboolean is_finished; /* "quit" was said */
   int status; /* of a command that did what it was told (ReeveExitStatus) */
   gboolean is_local;        /* the command that runs needs no connection */

@@ -7,12 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* load URI N_CLIENTS N_CALLS: so many clients, each with a thread, each call so
- * often, one call after the other. Prints how many failed, and the median and
- * the 99th percentile of a call's microseconds. */
+/* load URI N_CLIENTS N_CALLS [lasting]: so many clients, each with a thread,
+ * each call so often, one call after the other. Prints how many failed, and the
+ * median and the 99th percentile of a call's microseconds. `lasting`:
+ * connections that are lost come back, and there is a pause before each call;
+ * each client prints "connected" first. */
+
+#define PAUSE_US 1000
 
 typedef struct {
   const char *uri;
+  ReeveConnectionFlags flags;
   unsigned n_calls;
   unsigned n_failed;
   unsigned *took_us; /* (owned): of each call */
@@ -36,13 +41,20 @@ call (ReeveConnection *connection)
   return FALSE;
 }
 
+static void
+say (const char *word)
+{
+  printf ("%s\n", word);
+  fflush (stdout);
+}
+
 static void *
 run (void *data)
 {
   Client *self = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (ReeveConnection) connection = reeve_connection_open (
-      self->uri, REEVE_CONNECTION_DEFAULT, -1, NULL, &error);
+  g_autoptr (ReeveConnection) connection =
+      reeve_connection_open (self->uri, self->flags, -1, NULL, &error);
 
   if (connection == NULL) {
     g_printerr ("%s\n", error->message);
@@ -50,9 +62,14 @@ run (void *data)
     return NULL;
   }
 
+  if (self->flags != REEVE_CONNECTION_DEFAULT)
+    say ("connected");
   for (unsigned i = 0; i < self->n_calls; i++) {
-    gint64 start_us = g_get_monotonic_time ();
+    gint64 start_us;
 
+    if (self->flags != REEVE_CONNECTION_DEFAULT)
+      g_usleep (PAUSE_US);
+    start_us = g_get_monotonic_time ();
     if (!call (connection))
       self->n_failed++;
     self->took_us[i] = (unsigned) (g_get_monotonic_time () - start_us);
@@ -71,20 +88,24 @@ compare (const void *a, const void *b)
 int
 main (int argc, char **argv)
 {
-  unsigned n_clients = argc == 4 ? (unsigned) atoi (argv[2]) : 0;
-  unsigned n_calls = argc == 4 ? (unsigned) atoi (argv[3]) : 0;
+  gboolean is_lasting = argc == 5 && g_str_equal (argv[4], "lasting");
+  gboolean is_usage = argc == 4 || is_lasting;
+  unsigned n_clients = is_usage ? (unsigned) atoi (argv[2]) : 0;
+  unsigned n_calls = is_usage ? (unsigned) atoi (argv[3]) : 0;
   unsigned n_all = n_clients * n_calls;
   unsigned n_failed = 0;
   g_autofree Client *clients = g_new0 (Client, n_clients);
   g_autofree unsigned *took_us = g_new0 (unsigned, n_all);
 
   if (n_all == 0) {
-    g_printerr ("usage: %s URI CLIENTS CALLS\n", argv[0]);
+    g_printerr ("usage: %s URI CLIENTS CALLS [lasting]\n", argv[0]);
     return 2;
   }
 
   for (unsigned i = 0; i < n_clients; i++) {
     clients[i].uri = argv[1];
+    clients[i].flags =
+        is_lasting ? REEVE_CONNECTION_RECONNECT : REEVE_CONNECTION_DEFAULT;
     clients[i].n_calls = n_calls;
     clients[i].took_us = took_us + i * n_calls;
     pthread_create (&clients[i].thread, NULL, run, &clients[i]);
