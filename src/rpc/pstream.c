@@ -250,10 +250,40 @@ reeve_pstream_owns_path (ReevePStream *self)
   return self->path != NULL;
 }
 
+/* (transfer full): the first address of a host that has a name. */
+static GSocketAddress *
+look_up (const char *name, GSocketConnectable *where, GError **error)
+{
+  g_autoptr (GResolver) resolver = NULL;
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autoptr (GError) why = NULL;
+  GNetworkAddress *host;
+  GList *found;
+
+  if (!G_IS_NETWORK_ADDRESS (where))
+    return G_SOCKET_ADDRESS (g_object_ref (where));
+
+  host = G_NETWORK_ADDRESS (where);
+  resolver = g_resolver_get_default ();
+  found = g_resolver_lookup_by_name (
+      resolver, g_network_address_get_hostname (host), NULL, &why);
+  if (found == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG, "%s: %s", name,
+                 why->message);
+    return NULL;
+  }
+
+  address = g_inet_socket_address_new (found->data,
+                                       g_network_address_get_port (host));
+  g_resolver_free_addresses (found);
+  return g_steal_pointer (&address);
+}
+
 ReevePStream *
 reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
 {
   g_autoptr (GSocketConnectable) where = NULL;
+  g_autoptr (GSocketAddress) found = NULL;
   struct sockaddr_storage address = { 0 };
   const char *rest = reeve_socket_name_skip (name, "pfd");
   ReevePStream *self;
@@ -265,14 +295,13 @@ reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
     return open_fd (name, rest, error);
 
   where = reeve_socket_name_parse (name, TRUE, error);
-  if (where == NULL)
+  found = where == NULL ? NULL : look_up (name, where, error);
+  if (found == NULL)
     return NULL;
 
-  is_unix = G_IS_UNIX_SOCKET_ADDRESS (where);
-  size =
-      (socklen_t) g_socket_address_get_native_size (G_SOCKET_ADDRESS (where));
-  if (!g_socket_address_to_native (G_SOCKET_ADDRESS (where), &address,
-                                   sizeof address, error))
+  is_unix = G_IS_UNIX_SOCKET_ADDRESS (found);
+  size = (socklen_t) g_socket_address_get_native_size (found);
+  if (!g_socket_address_to_native (found, &address, sizeof address, error))
     return NULL;
 
   fd = is_unix ? bind_unix (name, (struct sockaddr_un *) &address, size, mode,

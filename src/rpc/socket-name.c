@@ -99,9 +99,9 @@ split_host (const char *name,
   return TRUE;
 }
 
-/* The address to bind: any, a numeric one, or the first that a name has. */
+/* The address to bind: any, a numeric one, or what a name stands for. */
 static GSocketConnectable *
-get_address (const char *name, const char *host, uint16_t port, GError **error)
+get_address (const char *host, uint16_t port)
 {
   g_autoptr (GInetAddress) address = NULL;
 
@@ -109,19 +109,8 @@ get_address (const char *name, const char *host, uint16_t port, GError **error)
     address = g_inet_address_new_any (G_SOCKET_FAMILY_IPV6);
   else
     address = g_inet_address_new_from_string (host);
-
-  if (address == NULL) {
-    g_autoptr (GResolver) resolver = g_resolver_get_default ();
-    g_autoptr (GError) why = NULL;
-    GList *found = g_resolver_lookup_by_name (resolver, host, NULL, &why);
-
-    if (found == NULL) {
-      refuse (name, why->message, error);
-      return NULL;
-    }
-    address = g_object_ref (found->data);
-    g_resolver_free_addresses (found);
-  }
+  if (address == NULL)
+    return g_network_address_new (host, port);
 
   return G_SOCKET_CONNECTABLE (g_inet_socket_address_new (address, port));
 }
@@ -154,7 +143,7 @@ reeve_socket_name_parse (const char *name, gboolean is_passive, GError **error)
   if (!split_host (name, rest, &host, &port, error))
     return NULL;
   if (is_passive)
-    return get_address (name, host, port, error);
+    return get_address (host, port);
   if (host[0] == '\0' || port == 0) {
     refuse (name, _ ("the host or the port is missing"), error);
     return NULL;

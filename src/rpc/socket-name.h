@@ -18,7 +18,9 @@ const char *reeve_socket_name_get_port (const char *text);
 /**
  * reeve_socket_name_parse:
  * @is_passive: `punix:`, `ptcp:` and `ptls:`; a host may be left out. With TLS
- *   a port may, too.
+ *   port may, too.
+ *
+ * A host that has a name is not looked up.
  *
  * Errors: %REEVE_ERROR_INVALID_ARG, naming what is wrong.
  *

@@ -141,6 +141,17 @@ test_tls (Fixture *self, gconstpointer data)
   g_assert_cmpuint (config->tls.handshake_timeout_ms, ==, 3000);
 }
 
+/* It may be up later, and the check has no time for it. */
+static void
+test_hosts_are_not_looked_up (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveDaemonConfig) config = NULL;
+
+  write_file (self->path, "[listen]\naddresses=ptcp:no.such.invalid:1\n");
+  config = load (self, 0);
+  g_assert_cmpstr (config->listen[0], ==, "ptcp:no.such.invalid:1");
+}
+
 static void
 test_no_file (Fixture *self, gconstpointer data)
 {
@@ -235,6 +246,8 @@ main (int argc, char **argv)
   g_test_add ("/daemon/config/values", Fixture, NULL, set_up, test_values,
               tear_down);
   g_test_add ("/daemon/config/tls", Fixture, NULL, set_up, test_tls, tear_down);
+  g_test_add ("/daemon/config/hosts-are-not-looked-up", Fixture, NULL, set_up,
+              test_hosts_are_not_looked_up, tear_down);
   g_test_add ("/daemon/config/no-file-is-empty", Fixture, NULL, set_up,
               test_no_file, tear_down);
   g_test_add ("/daemon/config/settings-of-modules", Fixture, NULL, set_up,

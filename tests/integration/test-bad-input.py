@@ -109,6 +109,9 @@ DAEMON_OPTIONS = {
     "no config": (["--root", "{}", "--config", "/nonexistent"], 6, ["/nonexistent"]),
     "no root": (["--root", "/proc/none/here"], 1, ["/proc/none/here"]),
     "listener": (["--root", "{}", "--listen", "pigeon:1"], 1, ["pigeon:1"]),
+    # longer than a host's name may be, so that nobody is asked for it
+    "no such host": (["--root", "{}", "--listen", f"ptcp:{'x' * 70}:0"], 1,
+                     [f"ptcp:{'x' * 70}:0"]),
     "no folder": (["--root", "{}", "--listen", "punix:/none/s"], 1, ["/none/s"]),
 }
 
