@@ -110,14 +110,6 @@ static const frame_handlers handlers = {
 };
 
 static void
-be_quiet (const char *domain,
-          GLogLevelFlags level,
-          const char *message,
-          gpointer data)
-{
-}
-
-static void
 start_server (void)
 {
   const ReeveServerLimits limits = {
@@ -127,8 +119,7 @@ start_server (void)
     .workers = { .lo_water = 1, .hi_water = 1, .maximum = 1, .n_priority = 1 },
   };
 
-  g_log_set_handler ("reeve", G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, be_quiet,
-                     NULL);
+  g_log_set_writer_func (fuzz_write_log, NULL, NULL);
   loop = reeve_loop_new (NULL);
   server = reeve_server_new ("fuzz", loop, &limits);
   reeve_server_add_program (server, &frame_program, &handlers, NULL);
