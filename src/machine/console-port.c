@@ -4,21 +4,65 @@
 #include "machine/console-private.h"
 
 #include <string.h>
+#include <termios.h>
 
 /*
  * The terminal, which is open while there are viewers. Keys go to it. What it
- * prints is in the spool as well: it is read and forgotten, for QEMU would
- * wait once the kernel's 20 KB are full.
+ * prints is in the spool as well: nobody wants it here, but QEMU would wait
+ * once the kernel's 20 KB are full, and the guest with it. So the kernel is to
+ * throw it away, which it does with a line that is too long and has no end, and
+ * no guest waits for a daemon that sleeps. What comes in spite of that, as
+ * somebody else has changed the terminal, is read and forgotten.
  */
 
 /* Those 20 KB fill no faster. */
 #define INTERVAL_MS 2
 #define MAX_READS 16
 
+/* As QEMU makes it: every byte goes through as it is. */
+static gboolean
+make_raw (int fd, struct termios *attributes)
+{
+  if (tcgetattr (fd, attributes) < 0)
+    return FALSE;
+
+  cfmakeraw (attributes);
+  return tcsetattr (fd, TCSANOW, attributes) == 0;
+}
+
+/* One line that has no end, whatever is printed. */
+static void
+throw_output_away (int fd)
+{
+  struct termios attributes;
+
+  if (!make_raw (fd, &attributes))
+    return;
+
+  attributes.c_lflag |= ICANON;
+  attributes.c_iflag |= INLCR;
+  attributes.c_iflag &= ~(tcflag_t) IMAXBEL;
+  for (size_t i = 0; i < G_N_ELEMENTS (attributes.c_cc); i++)
+    attributes.c_cc[i] = _POSIX_VDISABLE;
+  (void) tcsetattr (fd, TCSANOW, &attributes);
+}
+
+/* Whoever opens it next finds what is printed from then on. */
+static void
+keep_output (int fd)
+{
+  struct termios attributes;
+
+  (void) make_raw (fd, &attributes);
+  (void) tcflush (fd, TCIFLUSH);
+}
+
 static void
 close_port (ReeveConsole *self)
 {
   reeve_paced_watch_clear (&self->watch);
+  if (self->port >= 0)
+    keep_output (self->port);
   reeve_fd_clear (&self->port);
 }
 
@@ -94,6 +138,8 @@ static void
 open_port (ReeveConsole *self)
 {
   self->port = self->open (self->name, self->open_data);
+  if (self->port >= 0)
+    throw_output_away (self->port);
   if (self->port >= 0 && !reeve_paced_watch_init (
                              &self->watch, self->loop, self->port,
                              REEVE_EVENT_READABLE, INTERVAL_MS, on_ready, self))
@@ -114,9 +160,12 @@ reeve_console_sync_port (ReeveLoop *loop, gpointer data)
     close_port (self);
 }
 
+/* A daemon that was killed has left the terminal as it used it. */
 void
 reeve_console_retry (ReeveConsole *self)
 {
+  if (!self->is_shut && self->port < 0)
+    open_port (self);
   reeve_console_sync_port (self->loop, reeve_console_ref (self));
 }
 

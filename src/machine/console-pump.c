@@ -61,8 +61,19 @@ skip_freed (int fd, uint64_t position, uint64_t end)
   return found < 0 ? position : MIN ((uint64_t) found, end);
 }
 
+/* How much of what was printed is kept anywhere. */
+static uint64_t
+count_kept (const ReeveConsole *self)
+{
+  uint64_t log_bytes =
+      (uint64_t) self->log.max_bytes * ((uint64_t) self->log.n_old + 1);
+
+  return MAX (log_bytes, self->buffer_bytes);
+}
+
 /* What an earlier daemon had put into the ring, and what it had not come to
- * read: the log says where the one ends and the other begins. */
+ * read: the log says where the one ends and the other begins. If that is more
+ * than is kept, its begin is not read at all. */
 static void
 take_up (ReeveConsole *self, int fd, uint8_t *chunk)
 {
@@ -72,6 +83,7 @@ take_up (ReeveConsole *self, int fd, uint8_t *chunk)
 
   if (self->log.max_bytes > 0)
     place = MIN (reeve_console_log_find_position (&self->log), end);
+  place = MAX (place, end - MIN (end, count_kept (self)));
   self->position = skip_freed (fd, place, end);
   place = place > self->buffer_bytes ? place - self->buffer_bytes : 0;
   place = MIN (skip_freed (fd, place, end), self->position);

@@ -16,7 +16,8 @@ G_BEGIN_DECLS
  * byte on, whether or not anybody reads, and while there is no daemon. The
  * console takes the text from the spool into a ring in memory and into a log,
  * and gives back the spool's disk blocks behind it. So no reader, and no
- * daemon that sleeps or is dead, ever holds up the guest.
+ * daemon that sleeps or is dead, ever holds up the guest; but without a daemon
+ * the spool grows as the guest prints.
  *
  * Many viewers read the ring, each at its own place, from the oldest byte that
  * is kept. One that is slower than the guest finds a mark in the place of what

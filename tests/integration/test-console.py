@@ -11,6 +11,7 @@ import subprocess
 import termios
 import threading
 import time
+import tty
 import zlib
 
 try:
@@ -314,6 +315,22 @@ class BootSector(Consoles):
         text = self.read_log("chatty")
         self.assertIn(b"REEVE-BOOT\r\n" * 1000, text)
 
+    def test_guest_goes_on_while_the_daemon_sleeps(self):
+        """Also with viewers, for whom the daemon holds the guest's terminal."""
+        domain = self.run_machine("awake")
+        stream = self.open("awake")
+        stream.send(b"F")
+        receive(stream, 1000)
+        self.reeved.process.send_signal(signal.SIGSTOP)
+        try:
+            before = self.spool(domain).st_size
+            wait_for("text", lambda: self.spool(domain).st_size > before + 500000)
+        finally:
+            self.reeved.process.send_signal(signal.SIGCONT)
+        receive(stream, 1000)
+        stream.abort()
+        domain.destroy()
+
     def test_guest_dies_while_the_daemon_is_away(self):
         """Its last words are in the log."""
         domain = self.run_machine("words")
@@ -336,8 +353,11 @@ class BootSector(Consoles):
 
     @staticmethod
     def open_terminal(path):
-        """Not as the test's own: it would get SIGHUP at the end of the guest."""
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_NOCTTY), "r+b", buffering=0)
+        """As `screen` does it, but not as the test's own: it would get SIGHUP at the
+        end of the guest."""
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(fd)
+        return os.fdopen(fd, "r+b", buffering=0)
 
     def test_terminal_is_there_for_others(self):
         """`screen $(virsh ttyconsole MACHINE)` gets every byte, while no viewer is there."""

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdio.h>
 #include <string.h>
@@ -355,6 +356,31 @@ test_next_daemon_fills_the_buffer_with_the_latest (Fixture *self,
   detach (self, viewer);
 }
 
+/* Without a daemon the spool grows; the next one is soon done with it. */
+static void
+test_next_daemon_reads_no_more_than_is_kept (Fixture *self, gconstpointer data)
+{
+  const size_t kept = self->limits.log_bytes * (self->limits.log_files + 1);
+  g_autofree char *log = NULL;
+  struct stat file;
+  size_t n_pumps = 1;
+
+  print (self, "before ");
+  pump (self);
+  drop_console (self);
+  for (int i = 0; i < 1000; i++)
+    print_lines (self, 1000);
+  make_console (self);
+  while (reeve_console_pump (self->console))
+    n_pumps++;
+  g_assert_cmpuint (n_pumps, <=, kept / 65536);
+  g_assert_cmpint (stat (self->spool_path, &file), ==, 0);
+  g_assert_cmpint (file.st_size, ==, 7 + 1000 * 15000);
+  g_assert_cmpint (file.st_blocks * 512, <=, 1024 * 1024);
+  log = read_log (self);
+  g_assert_true (g_str_has_suffix (log, "line 00000999\r\n"));
+}
+
 static void
 test_next_daemon_without_a_log (Fixture *self, gconstpointer data)
 {
@@ -514,6 +540,74 @@ test_terminal_never_fills (Fixture *self, gconstpointer data)
   detach (self, viewer);
 }
 
+/* The guest goes on while the daemon sleeps; every byte may come. */
+static void
+test_terminal_never_fills_in_a_sleep (Fixture *self, gconstpointer data)
+{
+  ReeveConsoleViewer *viewer = attach (self, FALSE);
+  gint64 end_us = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  char text[1024];
+  size_t n_printed = 0;
+
+  for (size_t i = 0; i < sizeof text; i++)
+    text[i] = (char) i;
+  while (n_printed < 1024 * 1024 && g_get_monotonic_time () < end_us)
+    n_printed += (size_t) MAX (write (self->master, text, sizeof text), 0);
+  g_assert_cmpuint (n_printed, >=, 1024 * 1024);
+
+  g_assert_cmpuint (
+      reeve_console_viewer_write (viewer, (const uint8_t *) "\x11\r\n\x1c", 4),
+      ==, 4);
+  turn (self);
+  assert_keys (self, "\x11\r\n\x1c");
+  detach (self, viewer);
+}
+
+static void
+print_to_terminal (Fixture *self, int fd, const char *text)
+{
+  struct pollfd poller = { .fd = fd, .events = POLLIN };
+  ssize_t size = (ssize_t) strlen (text);
+
+  g_assert_cmpint (write (self->master, text, (size_t) size), ==, size);
+  g_assert_cmpint (poll (&poller, 1, 10000), ==, 1);
+}
+
+static void
+assert_printed (Fixture *self, int fd, const char *expected)
+{
+  char buffer[64];
+  ssize_t size;
+
+  print_to_terminal (self, fd, expected);
+  size = read (fd, buffer, sizeof buffer);
+  g_assert_cmpmem (buffer, size, expected, strlen (expected));
+}
+
+/* Who opens the terminal after the last viewer, or after a daemon that was
+ * killed, reads what is printed from then on. */
+static void
+test_terminal_is_left_as_qemu_made_it (Fixture *self, gconstpointer data)
+{
+  REEVE_AUTOFD int other =
+      open (self->terminal, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  struct termios before = { 0 }, after = { 0 };
+
+  g_assert_cmpint (tcgetattr (other, &before), ==, 0);
+  detach (self, attach (self, FALSE));
+  g_assert_cmpint (tcgetattr (other, &after), ==, 0);
+  g_assert_cmpmem (&after, sizeof after, &before, sizeof before);
+  assert_printed (self, other, "new\n");
+
+  after.c_lflag |= ICANON;
+  g_assert_cmpint (tcsetattr (other, TCSANOW, &after), ==, 0);
+  print_to_terminal (self, other, "stale\n");
+  reeve_console_retry (self->console);
+  g_assert_cmpint (tcgetattr (other, &after), ==, 0);
+  g_assert_cmpmem (&after, sizeof after, &before, sizeof before);
+  assert_printed (self, other, "newer\n");
+}
+
 /* QEMU dies before anybody knows. */
 static void
 test_terminal_hangs_up (Fixture *self, gconstpointer data)
@@ -545,6 +639,8 @@ main (int argc, char **argv)
   ADD ("next-daemon/takes-up-all", test_next_daemon_takes_up_all);
   ADD ("next-daemon/fills-the-buffer-with-the-latest",
        test_next_daemon_fills_the_buffer_with_the_latest);
+  ADD ("next-daemon/reads-no-more-than-is-kept",
+       test_next_daemon_reads_no_more_than_is_kept);
   ADD ("next-daemon/has-no-log", test_next_daemon_without_a_log);
   ADD ("disk-is-given-back", test_disk_is_given_back);
   ADD ("terminal/is-open-while-there-are-viewers",
@@ -553,6 +649,9 @@ main (int argc, char **argv)
   ADD ("terminal/keys-wait-for-it", test_keys_wait_for_the_terminal);
   ADD ("terminal/keys-are-bounded", test_keys_are_bounded);
   ADD ("terminal/never-fills", test_terminal_never_fills);
+  ADD ("terminal/never-fills-in-a-sleep", test_terminal_never_fills_in_a_sleep);
+  ADD ("terminal/is-left-as-qemu-made-it",
+       test_terminal_is_left_as_qemu_made_it);
   ADD ("terminal/hangs-up", test_terminal_hangs_up);
   return g_test_run ();
 }
