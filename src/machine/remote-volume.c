@@ -4,6 +4,7 @@
 #include "machine/remote-storage.h"
 #include "machine/storage-image.h"
 #include "machine/storage-stream.h"
+#include "machine/volume-holder.h"
 #include "rpc/access.h"
 #include "rpc/error.h"
 
@@ -432,6 +433,23 @@ volume_create_xml (ReeveCall *call,
   return TRUE;
 }
 
+/* Which machine it is may be none of the caller's business. */
+static gboolean
+check_unused (ReeveCall *call, const remote_storage_vol *handle, GError **error)
+{
+  g_auto (ReeveVolume) volume = { 0 };
+
+  if (!read_volume (call, handle, &volume, error))
+    return FALSE;
+  if (!reeve_machine_list_holds_file (reeve_remote_get_machines (call),
+                                      &volume.info))
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+               _ ("volume '%s' is in use by a machine that runs"), volume.name);
+  return FALSE;
+}
+
 static gboolean
 volume_delete (ReeveCall *call,
                const remote_storage_vol_delete_args *args,
@@ -442,7 +460,8 @@ volume_delete (ReeveCall *call,
   if (!reeve_remote_check_flags (call, args->flags, 0, error))
     return FALSE;
   use = use_volume (call, &args->vol, TRUE, error);
-  return use != NULL && reeve_volume_delete (use, error);
+  return use != NULL && check_unused (call, &args->vol, error) &&
+         reeve_volume_delete (use, error);
 }
 
 /* What the volume is to have, from what it has and what was asked for. */

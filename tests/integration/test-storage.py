@@ -217,6 +217,35 @@ class Volumes(StorageCase):
         self.assertEqual(sorted(results), [0, 1, 1, 1, 1, 1])
         self.assertEqual(os.listdir(self.images), ["a"])
 
+    def test_what_a_machine_uses_stays(self):
+        """Its disk, by whatever path, and what that is based on; while it runs."""
+        self.create("base", "1M", "--format", "qcow2")
+        self.create("top", "1M", "--format", "qcow2", "--backing-vol", "base",
+                    "--backing-vol-format", "qcow2")
+        self.create("other", "1M")
+        link = self.path("by-another-path")
+        os.symlink(f"{self.images}/top", link)
+        self.addCleanup(os.unlink, link)
+        connection = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(connection.close)
+        machine = connection.defineXML(
+            harness.machine_xml("user", disk=link).replace("type='raw'", "type='qcow2'"))
+        self.addCleanup(machine.undefine)
+        machine.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+        pool = connection.storagePoolLookupByName("default")
+        for name in "top", "base":
+            with self.subTest(name), self.assertRaises(libvirt.libvirtError) as failure:
+                pool.storageVolLookupByName(name).delete()
+            self.assertEqual(failure.exception.get_error_code(),
+                             libvirt.VIR_ERR_OPERATION_INVALID)
+            self.assertIn(f"volume '{name}' is in use", str(failure.exception))
+        pool.storageVolLookupByName("other").delete()
+        self.assertEqual(sorted(os.listdir(self.images)), ["base", "top"])
+        machine.destroy()
+        for name in "top", "base":
+            pool.storageVolLookupByName(name).delete()
+        self.assertEqual(os.listdir(self.images), [])
+
     def test_read_only_sees_and_changes_nothing(self):
         self.create("a", "1M")
         uri = self.reeved.read_only_uri
@@ -232,4 +261,4 @@ class Volumes(StorageCase):
 if __name__ == "__main__":
     if libvirt is not None:
         libvirt.registerErrorHandler(lambda _, error: None, None)
-    harness.main("libvirt-python", "virsh", "qemu-img")
+    harness.main("libvirt-python", "virsh", "qemu-img", "qemu-system-x86_64")
