@@ -21,6 +21,8 @@ typedef enum {
   KIND_AUTH_UNIX,
   KIND_AUTH_NETWORK,
   KIND_MODE,
+  KIND_UMASK,
+  KIND_OOM_SCORE,
   KIND_GROUP,
   KIND_YES_NO,
   KIND_TEXT,
@@ -78,6 +80,15 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_PRIORITY },
   { "server", "idle_timeout", KIND_UNSIGNED, CONFIG (idle_timeout), 0,
     G_MAXINT32 },
+  { "daemon", "user", KIND_TEXT, CONFIG (user), 0, 0 },
+  { "daemon", "directory", KIND_TEXT, CONFIG (directory), 0, 0 },
+  { "daemon", "umask", KIND_UMASK, CONFIG (umask), 0, 0777 },
+  { "daemon", "oom_score_adjust", KIND_OOM_SCORE, CONFIG (oom_score_adjust), 0,
+    0 },
+  { "daemon", "max_files", KIND_UNSIGNED, CONFIG (max_files), 64, 1048576 },
+  { "daemon", "restart_interval", KIND_UNSIGNED, CONFIG (restart_interval_s), 0,
+    3600 },
+  { "daemon", "watchdog", KIND_UNSIGNED, CONFIG (watchdog_s), 0, 3600 },
   { "daemon", "overdue_after", KIND_UNSIGNED, CONFIG (overdue_s), 0, 86400 },
   { "daemon", "stop_timeout", KIND_UNSIGNED, CONFIG (stop_timeout_s), 1, 3600 },
   { "listen", "addresses", KIND_LISTENERS, CONFIG (listen), 0, 0 },
@@ -202,6 +213,34 @@ set_mode (const Key *key, const char *text, mode_t *mode, GError **error)
   return TRUE;
 }
 
+static gboolean
+set_umask (const Key *key, const char *text, int *mask, GError **error)
+{
+  uint64_t value;
+
+  if (!g_ascii_string_to_unsigned (text, 8, key->minimum, key->maximum, &value,
+                                   NULL)) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("“%s” is not a umask, from 0 to 0777"), text);
+    return FALSE;
+  }
+
+  *mask = (int) value;
+  return TRUE;
+}
+
+static gboolean
+set_oom_score (const char *text, int *score, GError **error)
+{
+  int64_t value;
+
+  if (!g_ascii_string_to_signed (text, 10, -1000, 1000, &value, error))
+    return FALSE;
+
+  *score = (int) value;
+  return TRUE;
+}
+
 /* The daemon starts: there is one thread. */
 static gboolean
 set_group (const char *name, gid_t *gid, GError **error)
@@ -313,6 +352,10 @@ set_text (const Key *key, const char *text, void *field, GError **error)
     return TRUE;
   case KIND_MODE:
     return set_mode (key, text, field, error);
+  case KIND_UMASK:
+    return set_umask (key, text, field, error);
+  case KIND_OOM_SCORE:
+    return set_oom_score (text, field, error);
   case KIND_GROUP:
     return set_group (text, field, error);
   case KIND_YES_NO:
@@ -481,6 +524,9 @@ reeve_daemon_config_load (const char *path,
   g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
 
   self->log_level = G_LOG_LEVEL_MESSAGE;
+  self->umask = -1;
+  self->oom_score_adjust = REEVE_OOM_SCORE_NONE;
+  self->restart_interval_s = 10;
   self->overdue_s = 300;
   self->stop_timeout_s = 30;
   self->tls.verify_clients = TRUE;
@@ -506,6 +552,8 @@ reeve_daemon_config_free (ReeveDaemonConfig *self)
     return;
 
   g_strfreev (self->listen);
+  g_free (self->user);
+  g_free (self->directory);
   g_free (self->tls.certificate);
   g_free (self->tls.key);
   g_free (self->tls.ca);

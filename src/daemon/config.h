@@ -21,6 +21,9 @@ typedef struct {
   unsigned handshake_timeout_ms;
 } ReeveDaemonTlsConfig;
 
+/* The kernel's are from -1000 to 1000. */
+#define REEVE_OOM_SCORE_NONE G_MAXINT
+
 /**
  * ReeveDaemonConfig:
  *
@@ -42,15 +45,22 @@ typedef struct {
   char **sasl_mechanisms;
   char **sasl_names;
   unsigned sasl_min_ssf;
-  char *polkit_manage;     /* (owned) (nullable) */
-  char *polkit_monitor;    /* (owned) (nullable) */
-  unsigned idle_timeout;   /* seconds, then the daemon ends; 0: never */
-  unsigned overdue_s;      /* that a job may keep a worker; 0: for ever */
-  unsigned stop_timeout_s; /* until an orderly stop is given up */
-  char **listen;           /* (owned): names of passive streams */
-  mode_t unix_mode;        /* of the unix sockets; 0: not said */
-  mode_t unix_ro_mode;     /* of the read-only one; 0: not said */
-  gid_t unix_group;        /* 0: not said */
+  char *polkit_manage;         /* (owned) (nullable) */
+  char *polkit_monitor;        /* (owned) (nullable) */
+  unsigned idle_timeout;       /* seconds, then the daemon ends; 0: never */
+  char *user;                  /* (owned) (nullable): to become, USER[:GROUP] */
+  char *directory;             /* (owned) (nullable): to work in */
+  int umask;                   /* -1: as it is */
+  int oom_score_adjust;        /* or REEVE_OOM_SCORE_NONE */
+  unsigned max_files;          /* that may be open; 0: as it is */
+  unsigned restart_interval_s; /* between the starts of a monitor */
+  unsigned watchdog_s;         /* of a monitor; 0: none */
+  unsigned overdue_s;          /* that a job may keep a worker; 0: for ever */
+  unsigned stop_timeout_s;     /* until an orderly stop is given up */
+  char **listen;               /* (owned): names of passive streams */
+  mode_t unix_mode;            /* of the unix sockets; 0: not said */
+  mode_t unix_ro_mode;         /* of the read-only one; 0: not said */
+  gid_t unix_group;            /* 0: not said */
   ReeveDaemonTlsConfig tls;
   ReeveDaemonAccessConfig access;
   GLogLevelFlags log_level;

@@ -13,6 +13,7 @@
 #include "daemon/options.h"
 #include "daemon/pid-file.h"
 #include "daemon/policy.h"
+#include "daemon/process-title.h"
 #include "daemon/reload.h"
 #include "daemon/tls.h"
 #include "daemon/watchdog.h"
@@ -29,7 +30,9 @@ struct _ReeveDaemon {
   ReeveDaemonConfig *config;
   ReevePidFile *pid_file;
   ReeveLoop *loop;
+  ReeveProcessTitle *title;
   ReeveNotify *notify;
+  gboolean is_monitored;
   ReeveWatchdog *watchdog;
   ReeveReload *reload;
   ReeveServer *server;
@@ -59,6 +62,25 @@ ReeveTlsSlot *reeve_daemon_get_tls_slot (ReeveDaemon *self);
 /* (transfer full) (nullable): what the files say now. Thread: any; waits for
  * the disk. */
 ReeveDaemonConfig *reeve_daemon_load_config (ReeveDaemon *self, GError **error);
+
+/* ------------------------------------------------- daemon-background.c --- */
+
+/* Where the log goes that has no terminal and was not told where to. */
+gboolean reeve_daemon_log_in_background (ReeveDaemon *self, GError **error);
+
+/* As the options want it. Returns -1 in the process that is to be the daemon,
+ * its @n_restarts by a monitor beside it; an exit status in others. While there
+ * is one thread. */
+int reeve_daemon_leave_terminal (ReeveDaemon *self, unsigned *n_restarts);
+
+/* It needs nothing any more from where it was started. */
+gboolean reeve_daemon_settle (ReeveDaemon *self, GError **error);
+
+/* ---------------------------------------------------- daemon-process.c --- */
+
+/* What the process is allowed, and who it is, as options and configuration
+ * want it. While there is one thread. */
+gboolean reeve_daemon_set_up_process (ReeveDaemon *self, GError **error);
 
 /* ----------------------------------------------------- daemon-listen.c --- */
 

@@ -340,13 +340,23 @@ make_servers (ReeveDaemon *self)
   self->servers[1] = reeve_admin_get_server (self->admin);
 }
 
+static char *
+get_pid_path (ReeveDaemon *self)
+{
+  g_autofree char *name = g_strconcat (self->info->name, ".pid", NULL);
+
+  return g_canonicalize_filename (
+      self->options->pid_path != NULL ? self->options->pid_path : name,
+      self->places->run_dir);
+}
+
 static gboolean
 prepare (ReeveDaemon *self, GError **error)
 {
-  g_autofree char *pid_path =
-      g_strdup_printf ("%s/%s.pid", self->places->run_dir, self->info->name);
+  g_autofree char *pid_path = get_pid_path (self);
 
-  if (!reeve_places_make (self->places, error))
+  if (!reeve_places_make (self->places, error) ||
+      !reeve_daemon_set_up_process (self, error))
     return FALSE;
   self->pid_file = reeve_pid_file_new (pid_path, error);
   if (self->pid_file == NULL)
@@ -437,6 +447,7 @@ clear (ReeveDaemon *self)
   reeve_daemon_config_free (self->config);
   reeve_places_free (self->places);
   reeve_daemon_options_free (self->options);
+  reeve_process_title_free (self->title);
   g_free (self->states);
 }
 
@@ -472,7 +483,9 @@ store_listeners (ReeveDaemon *self)
     return;
 
   reeve_listeners_foreach (self->listeners, store_listener, self);
-  reeve_listeners_disown (self->listeners);
+  /* After an orderly stop the monitor starts none. */
+  if (!self->is_monitored)
+    reeve_listeners_disown (self->listeners);
 }
 
 static void
@@ -500,21 +513,72 @@ stop_in_order (ReeveDaemon *self)
   reeve_stop_guard_free (guard);
 }
 
+/* ---------------------------------------------------------------- start -- */
+
+/* What the files say may have changed since the monitor started. */
+static gboolean
+load_anew (ReeveDaemon *self, GError **error)
+{
+  g_clear_pointer (&self->config, reeve_daemon_config_free);
+  return load_config (self, error) && check_rules (self, error) &&
+         (!self->options->detach ||
+          reeve_daemon_log_in_background (self, error));
+}
+
+/* -1 in the process that is to be the daemon; else an exit status. */
+static int
+leave_terminal (ReeveDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+  unsigned n_restarts;
+  int status;
+
+  if (self->options->detach && !reeve_daemon_log_in_background (self, &error))
+    return fail (self, error, EXIT_FAILED);
+
+  status = reeve_daemon_leave_terminal (self, &n_restarts);
+  if (status >= 0) {
+    clear (self);
+    return status;
+  }
+  if (n_restarts > 0 && !load_anew (self, &error))
+    return fail (self, error, EXIT_CONFIG);
+  return -1;
+}
+
+static int
+be_daemon (ReeveDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!prepare (self, &error) || !reeve_daemon_settle (self, &error))
+    return fail (self, error, EXIT_FAILED);
+
+  tell_ready (self);
+  reeve_loop_run (self->loop);
+  stop_in_order (self);
+  clear (self);
+  return EXIT_OK;
+}
+
 int
 reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
 {
   ReeveDaemon self = { .info = info };
   ReeveInherited *inherited;
   g_autoptr (GError) error = NULL;
+  int status;
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, REEVE_LOCALEDIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   signal (SIGPIPE, SIG_IGN);
 
+  self.title = reeve_process_title_new (argc, argv);
   self.options = reeve_daemon_options_parse (info->summary, argc, argv, &error);
   if (self.options == NULL) {
     fprintf (stderr, "%s: %s\n", info->name, error->message);
+    clear (&self);
     return EXIT_USAGE;
   }
   if (self.options->show_version) {
@@ -537,12 +601,7 @@ reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv)
     clear (&self);
     return EXIT_OK;
   }
-  if (!prepare (&self, &error))
-    return fail (&self, error, EXIT_FAILED);
 
-  tell_ready (&self);
-  reeve_loop_run (self.loop);
-  stop_in_order (&self);
-  clear (&self);
-  return EXIT_OK;
+  status = leave_terminal (&self);
+  return status >= 0 ? status : be_daemon (&self);
 }

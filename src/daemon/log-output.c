@@ -436,3 +436,20 @@ reeve_log_outputs_get_widest (GPtrArray *outputs)
 
   return widest;
 }
+
+void
+reeve_log_outputs_give (GPtrArray *outputs, uid_t uid, gid_t gid)
+{
+  for (unsigned i = 0; i < outputs->len; i++) {
+    const ReeveLogOutput *output = outputs->pdata[i];
+
+    if (output->kind == KIND_FILE && fchown (output->fd, uid, gid) < 0)
+      g_warning ("%s: %s", output->name, g_strerror (errno));
+  }
+}
+
+gboolean
+reeve_log_output_has_journal (void)
+{
+  return access (JOURNAL_PATH, W_OK) == 0;
+}

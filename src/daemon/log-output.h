@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -45,6 +46,12 @@ GPtrArray *reeve_log_outputs_parse (const char *text, GError **error);
 
 /* (transfer full): the outputs with spaces between them. */
 char *reeve_log_outputs_format (GPtrArray *outputs);
+
+/* Whether there is a socket for `LEVEL:journald`. */
+gboolean reeve_log_output_has_journal (void);
+
+/* Those that are files get another owner. */
+void reeve_log_outputs_give (GPtrArray *outputs, uid_t uid, gid_t gid);
 
 /* The least severe level that one of them takes. */
 GLogLevelFlags reeve_log_outputs_get_widest (GPtrArray *outputs);

@@ -214,6 +214,20 @@ reeve_log_reopen (GError **error)
 }
 
 gboolean
+reeve_log_has_journal (void)
+{
+  return reeve_log_output_has_journal ();
+}
+
+void
+reeve_log_give (uid_t uid, gid_t gid)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  reeve_log_outputs_give (outputs, uid, gid);
+}
+
+gboolean
 reeve_log_set_filters (const char *text, GError **error)
 {
   g_autofree char *wanted =

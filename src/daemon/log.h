@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -69,6 +70,13 @@ gboolean reeve_log_set_outputs (const char *outputs, GError **error);
 /* Opens the files of the outputs anew, for instance after they were renamed.
  * Thread: any; may block. Errors: as of reeve_log_set_outputs(). */
 gboolean reeve_log_reopen (GError **error);
+
+/* Gives the files of the outputs to a user, who is to open them anew. Thread:
+ * any; may block. */
+void reeve_log_give (uid_t uid, gid_t gid);
+
+/* Whether a journal listens on this host. Thread: any; may block. */
+gboolean reeve_log_has_journal (void);
 
 /* (transfer full): as they are now. Thread: any. */
 char *reeve_log_dup_outputs (unsigned *n_outputs);

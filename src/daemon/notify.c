@@ -45,14 +45,17 @@ set_address (ReeveNotify *self, const char *path)
 }
 
 ReeveNotify *
-reeve_notify_new (const char *path, gboolean keeps_fds)
+reeve_notify_new (const char *path, gboolean keeps_fds, uint64_t watchdog_us)
 {
   ReeveNotify *self = g_new0 (ReeveNotify, 1);
 
   self->fd = -1;
   self->keeps_fds = keeps_fds;
-  if (path == NULL || path[0] == '\0')
+  self->watchdog_us = watchdog_us;
+  if (path == NULL || path[0] == '\0') {
+    self->watchdog_us = 0;
     return self;
+  }
 
   if (set_address (self, path))
     self->fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -91,9 +94,8 @@ reeve_notify_new_from_environment (void)
 
   if (store != NULL)
     g_ascii_string_to_unsigned (store, 10, 0, G_MAXUINT, &n_kept, NULL);
-  self = reeve_notify_new (g_getenv ("NOTIFY_SOCKET"), n_kept > 0);
-  if (self->fd >= 0)
-    self->watchdog_us = get_watchdog ();
+  self = reeve_notify_new (g_getenv ("NOTIFY_SOCKET"), n_kept > 0,
+                           get_watchdog ());
   g_unsetenv ("NOTIFY_SOCKET");
   g_unsetenv ("WATCHDOG_USEC");
   g_unsetenv ("WATCHDOG_PID");

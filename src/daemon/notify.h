@@ -31,8 +31,16 @@ typedef struct _ReeveNotify ReeveNotify;
  */
 ReeveNotify *reeve_notify_new_from_environment (void);
 
-/* @path: a socket; with '@' in front, an abstract one. (transfer full) */
-ReeveNotify *reeve_notify_new (const char *path, gboolean keeps_fds);
+/**
+ * reeve_notify_new:
+ * @path: (nullable): a socket; with '@' in front, an abstract one
+ * @keeps_fds: whether what is stored comes back
+ * @watchdog_us: the longest time between two WATCHDOG=1, or 0
+ *
+ * Returns: (transfer full)
+ */
+ReeveNotify *
+reeve_notify_new (const char *path, gboolean keeps_fds, uint64_t watchdog_us);
 void reeve_notify_free (ReeveNotify *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveNotify, reeve_notify_free)
 

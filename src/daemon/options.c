@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/socket-name.h"
 
 #include <unistd.h>
 
@@ -38,6 +39,46 @@ check_timeout (const ReeveDaemonOptions *self, GError **error)
   g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                        _ ("--timeout takes a number of seconds, or 0"));
   return FALSE;
+}
+
+/* @value: (nullable): without it, the file that there is anyway */
+static gboolean
+take_pid_path (const char *option,
+               const char *value,
+               gpointer data,
+               GError **error)
+{
+  ReeveDaemonOptions *self = data;
+
+  g_free (self->pid_path);
+  self->pid_path = g_strdup (value);
+  return TRUE;
+}
+
+/* The daemon may go elsewhere. */
+static void
+make_absolute (char **path)
+{
+  g_autofree char *given = *path;
+
+  if (given != NULL)
+    *path = g_canonicalize_filename (given, NULL);
+}
+
+static void
+make_paths_absolute (ReeveDaemonOptions *self)
+{
+  make_absolute (&self->config_path);
+  for (char **name = self->listen; name != NULL && *name != NULL; name++) {
+    const char *path = reeve_socket_name_skip (*name, "punix");
+    g_autofree char *absolute = NULL;
+
+    if (path == NULL || path[0] == '\0')
+      continue;
+    absolute = g_canonicalize_filename (path, NULL);
+    g_free (*name);
+    *name = g_strconcat ("punix:", absolute, NULL);
+  }
 }
 
 static gboolean
@@ -75,6 +116,18 @@ reeve_daemon_options_parse (const char *summary,
     { "timeout", 't', 0, G_OPTION_ARG_INT, &self->timeout,
       N_ ("End when nobody has needed the daemon for so long; 0: never"),
       N_ ("SECONDS") },
+    { "detach", 0, 0, G_OPTION_ARG_NONE, &self->detach,
+      N_ ("Go to the background; return when the daemon is ready, or failed"),
+      NULL },
+    { "no-chdir", 0, 0, G_OPTION_ARG_NONE, &self->keep_directory,
+      N_ ("Stay in the working directory when going to the background"), NULL },
+    { "monitor", 0, 0, G_OPTION_ARG_NONE, &self->monitor,
+      N_ ("Start the daemon again when it crashes"), NULL },
+    { "pidfile", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
+      take_pid_path, N_ ("Write the process's number into this file"),
+      N_ ("FILE") },
+    { "user", 0, 0, G_OPTION_ARG_STRING, &self->user,
+      N_ ("As root, become this user"), N_ ("USER[:GROUP]") },
     { "check-config", 0, 0, G_OPTION_ARG_NONE, &self->check_config,
       N_ ("Say what is wrong with the configuration, and exit"), NULL },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &self->verbose,
@@ -84,12 +137,15 @@ reeve_daemon_options_parse (const char *summary,
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  GOptionGroup *group = g_option_group_new ("main", NULL, NULL, self, NULL);
   g_autoptr (GError) why = NULL;
 
   self->timeout = -1;
   g_option_context_set_summary (context, summary);
   g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
-  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  g_option_group_add_entries (group, entries);
+  g_option_group_set_translation_domain (group, GETTEXT_PACKAGE);
+  g_option_context_set_main_group (context, group);
   if (!g_option_context_parse (context, &argc, &argv, &why)) {
     g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                          why->message);
@@ -100,6 +156,7 @@ reeve_daemon_options_parse (const char *summary,
       !choose_mode (self, is_system, is_session, error))
     return NULL;
 
+  make_paths_absolute (self);
   return g_steal_pointer (&self);
 }
 
@@ -111,6 +168,8 @@ reeve_daemon_options_free (ReeveDaemonOptions *self)
 
   g_free (self->root);
   g_free (self->config_path);
+  g_free (self->pid_path);
+  g_free (self->user);
   g_strfreev (self->listen);
   g_free (self);
 }

@@ -17,6 +17,11 @@ typedef struct {
   char *config_path; /* (owned) (nullable) */
   char **listen;     /* (owned) (nullable): names of passive streams */
   int timeout;       /* seconds; -1: not given */
+  char *pid_path;    /* (owned) (nullable): of --pidfile; may be relative */
+  char *user;        /* (owned) (nullable): to become */
+  gboolean detach;
+  gboolean keep_directory; /* when it detaches */
+  gboolean monitor;
   gboolean check_config;
   gboolean show_version;
   gboolean verbose;

@@ -102,7 +102,9 @@ reeve_pid_file_free (ReevePidFile *self)
   if (self == NULL)
     return;
 
-  unlink (self->path);
+  /* Somebody may have put another one there. */
+  if (is_current (self->path, self->fd))
+    unlink (self->path);
   reeve_fd_clear (&self->fd);
   g_free (self->path);
   g_free (self);

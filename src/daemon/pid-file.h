@@ -19,7 +19,7 @@ typedef struct _ReevePidFile ReevePidFile;
  * REEVE_ERROR_SYSTEM. */
 ReevePidFile *reeve_pid_file_new (const char *path, GError **error);
 
-/* Removes the file and gives up the lock. */
+/* Removes the file, if it is still ours, and gives up the lock. */
 void reeve_pid_file_free (ReevePidFile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePidFile, reeve_pid_file_free)
 

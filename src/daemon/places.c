@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <sys/stat.h>
 
 static void
 fill_system (ReevePlaces *self, const char *directory)
@@ -85,6 +86,18 @@ reeve_places_free (ReevePlaces *self)
   g_free (self);
 }
 
+/* The mask is for files: others have to reach the sockets. */
+static gboolean
+make_directory (const char *path, int mode, GError **error)
+{
+  mode_t mask = umask (022);
+  int failure = g_mkdir_with_parents (path, mode) < 0 ? errno : 0;
+
+  umask (mask);
+  return failure == 0 ||
+         reeve_error_from_errno (error, failure, _ ("Cannot make %s"), path);
+}
+
 gboolean
 reeve_places_make (const ReevePlaces *self, GError **error)
 {
@@ -99,9 +112,8 @@ reeve_places_make (const ReevePlaces *self, GError **error)
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (directories); i++)
-    if (g_mkdir_with_parents (directories[i].path, directories[i].mode) < 0)
-      return reeve_error_from_errno (error, errno, _ ("Cannot make %s"),
-                                     directories[i].path);
+    if (!make_directory (directories[i].path, directories[i].mode, error))
+      return FALSE;
 
   return TRUE;
 }

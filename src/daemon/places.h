@@ -48,7 +48,8 @@ void reeve_places_free (ReevePlaces *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePlaces, reeve_places_free)
 
 /* Makes the directories that are missing: 0755 in system mode (0700 for the
- * state), 0700 otherwise. Errors: REEVE_ERROR_SYSTEM with the path. */
+ * state), 0700 otherwise, whatever the umask is. Errors: REEVE_ERROR_SYSTEM
+ * with the path. Thread: owner, before there are others. */
 gboolean reeve_places_make (const ReevePlaces *self, GError **error);
 
 G_END_DECLS

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* Numbers of the fields, as in proc(5), counted from 1. */
 enum {
@@ -111,4 +112,16 @@ reeve_process_has_argument (pid_t pid, const char *argument)
     start += strlen (text + start) + 1;
   }
   return FALSE;
+}
+
+char *
+reeve_process_describe_end (int status)
+{
+  int signum = WTERMSIG (status);
+
+  if (WIFEXITED (status))
+    return g_strdup_printf ("exit status %d", WEXITSTATUS (status));
+
+  return g_strdup_printf ("killed (%s)%s", strsignal (signum),
+                          WCOREDUMP (status) ? ", core dumped" : "");
 }

@@ -30,4 +30,8 @@ gboolean reeve_process_stat_parse (const char *text, ReeveProcessStat *stat);
 /* Whether one of the words of its command line is @argument. */
 gboolean reeve_process_has_argument (pid_t pid, const char *argument);
 
+/* (transfer full): what waitpid() gave, in words: "exit status 1", "killed
+ * (Aborted), core dumped". Thread: any. */
+char *reeve_process_describe_end (int status);
+
 G_END_DECLS

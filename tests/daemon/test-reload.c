@@ -20,7 +20,7 @@ static void
 set_up (Fixture *self, gconstpointer data)
 {
   self->loop = reeve_loop_new (NULL);
-  self->notify = reeve_notify_new (NULL, FALSE);
+  self->notify = reeve_notify_new (NULL, FALSE, 0);
   self->reload = reeve_reload_new (self->loop, self->notify);
   self->order = g_string_new (NULL);
 }
