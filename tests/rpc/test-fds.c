@@ -547,6 +547,11 @@ test_wait (void)
     send_call (&fixture, PARCEL_PROC_MAKE_LATER, 1, 0);
     send_carriers (&fixture, 0, 1);
   }
+  for (int i = 0;
+       i < 10000 && (atomic_load (&fixture.n_begun) < 2 ||
+                     count_open_fds () < fixture.n_fds_before + LIMIT);
+       i++)
+    g_usleep (1000);
   g_usleep (20000);
   g_assert_cmpuint (atomic_load (&fixture.n_begun), ==, 2);
   g_assert_cmpuint (count_open_fds (), >=, fixture.n_fds_before + LIMIT);
