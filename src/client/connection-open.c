@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/autostart.h"
 #include "client/connection-private.h"
 #include "client/uri.h"
 #include "event/intl.h"
@@ -74,10 +75,10 @@ open_remote (ReeveOpening *self,
 }
 
 static ReeveStream *
-open_stream (const ReeveUri *uri,
-             gint64 deadline_us,
-             GCancellable *cancellable,
-             GError **error)
+open_existing (const ReeveUri *uri,
+               gint64 deadline_us,
+               GCancellable *cancellable,
+               GError **error)
 {
   const ReeveTlsClientOptions options = {
     .pki_path = uri->pki_path,
@@ -89,6 +90,28 @@ open_stream (const ReeveUri *uri,
     return reeve_tls_client_open (uri->stream, &options, deadline_us,
                                   cancellable, error);
   return reeve_stream_open (uri->stream, deadline_us, cancellable, error);
+}
+
+static ReeveStream *
+open_stream (const ReeveUri *uri,
+             gint64 deadline_us,
+             GCancellable *cancellable,
+             GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  ReeveStream *stream = open_existing (uri, deadline_us, cancellable, &why);
+
+  if (stream != NULL)
+    return stream;
+  if (!g_error_matches (why, REEVE_ERROR, REEVE_ERROR_NO_CONNECT) ||
+      !reeve_autostart_is_for (uri->stream)) {
+    g_propagate_error (error, g_steal_pointer (&why));
+    return NULL;
+  }
+
+  return reeve_autostart_run (uri->stream, deadline_us, cancellable, error)
+             ? open_existing (uri, deadline_us, cancellable, error)
+             : NULL;
 }
 
 /* Not each server has marks. */

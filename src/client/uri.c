@@ -451,7 +451,6 @@ char *
 reeve_uri_get_default (gboolean is_read_only)
 {
   static const char *const variables[] = { "REEVE_URI", "LIBVIRT_DEFAULT_URI" };
-  const char *suffix = is_read_only ? "-ro" : "";
 
   for (size_t i = 0; i < G_N_ELEMENTS (variables); i++) {
     const char *value = g_getenv (variables[i]);
@@ -461,7 +460,16 @@ reeve_uri_get_default (gboolean is_read_only)
   }
 
   if (geteuid () == 0)
-    return g_strdup_printf ("unix:%s/reeved%s.sock", REEVE_RUNDIR, suffix);
+    return g_strdup_printf ("unix:%s/reeved%s.sock", REEVE_RUNDIR,
+                            is_read_only ? "-ro" : "");
+  return reeve_uri_get_session (is_read_only);
+}
+
+char *
+reeve_uri_get_session (gboolean is_read_only)
+{
+  const char *suffix = is_read_only ? "-ro" : "";
+
   if (g_getenv ("XDG_RUNTIME_DIR") != NULL)
     return g_strdup_printf ("unix:%s/reeve/reeved%s.sock",
                             g_get_user_runtime_dir (), suffix);

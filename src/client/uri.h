@@ -61,6 +61,9 @@ reeve_uri_parse (const char *uri, gboolean is_read_only, GError **error);
 void reeve_uri_free (ReeveUri *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveUri, reeve_uri_free)
 
+/* (transfer full): the socket of this user's own daemon. */
+char *reeve_uri_get_session (gboolean is_read_only);
+
 /* (transfer full): $REEVE_URI, else $LIBVIRT_DEFAULT_URI, else the socket of
  * the daemon of this user, or of the host for root. */
 char *reeve_uri_get_default (gboolean is_read_only);
