@@ -7,6 +7,7 @@
 #include "event/intl.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
+#include "rpc/wire.h"
 
 #include <string.h>
 
@@ -36,7 +37,7 @@ reeve_call_new (ReeveServerClient *client,
       self->start_us + (gint64) REEVE_LIMIT (server, call_timeout_ms) * 1000;
   self->link.data = self;
   self->payload_size = (uint32_t) payload_size;
-  if (payload_size > 0)
+  if (payload != NULL && payload_size > 0)
     memcpy (self->payload, payload, payload_size);
   return self;
 }
@@ -87,6 +88,7 @@ reeve_call_unref (ReeveCall *self)
     return;
 
   reeve_data_stream_discard (self->data_stream);
+  reeve_call_batch_unref (self->batch);
   if (self->args != NULL)
     reeve_type_free (self->procedure->args, self->args);
   drop_fds (self);
@@ -226,7 +228,7 @@ answer_with_fds (ReeveCall *self, gconstpointer ret, GError **error)
 void
 reeve_call_reply (ReeveCall *self, gconstpointer ret)
 {
-  ReeveHeader reply = reeve_call_make_reply (self);
+  const ReeveWire *wire = self->client->wire;
   g_autoptr (GError) error = NULL;
   GBytes *frame = NULL;
 
@@ -234,21 +236,19 @@ reeve_call_reply (ReeveCall *self, gconstpointer ret)
     if (answer_with_fds (self, ret, &error))
       return;
   } else {
-    frame = reeve_message_encode (&reply, self->procedure->ret, ret, &error);
+    frame = wire->encode_reply (self, ret, &error);
   }
 
   reeve_call_count (self, frame == NULL);
   if (frame == NULL)
-    frame = reeve_message_encode_error (&reply, error);
+    frame = wire->encode_error (self, error);
   answer (self, frame);
 }
 
 void
 reeve_call_fail (ReeveCall *self, const GError *failure)
 {
-  ReeveHeader reply = reeve_call_make_reply (self);
-
   reeve_data_stream_discard (g_steal_pointer (&self->data_stream));
   reeve_call_count (self, TRUE);
-  answer (self, reeve_message_encode_error (&reply, failure));
+  answer (self, self->client->wire->encode_error (self, failure));
 }

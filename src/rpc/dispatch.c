@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/debug.h"
 #include "rpc/data-stream-private.h"
-#include "rpc/wire-xdr.h"
+#include "rpc/wire.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,8 +21,8 @@ reeve_reply_batch_clear (ReeveReplyBatch *self)
   *self = (ReeveReplyBatch){ 0 };
 }
 
-static uint8_t *
-make_room (ReeveReplyBatch *self, size_t size)
+uint8_t *
+reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size)
 {
   if (self->capacity - self->size < size) {
     self->capacity = MAX (self->size + size, MAX (1024, 2 * self->capacity));
@@ -34,55 +34,27 @@ make_room (ReeveReplyBatch *self, size_t size)
 }
 
 static void
-add_error (ReeveReplyBatch *self, const ReeveHeader *reply, GError *error)
+add_error (ReeveReplyBatch *self, const ReeveCall *call, const GError *error)
 {
-  GBytes *frame = reeve_message_encode_error (reply, error);
+  GBytes *frame = call->client->wire->encode_error (call, error);
   gsize size;
   const void *data = g_bytes_get_data (frame, &size);
 
-  memcpy (make_room (self, size), data, size);
+  memcpy (reeve_reply_batch_make_room (self, size), data, size);
   g_bytes_unref (frame);
-}
-
-/* Keeps the reply. FALSE: it cannot be encoded. */
-static gboolean
-add_reply (ReeveReplyBatch *self,
-           const ReeveHeader *reply,
-           const ReeveType *type,
-           gconstpointer ret,
-           GError **error)
-{
-  gssize size = reeve_message_measure (type, ret, error);
-
-  if (size < 0)
-    return FALSE;
-
-  reeve_message_write (reply, type, ret, make_room (self, (size_t) size),
-                       (size_t) size);
-  return TRUE;
 }
 
 static gboolean
 decode_args (ReeveCall *call, GError **error)
 {
-  const ReeveType *type = call->procedure->args;
-  size_t skip = call->header.type == REEVE_MESSAGE_CALL_WITH_FDS ? 4 : 0;
-
-  if (type->kind == REEVE_KIND_VOID)
-    return TRUE;
-
-  call->args = reeve_type_new (type);
-  return reeve_xdr_decode (type, call->payload + skip,
-                           call->payload_size - skip, call->args, NULL, error);
+  if (call->procedure->args->kind != REEVE_KIND_VOID)
+    call->args = reeve_type_new (call->procedure->args);
+  return call->client->wire->decode_args (call, error);
 }
 
 /* FALSE: with @error set. A deferred call leaves no reply. */
 static gboolean
-run_handler (ReeveReplyBatch *self,
-             ReeveCall *call,
-             const ReeveHeader *reply,
-             void *ret,
-             GError **error)
+run_handler (ReeveReplyBatch *self, ReeveCall *call, void *ret, GError **error)
 {
   const ReeveType *type = call->procedure->ret;
   gboolean is_done;
@@ -96,7 +68,7 @@ run_handler (ReeveReplyBatch *self,
     if (call->reply_fds != NULL)
       reeve_call_reply (reeve_call_defer (call), ret);
     else
-      is_done = add_reply (self, reply, type, ret, error);
+      is_done = call->client->wire->add_reply (self, call, ret, error);
   }
   reeve_type_clear (type, ret);
   return is_done;
@@ -118,7 +90,6 @@ note_run (ReeveCall *call, const GError *error)
 void
 reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
 {
-  ReeveHeader reply = reeve_call_make_reply (call);
   char small[SMALL_RET] __attribute__ ((aligned (16)));
   size_t ret_size = call->procedure->ret->size;
   void *ret = small;
@@ -135,13 +106,13 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   if (ret_size > SMALL_RET)
     ret = g_malloc (ret_size);
   memset (ret, 0, ret_size);
-  has_failed = !run_handler (self, call, &reply, ret, &error);
+  has_failed = !run_handler (self, call, ret, &error);
   if (ret != small)
     g_free (ret);
   /* A handler that deferred and failed all the same has answered already. */
   if (has_failed && !call->is_deferred) {
     reeve_data_stream_discard (g_steal_pointer (&call->data_stream));
-    add_error (self, &reply, error);
+    add_error (self, call, error);
   }
 
   note_run (call, error);

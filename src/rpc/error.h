@@ -55,6 +55,10 @@ typedef enum {
 #define REEVE_ERROR (reeve_error_quark ())
 GQuark reeve_error_quark (void);
 
+/* (nullable) (transfer none): what to do about an error, in the user's
+ * language. Thread: any. */
+const char *reeve_error_get_hint (int code);
+
 /**
  * reeve_error_from_errno:
  * @error: (out) (optional): set to %REEVE_ERROR_SYSTEM

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
-#include "rpc/server-client-private.h"
+#include "rpc/wire.h"
 
 #include <inttypes.h>
 
@@ -59,9 +59,7 @@ reeve_server_client_authenticate (ReeveCall *call,
                                   const ReeveStreamLayer *layer_class,
                                   gpointer layer)
 {
-  ReeveHeader header = reeve_call_make_reply (call);
-  g_autoptr (GBytes) reply =
-      reeve_message_encode (&header, call->procedure->ret, ret, NULL);
+  g_autoptr (GBytes) reply = call->client->wire->encode_reply (call, ret, NULL);
 
   /* Nothing more is read before this thread is done. */
   if (answer (call->client, call, reply, layer_class, layer))

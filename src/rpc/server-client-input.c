@@ -1,10 +1,9 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "event/fd-closer.h"
 #include "event/intl.h"
-#include "rpc/data-stream-private.h"
 #include "rpc/error.h"
 #include "rpc/stream-layer.h"
+#include "rpc/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +11,8 @@
 
 /* A client's own input buffer starts with, and grows in, this size. */
 #define INPUT_SIZE 65536
-/* Frames that are taken of one client before it is the others' turn. */
-#define MAX_FRAMES 32
+/* Messages that are taken of one client before it is the others' turn. */
+#define MAX_MESSAGES 32
 /* Bytes that are read of a client whose calls have to wait, to see whether it
  * asks if we are alive. */
 #define LOOK_AHEAD_SIZE 65536
@@ -23,7 +22,7 @@
 static unsigned
 get_max_calls (ReeveServerClient *self)
 {
-  return atomic_load (&self->is_authenticated)
+  return atomic_load (&self->is_authenticated) && !self->wire->is_ordered
              ? REEVE_LIMIT (self->server, max_client_calls)
              : 1;
 }
@@ -43,55 +42,28 @@ has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
          self->n_full_streams == 0;
 }
 
-static size_t
-get_max_message (ReeveServerClient *self)
+size_t
+reeve_server_client_get_max_message (ReeveServerClient *self)
 {
   size_t limit = REEVE_LIMIT (self->server, max_message_bytes);
 
+  if (self->wire->max_bytes > 0)
+    limit = MIN (limit, self->wire->max_bytes);
   if (atomic_load_explicit (&self->is_authenticated, memory_order_relaxed))
     return limit;
   return MIN (limit, REEVE_LIMIT (self->server, max_unauth_message_bytes));
 }
 
-/* One frame, with what came behind it. */
-typedef struct {
-  ReeveHeader header;
-  const uint8_t *payload;
-  size_t size; /* of the payload */
-  unsigned n_fds;
-  int fds[REEVE_MESSAGE_MAX_FDS]; /* (owned) */
-} Frame;
-
-/* What one read leads to. */
-typedef struct {
-  GQueue jobs;
-  GQueue calls;        /* (element-type ReeveCall): to be put in flight */
-  GByteArray *answers; /* (owned) (nullable): frames that end no call */
-  unsigned room;       /* for calls in flight */
-  gboolean is_seen;    /* by look_ahead(), what is taken now */
-  gboolean is_bad;
-} Intake;
-
-/* (transfer full) */
-static void
-add_answer (GByteArray **answers, GBytes *frame)
+void
+reeve_intake_add_answer (GByteArray **answers, GBytes *message)
 {
   gsize size;
-  const void *data = g_bytes_get_data (frame, &size);
+  const void *data = g_bytes_get_data (message, &size);
 
   if (*answers == NULL)
     *answers = g_byte_array_new ();
   g_byte_array_append (*answers, data, (guint) size);
-  g_bytes_unref (frame);
-}
-
-static void
-take_keepalive (const ReeveHeader *header, GByteArray **answers)
-{
-  GBytes *pong = reeve_keepalive_answer (header);
-
-  if (pong != NULL)
-    add_answer (answers, pong);
+  g_bytes_unref (message);
 }
 
 /* All in one write. */
@@ -103,18 +75,13 @@ send_answers (ReeveServerClient *self, GByteArray **answers)
         self, g_byte_array_free_to_bytes (g_steal_pointer (answers)));
 }
 
-static gboolean
-check_call (ReeveServerClient *self,
-            const ReeveHeader *header,
-            const ReeveProgram *program,
-            const ReeveProcedure *procedure,
-            GError **error)
+gboolean
+reeve_server_client_check_call (ReeveServerClient *self,
+                                uint32_t serial,
+                                const ReeveProgram *program,
+                                const ReeveProcedure *procedure,
+                                GError **error)
 {
-  if (header->status != REEVE_STATUS_OK) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
-                 _ ("A call has status %u"), header->status);
-    return FALSE;
-  }
   if (self->is_refused) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
                  _ ("there are %u clients already; more are refused"),
@@ -129,208 +96,19 @@ check_call (ReeveServerClient *self,
   }
   if (atomic_load (&self->is_read_only) &&
       (procedure->flags & REEVE_PROCEDURE_READ_ONLY) == 0)
-    return reeve_access_refuse_read_only (self, program, procedure,
-                                          header->serial, NULL, error);
+    return reeve_access_refuse_read_only (self, program, procedure, serial,
+                                          NULL, error);
 
   return TRUE;
 }
 
-static void
-drop_fds (Frame *frame)
+void
+reeve_intake_add_call (ReeveIntake *intake, ReeveCall *call)
 {
-  for (unsigned i = 0; i < frame->n_fds; i++)
-    reeve_fd_close_elsewhere (frame->fds[i]);
-  frame->n_fds = 0;
-}
-
-static void
-take_call (ReeveServerClient *self, Frame *frame, Intake *intake)
-{
-  g_autoptr (GError) error = NULL;
-  const ReeveHeader *header = &frame->header;
-  ReeveServerProgram *program;
-  const ReeveProcedure *procedure =
-      reeve_server_find (self->server, header, &program, &error);
-  ReeveCall *call;
-
-  if (procedure == NULL ||
-      !check_call (self, header, program->program, procedure, &error)) {
-    ReeveHeader reply = *header;
-
-    reply.type = REEVE_MESSAGE_REPLY;
-    add_answer (&intake->answers, reeve_message_encode_error (&reply, error));
-    return;
-  }
-
-  call = reeve_call_new (self, program, procedure, header, frame->payload,
-                         frame->size);
-  if ((procedure->flags & REEVE_PROCEDURE_FDS_IN) != 0 && frame->n_fds > 0) {
-    reeve_call_take_fds (call, frame->fds, frame->n_fds);
-    atomic_fetch_add (&self->n_fds, frame->n_fds);
-    frame->n_fds = 0;
-  }
   g_queue_push_tail_link (&intake->calls, &call->link);
   intake->room--;
-  if (procedure->dispatch != REEVE_DISPATCH_INLINE)
+  if (call->procedure->dispatch != REEVE_DISPATCH_INLINE)
     g_queue_push_tail_link (&intake->jobs, &call->job.link);
-}
-
-static void
-take_stream_frame (ReeveServerClient *self,
-                   const Frame *frame,
-                   uint8_t **buffer,
-                   Intake *intake)
-{
-  switch (reeve_data_stream_take_frame (self, &frame->header, frame->payload,
-                                        frame->size, buffer)) {
-  case REEVE_DATA_STREAM_TAKEN:
-    break;
-  case REEVE_DATA_STREAM_FULL:
-    intake->room = 0;
-    break;
-  case REEVE_DATA_STREAM_BAD:
-    intake->is_bad = TRUE;
-    intake->room = 0;
-    break;
-  }
-}
-
-/* How many bytes stand behind a frame to carry its file descriptors. FALSE for
- * a frame that is wrong. */
-static gboolean
-count_fds (ReeveServerClient *self, Frame *frame)
-{
-  uint32_t n_fds;
-
-  frame->n_fds = 0;
-  if (frame->header.type != REEVE_MESSAGE_CALL_WITH_FDS)
-    return TRUE;
-  if (frame->size < REEVE_LENGTH_SIZE)
-    return FALSE;
-
-  n_fds = reeve_length_decode (frame->payload);
-  if (n_fds > REEVE_MESSAGE_MAX_FDS ||
-      (n_fds > 0 && self->transport != REEVE_TRANSPORT_UNIX)) {
-    g_message (_ ("Client %1$" PRIu64 ": %2$u file descriptors with a message "
-                  "are not possible here"),
-               self->id, n_fds);
-    return FALSE;
-  }
-  frame->n_fds = n_fds;
-  return TRUE;
-}
-
-static void
-note_bad_frame (ReeveServerClient *self, const uint8_t *data, uint32_t length)
-{
-  if (memcmp (data, "GET ", 4) == 0 || memcmp (data, "HEAD", 4) == 0 ||
-      memcmp (data, "POST", 4) == 0 || memcmp (data, "OPTI", 4) == 0)
-    reeve_server_note_refusal (self->server, REEVE_REFUSAL_MESSAGE,
-                               _ ("Client %" PRIu64 " speaks HTTP"), self->id);
-  else if (data[0] == 0x16 && data[1] == 0x03)
-    reeve_server_note_refusal (self->server, REEVE_REFUSAL_MESSAGE,
-                               _ ("Client %" PRIu64 " speaks TLS"), self->id);
-  else
-    reeve_server_note_refusal (
-        self->server, REEVE_REFUSAL_MESSAGE,
-        _ ("Client %1$" PRIu64 ": a message of %2$u bytes is not possible"),
-        self->id, length);
-}
-
-/* A frame's length, 0 while it is not all there; what is no frame sets
- * is_bad. */
-static size_t
-measure_frame (ReeveServerClient *self,
-               const uint8_t *data,
-               size_t size,
-               Intake *intake)
-{
-  uint32_t length;
-
-  if (size < REEVE_LENGTH_SIZE)
-    return 0;
-
-  length = reeve_length_decode (data);
-  if (length < REEVE_PAYLOAD_OFFSET || length > get_max_message (self)) {
-    note_bad_frame (self, data, length);
-    intake->is_bad = TRUE;
-    return 0;
-  }
-
-  return length <= size ? length : 0;
-}
-
-/* (nullable): the input's buffer, if nothing but a long frame is in it. */
-static uint8_t **
-find_buffer (ReeveServerClient *self, const uint8_t *data, size_t length)
-{
-  return data == self->input && length == self->input_size &&
-                 length >= self->input_capacity / 2
-             ? &self->input
-             : NULL;
-}
-
-/* Splits a frame off; returns its size with what carries its file descriptors,
- * 0 if it is not all there. What is no frame sets is_bad. */
-static size_t
-split_frame (ReeveServerClient *self,
-             const uint8_t *data,
-             size_t size,
-             Frame *frame,
-             Intake *intake)
-{
-  size_t length = measure_frame (self, data, size, intake);
-
-  if (length == 0)
-    return 0;
-
-  reeve_header_decode (&frame->header, data + REEVE_LENGTH_SIZE);
-  frame->payload = data + REEVE_PAYLOAD_OFFSET;
-  frame->size = length - REEVE_PAYLOAD_OFFSET;
-  if (!count_fds (self, frame)) {
-    intake->is_bad = TRUE;
-    return 0;
-  }
-  if (length + frame->n_fds > size)
-    return 0;
-  if (!reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds)) {
-    g_message (_ ("Client %" PRIu64 ": a message came with other file "
-                  "descriptors than it says"),
-               self->id);
-    intake->is_bad = TRUE;
-    return 0;
-  }
-
-  return length + frame->n_fds;
-}
-
-/* Takes one frame; returns as split_frame(). */
-static size_t
-take_frame (ReeveServerClient *self,
-            const uint8_t *data,
-            size_t size,
-            Intake *intake)
-{
-  Frame frame;
-  size_t used = split_frame (self, data, size, &frame, intake);
-  uint32_t type;
-
-  if (used == 0)
-    return 0;
-
-  type = frame.header.type;
-  if (reeve_keepalive_is_message (&frame.header)) {
-    if (!intake->is_seen)
-      take_keepalive (&frame.header, &intake->answers);
-  } else if (type == REEVE_MESSAGE_CALL ||
-             type == REEVE_MESSAGE_CALL_WITH_FDS) {
-    take_call (self, &frame, intake);
-  } else if (type == REEVE_MESSAGE_STREAM ||
-             type == REEVE_MESSAGE_STREAM_HOLE) {
-    take_stream_frame (self, &frame, find_buffer (self, data, used), intake);
-  }
-  drop_fds (&frame);
-  return used;
 }
 
 static unsigned
@@ -350,7 +128,7 @@ get_room (ReeveServerClient *self)
 /* Returns whether the loop is to look for replies that are held, from now on.
  */
 static gboolean
-put_in_flight (ReeveServerClient *self, Intake *intake)
+put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
 {
   unsigned n_jobs = intake->jobs.length;
   gboolean is_watched;
@@ -381,7 +159,7 @@ run_inline (ReeveServerClient *self, ReeveCall **calls, unsigned n_calls)
 }
 
 static void
-start_calls (ReeveServerClient *self, Intake *intake)
+start_calls (ReeveServerClient *self, ReeveIntake *intake)
 {
   unsigned n_calls = intake->calls.length;
   g_autofree ReeveCall **inline_calls = NULL;
@@ -433,34 +211,34 @@ end_turn (ReeveServerClient *self)
                      reeve_server_client_ref (self));
 }
 
-/* Takes the frames that are there, as far as there is room; returns how many
+/* Takes the messages that are there, as far as there is room; returns how many
  * bytes were used. */
 static size_t
-take_frames (ReeveServerClient *self,
-             const uint8_t *data,
-             size_t size,
-             gboolean *is_bad)
+take_messages (ReeveServerClient *self,
+               const uint8_t *data,
+               size_t size,
+               gboolean *is_bad)
 {
-  unsigned n_left = MAX_FRAMES;
+  unsigned n_left = MAX_MESSAGES;
   size_t used = 0;
   size_t length;
 
   do {
-    Intake intake = { .jobs = G_QUEUE_INIT, .calls = G_QUEUE_INIT };
+    ReeveIntake intake = { .jobs = G_QUEUE_INIT, .calls = G_QUEUE_INIT };
 
     intake.room = get_room (self);
     do {
       intake.is_seen = used < self->n_seen;
       length = intake.room == 0 || n_left == 0
                    ? 0
-                   : take_frame (self, data + used, size - used, &intake);
+                   : self->wire->take (self, data + used, size - used, &intake);
       used += length;
       n_left -= length > 0;
     } while (length > 0);
     *is_bad = intake.is_bad;
     start_calls (self, &intake);
     send_answers (self, &intake.answers);
-    if (self->is_refused && used > 0)
+    if (intake.ends || (self->is_refused && used > 0))
       reeve_server_client_close_when_written (self);
     /* No room any more: unless calls were answered meanwhile, stop. */
     if ((intake.room > 0 && n_left > 0) || throttle (self))
@@ -471,27 +249,6 @@ take_frames (ReeveServerClient *self,
 
   self->n_seen -= MIN (self->n_seen, used);
   return used;
-}
-
-/* A whole frame's header, and its size with what carries its file descriptors;
- * 0 for what is no frame, or not all there. */
-static size_t
-peek_frame (const uint8_t *data, size_t size, ReeveHeader *header)
-{
-  size_t length;
-  uint32_t n_fds = 0;
-
-  if (size < REEVE_PAYLOAD_OFFSET)
-    return 0;
-
-  length = reeve_length_decode (data);
-  reeve_header_decode (header, data + REEVE_LENGTH_SIZE);
-  if (length < REEVE_PAYLOAD_OFFSET || length > size)
-    return 0;
-  if (header->type == REEVE_MESSAGE_CALL_WITH_FDS &&
-      length >= REEVE_PAYLOAD_OFFSET + REEVE_LENGTH_SIZE)
-    n_fds = reeve_length_decode (data + REEVE_PAYLOAD_OFFSET);
-  return n_fds <= size - length ? length + n_fds : 0;
 }
 
 /* Whether calls wait for room; if so, whether more is read is decided. */
@@ -510,44 +267,28 @@ limit_look_ahead (ReeveServerClient *self, gboolean *may_answer)
   return self->is_throttled;
 }
 
-/* Answers the pings behind calls that wait. A client that reads nothing gets no
- * answer to them either. */
+/* Answers what does not wait behind calls that do. A client that reads nothing
+ * gets no answer to that either. */
 static void
 look_ahead (ReeveServerClient *self)
 {
-  g_autoptr (GByteArray) pongs = NULL;
+  g_autoptr (GByteArray) answers = NULL;
   gboolean may_answer;
-  ReeveHeader header;
-  size_t length;
 
-  if (!limit_look_ahead (self, &may_answer))
+  if (!limit_look_ahead (self, &may_answer) || self->wire->look_ahead == NULL)
     return;
 
-  while ((length = peek_frame (self->input + self->n_seen,
-                               self->input_size - self->n_seen, &header)) > 0) {
-    if (reeve_keepalive_is_message (&header))
-      take_keepalive (&header, &pongs);
-    self->n_seen += length;
-  }
+  self->wire->look_ahead (self, &answers);
   if (may_answer)
-    send_answers (self, &pongs);
+    send_answers (self, &answers);
 }
-
-/* The length of a frame of a stream whose begin is kept, or 0: it is read into
- * a buffer of its own, which can then become the stream's. */
+/* The length of a message whose begin is kept, or 0: it is read into a buffer
+ * of its own. */
 static size_t
-measure_stream_frame (ReeveServerClient *self, const uint8_t *data, size_t size)
+measure (ReeveServerClient *self, const uint8_t *data, size_t size)
 {
-  const size_t limit = REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK;
-  ReeveHeader header;
-  uint32_t length;
-
-  if (size < REEVE_PAYLOAD_OFFSET || atomic_load (&self->n_data_streams) == 0)
-    return 0;
-
-  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
-  length = reeve_length_decode (data);
-  return header.type == REEVE_MESSAGE_STREAM && length <= limit ? length : 0;
+  return self->wire->measure == NULL ? 0
+                                     : self->wire->measure (self, data, size);
 }
 
 /* Keeps what was not taken for the next time. */
@@ -561,8 +302,7 @@ keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
   }
 
   if (self->input == NULL) {
-    self->input_capacity =
-        MAX (MAX (size, 4096), measure_stream_frame (self, data, size));
+    self->input_capacity = MAX (MAX (size, 4096), measure (self, data, size));
     self->input = g_malloc (self->input_capacity);
     memcpy (self->input, data, size);
   } else if (data != self->input) {
@@ -571,11 +311,52 @@ keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
   self->input_size = size;
 }
 
+/* (nullable): what else it may be. */
+static const char *
+guess_protocol (const uint8_t *data, size_t size)
+{
+  static const char *const verbs[] = { "GET ", "HEAD", "POST", "OPTI" };
+
+  if (size >= 2 && data[0] == 0x16 && data[1] == 0x03)
+    return "TLS";
+  for (size_t i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (size >= 4 && memcmp (data, verbs[i], 4) == 0)
+      return "HTTP";
+  return NULL;
+}
+
+/* By the first byte. FALSE: it speaks what is not spoken here. */
+static gboolean
+choose_wire (ReeveServerClient *self, const uint8_t *data, size_t size)
+{
+  const ReeveWire *wire = reeve_wire_sniff (data[0]);
+  const char *protocol = guess_protocol (data, size);
+
+  if (wire != NULL && protocol == NULL && (self->wires & wire->flag) != 0) {
+    reeve_server_client_set_wire (self, wire);
+    return TRUE;
+  }
+
+  if (protocol == NULL && wire != NULL)
+    protocol = wire->name;
+  if (protocol != NULL)
+    reeve_server_note_refusal (
+        self->server, REEVE_REFUSAL_MESSAGE,
+        _ ("Client %1$" PRIu64 " speaks %2$s, which is not spoken here"),
+        self->id, protocol);
+  else
+    reeve_server_note_refusal (
+        self->server, REEVE_REFUSAL_MESSAGE,
+        _ ("Client %1$" PRIu64 " speaks nothing known: its first byte is %2$u"),
+        self->id, data[0]);
+  return FALSE;
+}
+
 static void
 take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
 {
-  gboolean is_bad = FALSE;
-  size_t used = take_frames (self, data, size, &is_bad);
+  gboolean is_bad = !self->has_wire && !choose_wire (self, data, size);
+  size_t used = is_bad ? 0 : take_messages (self, data, size, &is_bad);
 
   if (is_bad)
     reeve_server_client_close_now (self);
@@ -590,8 +371,9 @@ take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
 static size_t
 grow_input (ReeveServerClient *self)
 {
-  size_t limit = get_max_message (self) + REEVE_MESSAGE_MAX_FDS;
-  size_t frame = measure_stream_frame (self, self->input, self->input_size);
+  size_t limit =
+      reeve_server_client_get_max_message (self) + REEVE_MESSAGE_MAX_FDS;
+  size_t frame = measure (self, self->input, self->input_size);
   size_t wanted = frame > self->input_size
                       ? frame
                       : MIN (MAX (2 * self->input_size, INPUT_SIZE), limit);
@@ -638,6 +420,10 @@ read_some (ReeveServerClient *self)
   n_read = receive (self, data, size);
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
     return;
+  if (n_read == 0 && self->wire->survives_end) {
+    reeve_server_client_end_input (self);
+    return;
+  }
   if (n_read <= 0 ||
       !reeve_fd_inbox_note (&self->inbox, self->input_size + (size_t) n_read)) {
     if (n_read > 0 || (n_read < 0 && errno == EPROTO))
@@ -695,6 +481,7 @@ resume (ReeveLoop *loop, gpointer data)
   if (!throttle (self) && self->input_size > 0)
     take_input (self, self->input, self->input_size);
   reeve_server_client_read_more (self);
+  reeve_server_client_check_end (self);
   reeve_server_client_unref (self);
 }
 

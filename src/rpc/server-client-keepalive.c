@@ -3,6 +3,7 @@
 #include "event/intl.h"
 #include "rpc/server-client-private.h"
 #include "rpc/stream-layer.h"
+#include "rpc/wire.h"
 
 #include <inttypes.h>
 
@@ -64,7 +65,7 @@ look (ReeveLoop *loop, int watch, gpointer data)
     return;
   }
   if (step == REEVE_KEEPALIVE_ASK)
-    reeve_server_client_send_frame (self, reeve_keepalive_make_ping ());
+    reeve_server_client_send_frame (self, self->wire->make_ping ());
   reeve_loop_update_timeout (loop, watch, (int) ((due_us - now_us) / 1000) + 1);
 }
 
@@ -85,7 +86,8 @@ enable (ReeveLoop *loop, gpointer data)
   ReeveServerClient *self = data;
   const ReeveKeepalive keepalive = { .alive_us = g_get_monotonic_time () };
 
-  if (self->keepalive_watch == 0 && !reeve_server_client_is_closed (self))
+  if (self->wire->make_ping != NULL && self->keepalive_watch == 0 &&
+      !reeve_server_client_is_closed (self))
     reeve_server_client_restore_keepalive (self, &keepalive);
   reeve_server_client_unref (self);
 }

@@ -4,6 +4,7 @@
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
 #include "rpc/stream-layer.h"
+#include "rpc/wire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,7 +30,7 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
 
   if (self->stream == NULL || self->is_shaking)
     return;
-  if (!self->is_closing && !self->is_full &&
+  if (!self->is_closing && !self->is_full && !self->has_ended &&
       !reeve_server_is_frozen (self->server))
     events |= REEVE_EVENT_READABLE;
   if (!self->is_closing && has_output_locked (self))
@@ -87,8 +88,11 @@ close_later_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 static void
 end_write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  if (self->closes_when_written && self->stream != NULL &&
-      !has_output_locked (self))
+  gboolean is_over =
+      self->closes_when_written ||
+      (self->is_all_taken && self->calls.length == 0 && self->held->len == 0);
+
+  if (is_over && self->stream != NULL && !has_output_locked (self))
     close_later_locked (self);
   reeve_server_client_update_events_locked (self);
 }
@@ -321,40 +325,108 @@ start_streams_locked (ReeveServerClient *self,
           self, g_steal_pointer (&calls[i]->data_stream));
 }
 
-void
+/* (transfer full) (nullable): what a reply makes ready to be sent. */
+static GBytes *
+add_to_batch (ReeveCall *call, const uint8_t *reply, size_t size)
+{
+  g_autoptr (GBytes) whole = reeve_call_batch_add (call->batch, reply, size);
+
+  return whole != NULL && g_bytes_get_size (whole) > 0
+             ? g_steal_pointer (&whole)
+             : NULL;
+}
+
+/* Settles calls, and points @iov (behind the first, which is for what is held)
+ * to the replies that are to be sent. Returns a bit for each that was settled.
+ * @wholes: (element-type GBytes): what is pointed to and not in @bytes. */
+static unsigned
+collect_replies_locked (ReeveServerClient *self,
+                        ReeveCall *const *calls,
+                        const size_t *ends,
+                        unsigned n_calls,
+                        const uint8_t *bytes,
+                        struct iovec *iov,
+                        int *n_iov,
+                        GSList **wholes) REEVE_REQUIRES (self->lock)
+{
+  size_t start = 0;
+  unsigned settled = 0;
+
+  for (unsigned i = 0; i < n_calls; start = ends[i], i++) {
+    struct iovec *piece = &iov[*n_iov];
+
+    if (!reeve_server_client_settle_locked (self, calls[i]))
+      continue;
+    settled |= 1u << i;
+    piece->iov_base = (void *) (bytes + start);
+    piece->iov_len = ends[i] - start;
+    if (calls[i]->batch != NULL) {
+      GBytes *whole = add_to_batch (calls[i], piece->iov_base, piece->iov_len);
+      gsize size = 0;
+
+      if (whole != NULL) {
+        piece->iov_base = (void *) g_bytes_get_data (whole, &size);
+        *wholes = g_slist_prepend (*wholes, whole);
+      }
+      piece->iov_len = size;
+    }
+    *n_iov += piece->iov_len > 0;
+  }
+  return settled;
+}
+
+static size_t
+sum_up (const struct iovec *iov, int n_iov)
+{
+  size_t size = 0;
+
+  for (int i = 0; i < n_iov; i++)
+    size += iov[i].iov_len;
+  return size;
+}
+
+static unsigned
+answer (ReeveServerClient *self,
+        ReeveCall *const *calls,
+        const size_t *ends,
+        unsigned n_calls,
+        const uint8_t *bytes,
+        GSList **wholes)
+{
+  struct iovec iov[1 + REEVE_JOB_BATCH];
+  int n_iov = 1;
+  unsigned settled;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  settled = collect_replies_locked (self, calls, ends, n_calls, bytes, iov,
+                                    &n_iov, wholes);
+  if (settled == 0 || self->stream == NULL || self->is_closing)
+    return settled;
+
+  if (n_iov == 1)
+    end_write_locked (self);
+  else if (may_hold_locked (self, sum_up (iov + 1, n_iov - 1)))
+    hold_locked (self, iov + 1, n_iov - 1);
+  else
+    write_with_held_locked (self, iov, n_iov);
+  start_streams_locked (self, calls, n_calls, settled);
+  reeve_server_client_resume_locked (self);
+  return settled;
+}
+
+unsigned
 reeve_server_client_answer (ReeveServerClient *self,
                             ReeveCall *const *calls,
                             const size_t *ends,
                             unsigned n_calls,
                             const uint8_t *bytes)
 {
-  struct iovec iov[1 + REEVE_JOB_BATCH]; /* the first is for what is held */
-  size_t start = 0;
-  size_t size = 0;
-  int n_iov = 1;
-  unsigned settled = 0; /* a bit for each call */
+  GSList *wholes = NULL;
+  unsigned settled = answer (self, calls, ends, n_calls, bytes, &wholes);
 
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  for (unsigned i = 0; i < n_calls; i++) {
-    if (reeve_server_client_settle_locked (self, calls[i])) {
-      iov[n_iov].iov_base = (void *) (bytes + start);
-      iov[n_iov].iov_len = ends[i] - start;
-      size += iov[n_iov].iov_len;
-      n_iov++;
-      settled |= 1u << i;
-    }
-    start = ends[i];
-  }
-
-  if (n_iov == 1 || self->stream == NULL || self->is_closing)
-    return;
-  if (may_hold_locked (self, size))
-    hold_locked (self, iov + 1, n_iov - 1);
-  else
-    write_with_held_locked (self, iov, n_iov);
-  start_streams_locked (self, calls, n_calls, settled);
-  reeve_server_client_resume_locked (self);
+  g_slist_free_full (wholes, (GDestroyNotify) g_bytes_unref);
+  return settled;
 }
 
 static ReeveClientFds *
@@ -455,6 +527,34 @@ reeve_server_client_flush (ReeveServerClient *self)
   return self->is_watched;
 }
 
+static void
+check_end_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  if (!self->has_ended || self->is_throttled || self->has_had_turn)
+    return;
+
+  self->is_all_taken = TRUE;
+  end_write_locked (self);
+}
+
+void
+reeve_server_client_end_input (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->has_ended = TRUE;
+  reeve_server_client_update_events_locked (self);
+  check_end_locked (self);
+}
+
+void
+reeve_server_client_check_end (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  check_end_locked (self);
+}
+
 void
 reeve_server_client_close_when_written (ReeveServerClient *self)
 {
@@ -497,35 +597,23 @@ queue_event (ReeveServerClient *self, GBytes *frame)
 }
 
 gboolean
-reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame)
-{
-  gboolean is_queued = queue_event (self, frame);
-
-  reeve_server_count_event (self->server, !is_queued);
-  return is_queued;
-}
-
-gboolean
 reeve_server_client_send_event (ReeveServerClient *self,
                                 const ReeveProgram *program,
                                 const ReeveProcedure *procedure,
                                 gconstpointer body)
 {
-  const ReeveHeader header = {
-    .program = program->number,
-    .version = program->version,
-    .procedure = procedure->number,
-    .type = REEVE_MESSAGE_EVENT,
-  };
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) frame =
-      reeve_message_encode (&header, procedure->args, body, &error);
+  g_autoptr (GBytes) message =
+      self->wire->encode_event (self, program, procedure, body, &error);
+  gboolean is_queued;
 
-  if (frame == NULL) {
+  if (message == NULL) {
     g_warning ("%s: %s", procedure->name, error->message);
     return FALSE;
   }
-  return reeve_server_client_send_event_frame (self, frame);
+  is_queued = queue_event (self, message);
+  reeve_server_count_event (self->server, !is_queued);
+  return is_queued;
 }
 
 void

@@ -32,6 +32,17 @@ typedef struct {
   GArray *fds;   /* (element-type int) (owned) */
 } ReeveClientFds;
 
+/* What one read leads to. */
+typedef struct {
+  GQueue jobs;
+  GQueue calls;        /* (element-type ReeveCall): to be put in flight */
+  GByteArray *answers; /* (owned) (nullable): messages that end no call */
+  unsigned room;       /* for calls in flight */
+  gboolean is_seen;    /* by look_ahead(), what is taken now */
+  gboolean is_bad;
+  gboolean ends; /* the connection, when the answers are written */
+} ReeveIntake;
+
 struct _ReeveServerClient {
   ReeveRefs refs;
   ReeveServer *server; /* (owned) */
@@ -41,7 +52,8 @@ struct _ReeveServerClient {
   ReeveTransport transport;
   gboolean has_peer;
   struct ucred peer;
-  gid_t *groups; /* (owned) (nullable): the main one first */
+  ReeveWires wires; /* that it may choose from */
+  gid_t *groups;    /* (owned) (nullable): the main one first */
   size_t n_groups;
   char *address; /* (owned) (nullable) */
   ReeveAuth auth;
@@ -54,6 +66,11 @@ struct _ReeveServerClient {
   ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts */
 
   GList unauth_link; /* of the server's list, under its lock */
+
+  /* XDR until the loop's thread has seen the first byte, then immutable. */
+  const ReeveWire *wire;
+  gboolean has_wire;   /* of the loop's thread */
+  gpointer wire_state; /* (owned): of the loop's thread */
 
   /* Of the loop's thread: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */
@@ -99,8 +116,11 @@ struct _ReeveServerClient {
   gboolean is_full REEVE_GUARDED;     /* and we do not read any more of them */
   gboolean is_resuming REEVE_GUARDED; /* the loop was told to go on */
   gboolean closes_when_written REEVE_GUARDED;
-  gboolean is_closing REEVE_GUARDED;  /* the loop was told to close it */
-  GHashTable *attached REEVE_GUARDED; /* key -> Attached (owned) */
+  gboolean has_ended REEVE_GUARDED;    /* no more comes */
+  gboolean is_all_taken REEVE_GUARDED; /* and all that came was taken: it is
+                                          closed when that is answered */
+  gboolean is_closing REEVE_GUARDED;   /* the loop was told to close it */
+  GHashTable *attached REEVE_GUARDED;  /* key -> Attached (owned) */
 };
 
 /* -------------------------------------------------- server-client.c --- */
@@ -147,6 +167,13 @@ void reeve_server_client_read_more (ReeveServerClient *self);
 void reeve_server_client_resume_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
 
+/* The longest message that it may send. */
+size_t reeve_server_client_get_max_message (ReeveServerClient *self);
+
+/* Once. */
+void
+reeve_server_client_set_wire (ReeveServerClient *self, const ReeveWire *wire);
+
 /* ---------------------------------------- server-client-keepalive.c --- */
 
 /* Thread: loop. */
@@ -184,6 +211,12 @@ reeve_server_client_move_output_locked (ReeveServerClient *self,
                                         const ReeveStreamLayer *layer_class,
                                         gpointer layer)
     REEVE_REQUIRES (self->lock);
+
+/* No more comes from it. Thread: loop. */
+void reeve_server_client_end_input (ReeveServerClient *self);
+/* If that is so, and all that came was taken, closes it when that was
+ * answered. Thread: loop. */
+void reeve_server_client_check_end (ReeveServerClient *self);
 
 /* Closes it when all is written. */
 void reeve_server_client_close_when_written (ReeveServerClient *self);

@@ -7,6 +7,7 @@
 #include "event/refs.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
+#include "rpc/wire.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -105,6 +106,8 @@ reeve_server_client_new (ReeveServer *server,
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
   self->auth = options->auth;
+  self->wires = options->wires;
+  self->wire = &reeve_xdr_wire;
   atomic_init (&self->is_read_only,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
@@ -114,6 +117,9 @@ reeve_server_client_new (ReeveServer *server,
   read_peer (self, fd);
   if (tls != NULL)
     self->transport = REEVE_TRANSPORT_TLS;
+  if (self->wires == REEVE_WIRE_DEFAULT)
+    self->wires = self->transport == REEVE_TRANSPORT_UNIX ? REEVE_WIRE_ALL
+                                                          : REEVE_WIRE_XDR;
   note_peer (self);
   self->unauth_link.data = self;
   reeve_server_client_init_auth (self);
@@ -135,6 +141,15 @@ reeve_server_client_new (ReeveServer *server,
   return self;
 }
 
+void
+reeve_server_client_set_wire (ReeveServerClient *self, const ReeveWire *wire)
+{
+  if (self->wire != wire)
+    self->wire = wire;
+  self->has_wire = TRUE;
+  self->wire_state = g_malloc0 (wire->state_size);
+}
+
 ReeveServerClient *
 reeve_server_client_ref (ReeveServerClient *self)
 {
@@ -152,6 +167,9 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_assert (g_queue_is_empty (&self->calls));
   g_assert (g_queue_is_empty (&self->data_streams));
   g_clear_pointer (&self->attached, g_hash_table_unref);
+  if (self->wire->clear_state != NULL)
+    self->wire->clear_state (self->wire_state);
+  g_free (self->wire_state);
   g_byte_array_unref (self->held);
   reeve_client_handshake_free (self->handshake);
   g_free (self->input);
@@ -360,9 +378,9 @@ reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call)
   return call->cancellable;
 }
 
-/* Settles the oldest call if it is overdue, or (@now_us is -1) anyway. */
+/* (transfer full) (nullable): the oldest call if it is overdue. */
 static ReeveCall *
-steal_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
+find_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
 {
   ReeveCall *call;
 
@@ -370,7 +388,20 @@ steal_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
 
   call = g_queue_peek_head (&self->calls);
   *is_left = call != NULL;
-  if (call == NULL || (now_us >= 0 && call->deadline_us > now_us))
+  return call == NULL || call->deadline_us > now_us ? NULL
+                                                    : reeve_call_ref (call);
+}
+
+/* (transfer full) (nullable): settles the oldest call. */
+static ReeveCall *
+steal_call (ReeveServerClient *self)
+{
+  ReeveCall *call;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  call = g_queue_peek_head (&self->calls);
+  if (call == NULL)
     return NULL;
 
   /* A worker that finds the call settled drops it without our lock. */
@@ -396,22 +427,32 @@ cancel (ReeveServerClient *self, ReeveCall *call)
     g_cancellable_cancel (cancellable);
 }
 
+/* Does nothing for a call that was answered meanwhile. */
+static void
+answer_overdue (ReeveServerClient *self, ReeveCall *call)
+{
+  g_autoptr (GBytes) message = NULL;
+  g_autoptr (GError) error = g_error_new (
+      REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
+      _ ("%1$s was not answered within %2$d seconds"), call->procedure->name,
+      (int) ((call->deadline_us - call->start_us) / G_USEC_PER_SEC));
+  const uint8_t *bytes;
+  gsize size;
+
+  message = self->wire->encode_error (call, error);
+  bytes = g_bytes_get_data (message, &size);
+  if (reeve_server_client_answer (self, &call, &size, 1, bytes) > 0)
+    g_warning (_ ("Client %1$" PRIu64 ": %2$s"), self->id, error->message);
+}
+
 gboolean
 reeve_server_client_expire (ReeveServerClient *self, gint64 now_us)
 {
   gboolean is_left;
   ReeveCall *call;
 
-  while ((call = steal_overdue (self, now_us, &is_left)) != NULL) {
-    ReeveHeader reply = reeve_call_make_reply (call);
-    g_autoptr (GError) error = g_error_new (
-        REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
-        _ ("%1$s was not answered within %2$d seconds"), call->procedure->name,
-        (int) ((call->deadline_us - call->start_us) / G_USEC_PER_SEC));
-
-    g_warning (_ ("Client %1$" PRIu64 ": %2$s"), self->id, error->message);
-    reeve_server_client_send_frame (self,
-                                    reeve_message_encode_error (&reply, error));
+  while ((call = find_overdue (self, now_us, &is_left)) != NULL) {
+    answer_overdue (self, call);
     cancel (self, call);
     reeve_call_unref (call);
   }
@@ -468,7 +509,6 @@ void
 reeve_server_client_close_now (ReeveServerClient *self)
 {
   Remains remains;
-  gboolean is_left;
   ReeveCall *call;
 
   if (!steal_remains (self, &remains))
@@ -487,7 +527,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
     g_queue_clear_full (&remains.frames[i], (GDestroyNotify) g_bytes_unref);
   g_queue_clear_full (&remains.fds, reeve_client_fds_free);
 
-  while ((call = steal_overdue (self, -1, &is_left)) != NULL) {
+  while ((call = steal_call (self)) != NULL) {
     cancel (self, call);
     reeve_call_unref (call);
   }

@@ -119,11 +119,6 @@ gboolean reeve_server_client_send_event (ReeveServerClient *self,
                                          const ReeveProcedure *procedure,
                                          gconstpointer body);
 
-/* The same with a frame that was encoded once for many subscribers.
- * (transfer none). */
-gboolean
-reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame);
-
 /**
  * reeve_server_client_enable_keepalive:
  *

@@ -8,6 +8,7 @@
 #include "event/thread.h"
 #include "rpc/access.h"
 #include "rpc/auth-private.h"
+#include "rpc/call-batch.h"
 #include "rpc/call.h"
 #include "rpc/data-stream.h"
 #include "rpc/message.h"
@@ -20,6 +21,8 @@
 #include <stdatomic.h>
 
 G_BEGIN_DECLS
+
+typedef struct _ReeveWire ReeveWire;
 
 /* A procedure's counters. */
 typedef struct {
@@ -43,6 +46,7 @@ typedef struct {
   gconstpointer handlers;
   gpointer user_data;
   const ReeveProcedure **by_number; /* (owned): index - lowest number */
+  GHashTable *by_name;              /* (owned): of procedures */
   ReeveProcedureCounters *counters; /* (owned): in the program's order */
   ReeveAccessTag **access; /* (owned): in the same order; NULL: takes nothing */
   const ReeveAccessObjects *objects; /* (nullable) */
@@ -85,6 +89,9 @@ struct _ReeveCall {
   gint64 deadline_us; /* immutable */
   void *args;         /* (owned) (nullable): of the thread that runs it */
 
+  ReeveCallBatch *batch; /* (owned) (nullable): that its reply goes with;
+                            immutable */
+
   /* Under the client's lock. */
   GList link;                /* in the client's calls, until it is answered */
   atomic_bool is_answered;   /* may be read without it */
@@ -101,6 +108,7 @@ struct _ReeveCall {
   uint8_t payload[] __attribute__ ((aligned (8)));
 };
 
+/* @payload: (nullable): if %NULL, the caller fills it in */
 ReeveCall *reeve_call_new (ReeveServerClient *client,
                            ReeveServerProgram *program,
                            const ReeveProcedure *procedure,
@@ -132,6 +140,8 @@ typedef struct {
 } ReeveReplyBatch;
 
 void reeve_reply_batch_clear (ReeveReplyBatch *self);
+/* Room for a reply that is kept. */
+uint8_t *reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size);
 /* Runs @call (transfer full) and keeps its reply; sends what is kept when the
  * batch is full. */
 void reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call);
@@ -176,13 +186,13 @@ void reeve_server_client_authenticate (ReeveCall *call,
                                        const ReeveStreamLayer *layer_class,
                                        gpointer layer);
 
-/* Answers calls (those that were not answered by now) with the replies that
- * stand behind each other in @bytes, each up to its end. */
-void reeve_server_client_answer (ReeveServerClient *self,
-                                 ReeveCall *const *calls,
-                                 const size_t *ends,
-                                 unsigned n_calls,
-                                 const uint8_t *bytes);
+/* Answers calls with the replies that stand behind each other in @bytes, each
+ * up to its end. Returns a bit for each that was not answered before. */
+unsigned reeve_server_client_answer (ReeveServerClient *self,
+                                     ReeveCall *const *calls,
+                                     const size_t *ends,
+                                     unsigned n_calls,
+                                     const uint8_t *bytes);
 
 /* (transfer none): whose turn its jobs take. */
 ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);
@@ -268,6 +278,11 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,
                                          GError **error);
+/* The same for "program.procedure". */
+const ReeveProcedure *reeve_server_find_by_name (ReeveServer *self,
+                                                 const char *name,
+                                                 ReeveServerProgram **program,
+                                                 GError **error);
 /* (element-type ReeveServerProgram) */
 const GPtrArray *reeve_server_get_entries (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);

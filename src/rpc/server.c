@@ -31,6 +31,7 @@ program_free (gpointer data)
   ReeveServerProgram *self = data;
 
   g_free (self->by_number);
+  g_hash_table_unref (self->by_name);
   g_free (self->counters);
   reeve_access_tags_free (self->access, self->program->n_procedures);
   g_free (self);
@@ -53,9 +54,14 @@ reeve_server_add_program (ReeveServer *self,
   entry->lowest = program->procedures[0].number;
   entry->n_numbers = (uint32_t) (last->number - entry->lowest + 1);
   entry->by_number = g_new0 (const ReeveProcedure *, entry->n_numbers);
-  for (size_t i = 0; i < program->n_procedures; i++)
-    entry->by_number[program->procedures[i].number - entry->lowest] =
-        &program->procedures[i];
+  entry->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  for (size_t i = 0; i < program->n_procedures; i++) {
+    const ReeveProcedure *procedure = &program->procedures[i];
+
+    entry->by_number[procedure->number - entry->lowest] = procedure;
+    g_hash_table_insert (entry->by_name, (gpointer) procedure->name,
+                         (gpointer) procedure);
+  }
 
   g_ptr_array_add (self->programs, entry);
   g_ptr_array_set_size (self->tables, (int) self->tables->len - 1);
@@ -147,6 +153,33 @@ reeve_server_find (ReeveServer *self,
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("Cannot find program %1$u version %2$u"), header->program,
                  header->version);
+  return NULL;
+}
+
+const ReeveProcedure *
+reeve_server_find_by_name (ReeveServer *self,
+                           const char *name,
+                           ReeveServerProgram **program,
+                           GError **error)
+{
+  const char *dot = strchr (name, '.');
+  size_t length = dot == NULL ? 0 : (size_t) (dot - name);
+
+  for (unsigned i = 0; dot != NULL && i < self->programs->len; i++) {
+    ReeveServerProgram *entry = self->programs->pdata[i];
+    const ReeveProcedure *procedure =
+        g_hash_table_lookup (entry->by_name, dot + 1);
+
+    if (procedure != NULL && procedure->dispatch != REEVE_DISPATCH_EVENT &&
+        strncmp (entry->program->name, name, length) == 0 &&
+        entry->program->name[length] == '\0') {
+      *program = entry;
+      return procedure;
+    }
+  }
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+               _ ("there is no procedure “%s”"), name);
   return NULL;
 }
 

@@ -55,6 +55,21 @@ typedef enum {
                                         are neither root nor our own user */
 } ReeveServiceFlags;
 
+/**
+ * ReeveWires:
+ * @REEVE_WIRE_XDR: binary messages in libvirt's framing
+ *
+ * How messages may look. Which of those that a service allows a client speaks
+ * is seen by the first byte that it sends.
+ */
+typedef enum {
+  REEVE_WIRE_DEFAULT = 0,
+  REEVE_WIRE_XDR = 1 << 0,
+  REEVE_WIRE_JSON = 1 << 1,
+  REEVE_WIRE_TEXT = 1 << 2,
+  REEVE_WIRE_ALL = REEVE_WIRE_XDR | REEVE_WIRE_JSON | REEVE_WIRE_TEXT,
+} ReeveWires;
+
 /* What is special about a service; zeros are the defaults in brackets. */
 typedef struct {
   mode_t mode; /* permissions of a unix socket [0600] */
@@ -64,6 +79,7 @@ typedef struct {
   ReeveTlsSlot *tls; /* (nullable) (transfer none): speak TLS, as it says at the
                         time; while it is empty, nobody is let in */
   unsigned handshake_timeout_ms; /* of TLS [15 000] */
+  ReeveWires wires; /* that are spoken [all on a unix socket, else XDR] */
 } ReeveServiceOptions;
 
 /* @limits is copied; (nullable) for the defaults. Thread: owner. */

@@ -7,6 +7,7 @@
 #include "rpc/uuid.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* The integers up to which every JSON reader is exact. */
@@ -47,6 +48,19 @@ encode_uint (uint64_t value)
 
   text = g_strdup_printf ("%" PRIu64, value);
   return json_node_init_string (json_node_alloc (), text);
+}
+
+/* JSON has no numbers that are not finite. */
+static JsonNode *
+encode_real (double value)
+{
+  JsonNode *node = json_node_alloc ();
+
+  if (isfinite (value))
+    return json_node_init_double (node, value);
+  return json_node_init_string (node, isnan (value)       ? "nan"
+                                      : value == INFINITY ? "inf"
+                                                          : "-inf");
 }
 
 static JsonNode *
@@ -166,9 +180,9 @@ reeve_json_encode (const ReeveType *type, gconstpointer value)
   case REEVE_KIND_UHYPER:
     return encode_uint (*(const uint64_t *) value);
   case REEVE_KIND_FLOAT:
-    return json_node_init_double (json_node_alloc (), *(const float *) value);
+    return encode_real (*(const float *) value);
   case REEVE_KIND_DOUBLE:
-    return json_node_init_double (json_node_alloc (), *(const double *) value);
+    return encode_real (*(const double *) value);
   case REEVE_KIND_BOOL:
     return json_node_init_boolean (json_node_alloc (),
                                    *(const int32_t *) value != 0);
@@ -214,6 +228,15 @@ is_value (JsonNode *node, GType type)
          json_node_get_value_type (node) == type;
 }
 
+/* A real without a fraction stands for a whole number, too. */
+static gboolean
+is_whole (JsonNode *node)
+{
+  return is_value (node, G_TYPE_DOUBLE) &&
+         fabs (json_node_get_double (node)) <= (double) EXACT_MAX &&
+         trunc (json_node_get_double (node)) == json_node_get_double (node);
+}
+
 static gboolean
 decode_signed (JsonNode *node,
                int64_t minimum,
@@ -223,7 +246,7 @@ decode_signed (JsonNode *node,
 {
   gboolean is_good = FALSE;
 
-  if (is_value (node, G_TYPE_INT64)) {
+  if (is_value (node, G_TYPE_INT64) || is_whole (node)) {
     *value = json_node_get_int (node);
     is_good = *value >= minimum && *value <= maximum;
   } else if (is_value (node, G_TYPE_STRING)) {
@@ -242,7 +265,8 @@ decode_signed (JsonNode *node,
 static gboolean
 decode_unsigned (JsonNode *node, uint64_t *value, GError **error)
 {
-  if (is_value (node, G_TYPE_INT64) && json_node_get_int (node) >= 0) {
+  if ((is_value (node, G_TYPE_INT64) || is_whole (node)) &&
+      json_node_get_int (node) >= 0) {
     *value = (uint64_t) json_node_get_int (node);
     return TRUE;
   }
@@ -322,15 +346,29 @@ decode_enum (const ReeveType *type,
   return TRUE;
 }
 
+/* What encode_real() makes a string of. */
+static gboolean
+read_special (JsonNode *node, double *number)
+{
+  const char *text =
+      is_value (node, G_TYPE_STRING) ? json_node_get_string (node) : "";
+
+  *number = g_str_equal (text, "nan")   ? NAN
+            : g_str_equal (text, "inf") ? INFINITY
+                                        : -INFINITY;
+  return isnan (*number) || *number > 0 || g_str_equal (text, "-inf");
+}
+
 static gboolean
 decode_real (const ReeveType *type, JsonNode *node, void *value, GError **error)
 {
   double number;
 
-  if (!is_value (node, G_TYPE_DOUBLE) && !is_value (node, G_TYPE_INT64))
+  if (is_value (node, G_TYPE_DOUBLE) || is_value (node, G_TYPE_INT64))
+    number = json_node_get_double (node);
+  else if (!read_special (node, &number))
     return refuse (error, _ ("a number"));
 
-  number = json_node_get_double (node);
   if (type->kind == REEVE_KIND_FLOAT)
     *(float *) value = (float) number;
   else

@@ -16,7 +16,8 @@ G_BEGIN_DECLS
  * opaque of 16 bytes in a type whose name ends in "uuid": the usual text with
  * dashes · enum: its identifier (a number is taken, too) · optional: null or
  * absent · 64-bit integers beyond 2^53: a string of digits (taken for any
- * integer) · bool: true, false · char arrays: array of numbers.
+ * integer; a real without a fraction is taken, too) · real: number, or "nan",
+ * "inf", "-inf" · bool: true, false · char arrays: array of numbers.
  */
 
 /* (transfer full): cannot fail for a value that can be XDR encoded. */

@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/wire.h"
+
+#include <string.h>
+
+const ReeveWire *
+reeve_wire_sniff (uint8_t first)
+{
+  /* No length of XDR begins with more: REEVE_MESSAGE_MAX. */
+  if (first <= REEVE_MESSAGE_MAX >> 24)
+    return &reeve_xdr_wire;
+  if (first < 0x80 && strchr ("{[ \t\r\n", first) != NULL)
+    return &reeve_json_wire;
+  return NULL;
+}
