@@ -42,6 +42,14 @@ clear_state (gpointer state)
   reeve_call_batch_unref (self->batch);
 }
 
+static gboolean
+is_amid (gconstpointer state)
+{
+  const JsonState *self = state;
+
+  return self->batch != NULL;
+}
+
 /* ------------------------------------------------------------- requests --- */
 
 static gboolean
@@ -504,6 +512,7 @@ const ReeveWire reeve_json_wire = {
   .max_bytes = 16 * 1024 * 1024,
   .state_size = sizeof (JsonState),
   .clear_state = clear_state,
+  .is_amid = is_amid,
   .take = take,
   .decode_args = reeve_json_call_decode_args,
   .add_reply = reeve_json_call_add_reply,

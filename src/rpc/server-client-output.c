@@ -597,6 +597,15 @@ queue_event (ReeveServerClient *self, GBytes *frame)
 }
 
 gboolean
+reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame)
+{
+  gboolean is_queued = queue_event (self, frame);
+
+  reeve_server_count_event (self->server, !is_queued);
+  return is_queued;
+}
+
+gboolean
 reeve_server_client_send_event (ReeveServerClient *self,
                                 const ReeveProgram *program,
                                 const ReeveProcedure *procedure,
@@ -605,15 +614,12 @@ reeve_server_client_send_event (ReeveServerClient *self,
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) message =
       self->wire->encode_event (self, program, procedure, body, &error);
-  gboolean is_queued;
 
   if (message == NULL) {
     g_warning ("%s: %s", procedure->name, error->message);
     return FALSE;
   }
-  is_queued = queue_event (self, message);
-  reeve_server_count_event (self->server, !is_queued);
-  return is_queued;
+  return reeve_server_client_send_event_frame (self, message);
 }
 
 void

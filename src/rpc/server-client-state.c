@@ -5,6 +5,7 @@
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
 #include "rpc/server-inside.h"
+#include "rpc/wire.h"
 
 #include <inttypes.h>
 
@@ -12,7 +13,7 @@
 
 /* How late the structs are that are written; the tests build an older one. */
 #ifndef REEVE_CLIENT_FORMAT
-#define REEVE_CLIENT_FORMAT 2
+#define REEVE_CLIENT_FORMAT 3
 #endif
 
 /* -------------------------------------------------------------- freezing -- */
@@ -65,6 +66,11 @@ reeve_server_client_can_move (ReeveServerClient *self)
 char *
 reeve_server_client_find_obstacle (ReeveServerClient *self)
 {
+  /* What was taken of it would be taken again. */
+  if (self->wire->is_amid != NULL && self->wire->is_amid (self->wire_state))
+    return g_strdup_printf (
+        _ ("client %" PRIu64 " is in the middle of a batch"), self->id);
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   return can_move_locked (self) ? reeve_data_stream_find_obstacle_locked (self)
@@ -281,8 +287,16 @@ append_later (ReeveServerClient *self, GByteArray *bytes, GError **error)
     .n_asked = self->keepalive.n_asked,
   };
 
-  return REEVE_CLIENT_FORMAT < 2 ||
-         reeve_state_append (bytes, &takeover_client_life_type, &life, error);
+  const takeover_client_wire wire = {
+    .wires = self->wires,
+    .chosen = self->has_wire ? self->wire->flag : 0,
+  };
+
+  if (REEVE_CLIENT_FORMAT >= 2 &&
+      !reeve_state_append (bytes, &takeover_client_life_type, &life, error))
+    return FALSE;
+  return REEVE_CLIENT_FORMAT < 3 ||
+         reeve_state_append (bytes, &takeover_client_wire_type, &wire, error);
 }
 
 gboolean
@@ -493,6 +507,24 @@ restore_life (ReeveServerClient *self,
 }
 
 static gboolean
+restore_wire (ReeveServerClient *self, ReeveStateReader *reader, GError **error)
+{
+  takeover_client_wire saved = { .wires = self->wires };
+  const ReeveWire *wire;
+
+  if (REEVE_CLIENT_FORMAT >= 3 && reader->size > 0 &&
+      !reeve_state_reader_take (reader, &takeover_client_wire_type, &saved,
+                                error))
+    return FALSE;
+
+  self->wires = (ReeveWires) (saved.wires & REEVE_WIRE_ALL);
+  wire = reeve_wire_find ((ReeveWires) saved.chosen);
+  if (wire != NULL)
+    reeve_server_client_set_wire (self, wire);
+  return TRUE;
+}
+
+static gboolean
 check (ReeveServer *server, const takeover_client *saved, GError **error)
 {
   g_autoptr (ReeveServerClient) other =
@@ -554,6 +586,7 @@ reeve_server_client_restore (ReeveServer *server,
   is_restored = self != NULL && restore_input (self, state, &saved, error) &&
                 restore_connection (self, state, &saved, error) &&
                 restore_life (self, reader, &saved, error) &&
+                restore_wire (self, reader, error) &&
                 restore_attachments (self, state, &saved, error);
   if (is_restored)
     reeve_data_stream_restore_all (self, state, &saved);

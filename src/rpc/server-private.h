@@ -204,6 +204,11 @@ void reeve_server_client_answer_with_fds (ReeveServerClient *self,
                                           GBytes *frame,
                                           GArray *fds);
 
+/* Queues an event that is a message of the client's wire; FALSE if that was
+ * dropped. Thread: any. */
+gboolean
+reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame);
+
 /* One more file descriptor is to be held for the client; errors as of
  * reeve_call_add_reply_fd(). */
 gboolean reeve_server_client_hold_fd (ReeveServerClient *self, GError **error);

@@ -14,3 +14,15 @@ reeve_wire_sniff (uint8_t first)
     return &reeve_json_wire;
   return NULL;
 }
+
+const ReeveWire *
+reeve_wire_find (ReeveWires flag)
+{
+  static const ReeveWire *const wires[] = { &reeve_xdr_wire, &reeve_json_wire };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (wires); i++)
+    if (wires[i]->flag == flag)
+      return wires[i];
+
+  return NULL;
+}

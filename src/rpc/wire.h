@@ -15,6 +15,8 @@ G_BEGIN_DECLS
  * @max_bytes: of a message; 0: as many as the server allows
  * @state_size: of what it keeps for a client between two reads
  * @clear_state: (nullable): frees what is in that
+ * @is_amid: (nullable): whether a message was taken in part: another process
+ *   cannot go on with it
  * @take: splits one message off what was read and takes it; returns its size, 0
  *   if it is not all there or (then the intake has no room) not all taken. What
  *   is no message sets is_bad.
@@ -41,6 +43,7 @@ struct _ReeveWire {
   size_t max_bytes;
   size_t state_size;
   void (*clear_state) (gpointer state);
+  gboolean (*is_amid) (gconstpointer state);
 
   size_t (*take) (ReeveServerClient *client,
                   const uint8_t *data,
@@ -74,6 +77,9 @@ extern const ReeveWire reeve_xdr_wire;
 /* (nullable): what begins with that byte. A length of XDR is at most 32 MiB, a
  * text of JSON is an object or an array. */
 const ReeveWire *reeve_wire_sniff (uint8_t first);
+
+/* (nullable): the one of that flag. */
+const ReeveWire *reeve_wire_find (ReeveWires flag);
 
 /* Appends an answer to what is no call. (transfer full) */
 void reeve_intake_add_answer (GByteArray **answers, GBytes *message);

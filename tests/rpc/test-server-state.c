@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/takeover.h"
 #include "rpc/error.h"
+#include "rpc/server-private.h"
 #include "server-state-fixture.h"
 
 #include <string.h>
@@ -297,7 +298,8 @@ typedef struct {
 static const VersionCase version_cases[] = {
   { "of-our-own", 1, 1, 0, 0 },
   { "newer-with-more-behind", 2, 1, 52, 0 },
-  { "older-without-the-last-struct", 1, 1, -20, 0 },
+  { "older-without-the-last-struct", 1, 1, -8, 0 },
+  { "older-without-the-last-two", 1, 1, -28, 0 },
   { "newer-that-must-be-understood", 3, 2, 0, REEVE_ERROR_NO_SUPPORT },
   { "cut-off", 1, 1, -4, REEVE_ERROR_RPC },
 };
