@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/daemon-private.h"
 
+#include "daemon/control-name.h"
+
 #include "daemon/introspection.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
@@ -495,6 +497,7 @@ tell_ready (ReeveDaemon *self)
                      _ ("%1$s %2$s is ready"), self->info->name,
                      self->info->version);
   store_listeners (self);
+  reeve_control_name_make (self->places->run_dir, self->info->name);
   reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
   self->watchdog = reeve_watchdog_new (self->loop, self->notify, self->servers,
                                        self->config->overdue_s * 1000);
@@ -509,6 +512,7 @@ stop_in_order (ReeveDaemon *self)
   reeve_notify_send (self->notify,
                      "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%llu",
                      (timeout_s + 1) * 1000000ULL);
+  reeve_control_name_remove (self->places->run_dir, self->info->name);
   stop (self);
   reeve_stop_guard_free (guard);
 }

@@ -3,6 +3,7 @@
 #include "daemon/introspection.h"
 
 #include "daemon/access-program.h"
+#include "daemon/command-program.h"
 #include "daemon/metrics.h"
 #include "event/intl.h"
 #include "rpc/error.h"
@@ -257,10 +258,19 @@ static const reeve_handlers handlers = {
   .access_list = reeve_access_program_list,
   .access_explain = reeve_access_program_explain,
   .access_reload = reeve_access_program_reload,
+  .command_list = reeve_command_program_list,
+  .logging_list = reeve_command_program_log_list,
+  .logging_set = reeve_command_program_log_set,
+  .logging_reopen = reeve_command_program_log_reopen,
+  .counter_list = reeve_command_program_counter_list,
+  .counter = reeve_command_program_counter,
+  .usage = reeve_command_program_usage,
+  .exit = reeve_command_program_exit,
 };
 
 void
 reeve_introspection_register (ReeveDaemon *daemon, ReeveServer *server)
 {
   reeve_server_add_program (server, &reeve_program, &handlers, daemon);
+  reeve_command_program_register (server);
 }

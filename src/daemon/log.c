@@ -300,6 +300,14 @@ reeve_log_set_level (GLogLevelFlags level)
   update_wanted_locked ();
 }
 
+GLogLevelFlags
+reeve_log_get_level (void)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  return common_level;
+}
+
 /* ------------------------------------------------------------ the start --- */
 
 static void

@@ -37,6 +37,9 @@ reeve_log_parse_level (const char *name, GLogLevelFlags *level, GError **error);
 /* The common level. May be called at any time. Thread: any. */
 void reeve_log_set_level (GLogLevelFlags level);
 
+/* Thread: any. */
+GLogLevelFlags reeve_log_get_level (void);
+
 /**
  * reeve_log_set_defaults:
  * @outputs: (nullable): as of reeve_log_set_outputs()

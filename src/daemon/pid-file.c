@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SIGN_OFFSET (1 << 30)
+
 struct _ReevePidFile {
   char *path;
   int fd;
@@ -42,13 +44,20 @@ set_held_error (const char *path, int fd, GError **error)
 }
 
 /* An open file description's lock: unlike a POSIX lock it does not go away
- * when some other code of the process opens and closes the file. */
+ * when some other code of the process opens and closes the file. Of that kind
+ * is the other one, in front of it, far behind what is in the file: by it Open
+ * vSwitch's clients see whose file it is. */
 static gboolean
 lock (const char *path, int fd, GError **error)
 {
-  struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  struct flock sign = {
+    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SIGN_OFFSET, .l_len = 1
+  };
+  struct flock file = { .l_type = F_WRLCK,
+                        .l_whence = SEEK_SET,
+                        .l_len = SIGN_OFFSET };
 
-  if (fcntl (fd, F_OFD_SETLK, &whole) == 0)
+  if (fcntl (fd, F_SETLK, &sign) == 0 && fcntl (fd, F_OFD_SETLK, &file) == 0)
     return TRUE;
   if (errno == EAGAIN || errno == EACCES)
     return set_held_error (path, fd, error);

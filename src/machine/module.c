@@ -6,6 +6,7 @@
 #include "machine/remote.h"
 #include "machine/storage-image.h"
 #include "machine/storage-pool.h"
+#include "protocol/machine.h"
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
 #include "protocol/watch.h"
@@ -98,10 +99,7 @@ is_busy (ReeveDaemon *daemon, gpointer state)
   return reeve_machine_list_count (self->machines, REEVE_MACHINES_ACTIVE) > 0;
 }
 static const ReeveProgram *const programs[] = {
-  &remote_program,
-  &qemu_program,
-  &watch_program,
-  NULL,
+  &remote_program, &qemu_program, &watch_program, &machine_program, NULL,
 };
 
 const ReeveDaemonModule reeve_machine_module = {

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/remote-storage.h"
+#include "protocol/machine.h"
 #include "rpc/access-rules.h"
 
 #include <stddef.h>
@@ -111,7 +112,9 @@ get_machine_key (ReeveCall *call, gconstpointer args, MachineKey *key)
   const ReeveType *type = reeve_call_get_procedure (call)->args;
 
   *key = (MachineKey){ 0 };
-  if (type == &remote_domain_lookup_by_name_args_type) {
+  if (type == &machine_name_type) {
+    key->name = ((const machine_name *) args)->name;
+  } else if (type == &remote_domain_lookup_by_name_args_type) {
     key->name = ((const remote_domain_lookup_by_name_args *) args)->name;
   } else if (type == &remote_domain_lookup_by_uuid_args_type) {
     key->uuid = ((const remote_domain_lookup_by_uuid_args *) args)->uuid;
@@ -324,6 +327,7 @@ reeve_remote_add_objects (ReeveServer *server)
 
   reeve_server_set_objects (server, &remote_program, &objects);
   reeve_server_set_objects (server, &qemu_program, &objects);
+  reeve_server_set_objects (server, &machine_program, &objects);
 }
 
 GPtrArray *

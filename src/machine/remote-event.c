@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "machine/remote-private.h"
+#include "rpc/command.h"
 #include "rpc/error.h"
 
 /* Registrations for events. */
@@ -99,6 +100,30 @@ event_deregister (ReeveCall *call,
          reeve_session_unsubscribe (reeve_session_get (call),
                                     REEVE_SUBSCRIPTION_LEGACY, EVENT_LIFECYCLE,
                                     error);
+}
+
+void
+reeve_remote_add_subscriptions (ReeveServer *server)
+{
+#define ROW(name, number)                                                      \
+  {                                                                            \
+    "remote.domain_event_callback_" name,                                      \
+        "remote.connect_domain_event_callback_register_any",                   \
+        "{\"event_id\":" number "}"                                            \
+  }
+  static const ReeveSubscription rows[] = {
+    ROW ("lifecycle", "0"),        ROW ("reboot", "1"),
+    ROW ("rtc_change", "2"),       ROW ("watchdog", "3"),
+    ROW ("io_error", "4"),         ROW ("io_error_reason", "6"),
+    ROW ("tray_change", "10"),     ROW ("pmwakeup", "11"),
+    ROW ("pmsuspend", "12"),       ROW ("balloon_change", "13"),
+    ROW ("pmsuspend_disk", "14"),  ROW ("device_removed", "15"),
+    ROW ("agent_lifecycle", "18"), ROW ("device_removal_failed", "22"),
+    ROW ("metadata_change", "23"),
+  };
+#undef ROW
+
+  reeve_server_add_subscriptions (server, rows, G_N_ELEMENTS (rows));
 }
 
 void

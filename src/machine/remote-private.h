@@ -162,4 +162,10 @@ void reeve_event_send (ReeveServerClient *client,
                        int32_t callback_id,
                        const ReeveMachineEvent *event);
 
+/* What `subscribe` of JSON-RPC knows. */
+void reeve_remote_add_subscriptions (ReeveServer *server);
+
+/* Adds the program `machine`. */
+void reeve_machine_program_register (ReeveRemote *remote, ReeveServer *server);
+
 G_END_DECLS

@@ -58,6 +58,8 @@ reeve_remote_register (ReeveRemote *self, ReeveServer *server)
   reeve_server_add_program (server, &qemu_program, &self->qemu_handlers, self);
   reeve_server_add_program (server, &watch_program, &self->watch_handlers,
                             self);
+  reeve_machine_program_register (self, server);
+  reeve_remote_add_subscriptions (server);
   reeve_remote_add_objects (server);
 }
 
@@ -78,6 +80,11 @@ reeve_remote_check_open (ReeveCall *call, GError **error)
 {
   if (reeve_session_is_open (reeve_session_get (call)))
     return TRUE;
+  /* One call of a script stands alone. */
+  if (!reeve_server_client_speaks_xdr (reeve_call_get_client (call))) {
+    reeve_session_set_open (reeve_session_get (call));
+    return TRUE;
+  }
 
   g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INTERNAL,
                        _ ("The connection was not opened"));

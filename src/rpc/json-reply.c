@@ -3,6 +3,7 @@
 #include "rpc/json-reply.h"
 
 #include "event/intl.h"
+#include "rpc/command-words.h"
 #include "rpc/error.h"
 #include "rpc/json-print.h"
 #include "rpc/wire-json.h"
@@ -27,7 +28,7 @@ get_id (const ReeveCall *call)
 {
   const ReeveJsonCall *json = get_json (call);
 
-  return (ReeveJsonSpan){ json->text, json->id_size };
+  return (ReeveJsonSpan){ json->text + json->name_size, json->id_size };
 }
 
 /* ----------------------------------------------------------- arguments --- */
@@ -89,8 +90,8 @@ parse_params (const ReeveCall *call, GError **error)
   JsonNode *node;
 
   if (json->params_size > 0)
-    return reeve_json_parse (json->text + json->id_size, json->params_size,
-                             error);
+    return reeve_json_parse (json->text + json->name_size + json->id_size,
+                             json->params_size, error);
 
   node = json_node_new (JSON_NODE_OBJECT);
   json_node_take_object (node, json_object_new ());
@@ -101,8 +102,12 @@ static gboolean
 decode_params (ReeveCall *call, JsonNode *params, GError **error)
 {
   const ReeveType *type = call->procedure->args;
+  const ReeveJsonCall *json = get_json (call);
   g_autoptr (JsonNode) named = NULL;
 
+  if ((json->form & REEVE_JSON_FORM_TEXT) != 0)
+    return reeve_words_decode (type, json->text, json_node_get_array (params),
+                               call->args, error);
   if (type->kind != REEVE_KIND_STRUCT)
     return decode_single (type, params, call->args, error);
   if (JSON_NODE_HOLDS_OBJECT (params))
@@ -194,6 +199,21 @@ make_error (int json_code, const char *object_name, const GError *failure)
   return node;
 }
 
+/* What ovs-appctl prints. */
+static JsonNode *
+make_text_error (const GError *failure)
+{
+  const char *hint = failure->domain == REEVE_ERROR
+                         ? reeve_error_get_hint (failure->code)
+                         : NULL;
+  g_autofree char *text =
+      hint == NULL ? g_strdup_printf ("%s\n", failure->message)
+                   : g_strdup_printf ("%s (%s)\n", failure->message, hint);
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+
+  return json_node_init_string (json_node_alloc (), valid);
+}
+
 GBytes *
 reeve_json_reply_error (ReeveJsonForm form,
                         ReeveJsonSpan id,
@@ -207,7 +227,9 @@ reeve_json_reply_error (ReeveJsonForm form,
   if ((form & REEVE_JSON_FORM_NO_REPLY) != 0)
     return no_reply ();
 
-  node = make_error (json_code, object, failure);
+  node = (form & REEVE_JSON_FORM_TEXT) != 0
+             ? make_text_error (failure)
+             : make_error (json_code, object, failure);
   text = g_string_new (NULL);
   begin_reply (text, form, id);
   if ((form & REEVE_JSON_FORM_2) == 0)
@@ -221,20 +243,23 @@ reeve_json_reply_error (ReeveJsonForm form,
 /* A result of nothing is null, but not to a client of 1.0, to which that would
  * be none. */
 static void
-print_result (ReeveJsonForm form,
-              const ReeveType *type,
-              gconstpointer ret,
-              GString *text)
+print_result (const ReeveCall *call, gconstpointer ret, GString *text)
 {
+  const ReeveType *type = call->procedure->ret;
+  const ReeveJsonCall *json = get_json (call);
   g_autoptr (JsonNode) node = NULL;
 
-  if (type->kind == REEVE_KIND_VOID && (form & REEVE_JSON_FORM_2) == 0) {
-    g_string_append (text, "{}");
-    return;
-  }
+  if ((json->form & REEVE_JSON_FORM_TEXT) != 0) {
+    g_autofree char *printed = reeve_words_print (type, json->command, ret);
 
-  node = reeve_json_encode (type, ret);
-  reeve_json_print (node, text);
+    reeve_json_print_string (printed, text);
+  } else if (type->kind == REEVE_KIND_VOID &&
+             (json->form & REEVE_JSON_FORM_2) == 0) {
+    g_string_append (text, "{}");
+  } else {
+    node = reeve_json_encode (type, ret);
+    reeve_json_print (node, text);
+  }
 }
 
 GBytes *
@@ -249,7 +274,7 @@ reeve_json_call_encode_reply (const ReeveCall *call,
     return no_reply ();
 
   text = g_string_sized_new (256);
-  print_result (json->form, call->procedure->ret, ret, text);
+  print_result (call, ret, text);
   if (text->len > REEVE_MESSAGE_MAX) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("A message of %1$zd bytes is over the limit of %2$u"),

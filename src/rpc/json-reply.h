@@ -18,6 +18,7 @@ typedef enum {
   REEVE_JSON_FORM_1 = 0,
   REEVE_JSON_FORM_2 = 1 << 0,
   REEVE_JSON_FORM_NO_REPLY = 1 << 1,
+  REEVE_JSON_FORM_TEXT = 1 << 2, /* as ovs-appctl wants it */
 } ReeveJsonForm;
 
 /* Codes that JSON-RPC 2.0 has. */
@@ -30,10 +31,12 @@ enum {
 
 typedef struct {
   ReeveJsonForm form;
+  const ReeveCommand *command; /* (nullable) */
+  uint32_t name_size;          /* with its NUL */
   uint32_t id_size;
   uint32_t params_size;
   gboolean is_misunderstood; /* the arguments cannot be decoded */
-  char text[];               /* the id, then the parameters */
+  char text[];               /* what it was called, the id, the parameters */
 } ReeveJsonCall;
 
 ReeveJsonCall *reeve_json_call_get (ReeveCall *call);

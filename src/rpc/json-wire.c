@@ -1,7 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
-#include "protocol/auth.h"
 #include "rpc/error.h"
 #include "rpc/json-reply.h"
 #include "rpc/json-scan.h"
@@ -221,37 +220,24 @@ give_up (ReeveServerClient *client,
 
 /* ---------------------------------------------------------------- calls --- */
 
-/* (nullable): that can be called on this wire. */
-static const ReeveProcedure *
-find_procedure (ReeveServerClient *client,
-                const char *name,
-                ReeveServerProgram **program,
-                GError **error)
+/* Whether the parameters of a request of 1.0 are words, and so its result is to
+ * be text. */
+static gboolean
+has_words (const Request *request)
 {
-  const ReeveProcedure *procedure =
-      reeve_server_find_by_name (client->server, name, program, error);
+  ReeveJsonSpan key, value;
+  ReeveJsonCursor cursor;
 
-  if (procedure == NULL)
-    return NULL;
+  if ((request->form & REEVE_JSON_FORM_2) != 0 || request->params.text == NULL)
+    return FALSE;
 
-  if ((procedure->flags &
-       (REEVE_PROCEDURE_STREAM_IN | REEVE_PROCEDURE_STREAM_OUT)) != 0) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-                 _ ("%s opens a stream, which XDR alone has"), name);
-    return NULL;
-  }
-  if ((procedure->flags & (REEVE_PROCEDURE_FDS_IN | REEVE_PROCEDURE_FDS_OUT)) !=
-      0) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-                 _ ("%s passes file descriptors, which XDR alone does"), name);
-    return NULL;
-  }
-  if ((*program)->program == &auth_program) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-                 _ ("%s: XDR alone can be used to authenticate"), name);
-    return NULL;
-  }
-  return procedure;
+  reeve_json_cursor_init (&cursor, request->params);
+  if (!cursor.is_array)
+    return FALSE;
+  while (reeve_json_cursor_next (&cursor, &key, &value))
+    if (value.text[0] != '"')
+      return FALSE;
+  return !cursor.is_bad;
 }
 
 /* (transfer full) */
@@ -260,6 +246,8 @@ make_call (ReeveServerClient *client,
            const Request *request,
            ReeveServerProgram *program,
            const ReeveProcedure *procedure,
+           const ReeveCommand *command,
+           const char *name,
            uint32_t serial)
 {
   JsonState *state = client->wire_state;
@@ -272,17 +260,23 @@ make_call (ReeveServerClient *client,
   };
   size_t id_size = request->id.text == NULL ? 0 : request->id.size;
   size_t params_size = request->params.text == NULL ? 0 : request->params.size;
-  ReeveCall *call =
-      reeve_call_new (client, program, procedure, &header, NULL,
-                      sizeof (ReeveJsonCall) + id_size + params_size);
+  size_t name_size = strlen (name) + 1;
+  ReeveCall *call = reeve_call_new (client, program, procedure, &header, NULL,
+                                    sizeof (ReeveJsonCall) + name_size +
+                                        id_size + params_size);
   ReeveJsonCall *json = reeve_json_call_get (call);
 
-  *json = (ReeveJsonCall){ request->form, (uint32_t) id_size,
-                           (uint32_t) params_size, FALSE };
+  *json = (ReeveJsonCall){ .form = request->form,
+                           .command = command,
+                           .name_size = (uint32_t) name_size,
+                           .id_size = (uint32_t) id_size,
+                           .params_size = (uint32_t) params_size };
+  memcpy (json->text, name, name_size);
   if (id_size > 0)
-    memcpy (json->text, request->id.text, id_size);
+    memcpy (json->text + name_size, request->id.text, id_size);
   if (params_size > 0)
-    memcpy (json->text + id_size, request->params.text, params_size);
+    memcpy (json->text + name_size + id_size, request->params.text,
+            params_size);
   if (state->batch != NULL) {
     call->batch = reeve_call_batch_ref (state->batch);
     reeve_call_batch_expect (state->batch);
@@ -307,6 +301,43 @@ answer_built_in (JsonState *state,
                    request->form, request->id,
                    request->params.text == NULL ? none : request->params),
                TRUE);
+  return TRUE;
+}
+
+/* Makes of a request for an event the call that asks for it. */
+static gboolean
+choose_subscription (ReeveServerClient *client,
+                     Request *request,
+                     const char **name,
+                     GError **error)
+{
+  g_autoptr (JsonNode) params =
+      request->params.text == NULL
+          ? NULL
+          : reeve_json_parse (request->params.text, request->params.size,
+                              error);
+  JsonNode *event = NULL;
+  const ReeveSubscription *subscription;
+
+  if (params != NULL && JSON_NODE_HOLDS_OBJECT (params) &&
+      json_object_get_size (json_node_get_object (params)) == 1)
+    event = json_object_get_member (json_node_get_object (params), "event");
+  else if (params != NULL && JSON_NODE_HOLDS_ARRAY (params) &&
+           json_array_get_length (json_node_get_array (params)) == 1)
+    event = json_array_get_element (json_node_get_array (params), 0);
+  if (event == NULL || json_node_get_value_type (event) != G_TYPE_STRING) {
+    if (error != NULL && *error == NULL)
+      refuse (error, _ ("subscribe takes one parameter, “event”"));
+    return FALSE;
+  }
+
+  subscription = reeve_server_find_subscription (
+      client->server, json_node_get_string (event), error);
+  if (subscription == NULL)
+    return FALSE;
+  *name = subscription->method;
+  request->params =
+      (ReeveJsonSpan){ subscription->params, strlen (subscription->params) };
   return TRUE;
 }
 
@@ -340,6 +371,8 @@ take_request (ReeveServerClient *client,
   g_autoptr (GError) error = NULL;
   ReeveServerProgram *program;
   const ReeveProcedure *procedure;
+  const ReeveCommand *command;
+  const char *name;
   uint32_t serial = ++state->serial;
 
   if (!read_request (&request, text, &error) ||
@@ -348,11 +381,19 @@ take_request (ReeveServerClient *client,
     send_error (state, intake, &request, REEVE_JSON_INVALID_REQUEST, error);
     return;
   }
-  if (answer_built_in (state, intake, &request, json_node_get_string (method)))
+  name = json_node_get_string (method);
+  if (answer_built_in (state, intake, &request, name))
     return;
+  if (g_str_equal (name, "subscribe") &&
+      !choose_subscription (client, &request, &name, &error)) {
+    send_error (state, intake, &request, REEVE_JSON_INVALID_PARAMS, error);
+    return;
+  }
+  if (has_words (&request))
+    request.form |= REEVE_JSON_FORM_TEXT;
 
-  procedure =
-      find_procedure (client, json_node_get_string (method), &program, &error);
+  procedure = reeve_server_find_callable (client->server, name, &program,
+                                          &command, &error);
   if (procedure == NULL) {
     send_error (state, intake, &request, REEVE_JSON_NO_METHOD, error);
     return;
@@ -363,8 +404,8 @@ take_request (ReeveServerClient *client,
     send_error (state, intake, &request, 0, error);
     return;
   }
-  reeve_intake_add_call (
-      intake, make_call (client, &request, program, procedure, serial));
+  reeve_intake_add_call (intake, make_call (client, &request, program,
+                                            procedure, command, name, serial));
 }
 
 /* ---------------------------------------------------------------- input --- */

@@ -303,6 +303,9 @@ write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
   reeve_server_client_write_replies_locked (self, iov + !is_held,
                                             n_iov - !is_held);
   g_byte_array_set_size (self->held, 0);
+  /* What was held is one more thing that had to be written. */
+  if (self->is_all_taken)
+    end_write_locked (self);
 }
 
 void
@@ -612,8 +615,12 @@ reeve_server_client_send_event (ReeveServerClient *self,
                                 gconstpointer body)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) message =
-      self->wire->encode_event (self, program, procedure, body, &error);
+  g_autoptr (GBytes) message = NULL;
+
+  if (self->wire->encode_event == NULL)
+    return FALSE;
+
+  message = self->wire->encode_event (self, program, procedure, body, &error);
 
   if (message == NULL) {
     g_warning ("%s: %s", procedure->name, error->message);

@@ -237,6 +237,12 @@ reeve_server_client_set_read_only (ReeveServerClient *self)
   atomic_store (&self->is_read_only, TRUE);
 }
 
+gboolean
+reeve_server_client_speaks_xdr (ReeveServerClient *self)
+{
+  return self->wire == &reeve_xdr_wire;
+}
+
 ReeveAuth
 reeve_server_client_get_auth (ReeveServerClient *self)
 {

@@ -55,6 +55,10 @@ ReeveTransport reeve_server_client_get_transport (ReeveServerClient *self);
 gboolean reeve_server_client_is_read_only (ReeveServerClient *self);
 void reeve_server_client_set_read_only (ReeveServerClient *self);
 
+/* Whether it speaks libvirt's framing, in which a client has a connection to
+ * open. Thread: any, while a call of its is held. */
+gboolean reeve_server_client_speaks_xdr (ReeveServerClient *self);
+
 /* What the service that it came in by asks for. Immutable. */
 ReeveAuth reeve_server_client_get_auth (ReeveServerClient *self);
 /* Whether it did that; from then on it stays so. Thread: any. */

@@ -20,8 +20,10 @@ struct _ReeveServer {
 
   /* Immutable once there are listeners. */
   ReeveAuthenticator *authenticator; /* (owned) (nullable) */
-  GPtrArray *programs; /* (element-type ReeveServerProgram) (owned) */
-  GPtrArray *tables;   /* (element-type ReeveProgram), NULL at the end */
+  GPtrArray *programs;   /* (element-type ReeveServerProgram) (owned) */
+  GPtrArray *tables;     /* (element-type ReeveProgram), NULL at the end */
+  GPtrArray *commands;   /* (element-type ReeveCommand) */
+  GArray *subscriptions; /* (element-type ReeveSubscription) */
   ReeveServerPolicy policy;
 
   /* Of the loop's thread. */

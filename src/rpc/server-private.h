@@ -10,6 +10,7 @@
 #include "rpc/auth-private.h"
 #include "rpc/call-batch.h"
 #include "rpc/call.h"
+#include "rpc/command.h"
 #include "rpc/data-stream.h"
 #include "rpc/message.h"
 #include "rpc/refusals.h"
@@ -283,11 +284,18 @@ const ReeveProcedure *reeve_server_find (ReeveServer *self,
                                          const ReeveHeader *header,
                                          ReeveServerProgram **program,
                                          GError **error);
-/* The same for "program.procedure". */
-const ReeveProcedure *reeve_server_find_by_name (ReeveServer *self,
-                                                 const char *name,
-                                                 ReeveServerProgram **program,
-                                                 GError **error);
+/* The same for a command, "program.procedure", or "procedure" of any program.
+ * @command: (out) (optional) (nullable): the command; an error for what can be
+ * called in XDR alone */
+const ReeveProcedure *reeve_server_find_callable (ReeveServer *self,
+                                                  const char *name,
+                                                  ReeveServerProgram **program,
+                                                  const ReeveCommand **command,
+                                                  GError **error);
+/* (nullable): with @error set. */
+const ReeveSubscription *reeve_server_find_subscription (ReeveServer *self,
+                                                         const char *event,
+                                                         GError **error);
 /* (element-type ReeveServerProgram) */
 const GPtrArray *reeve_server_get_entries (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);

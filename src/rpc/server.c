@@ -156,33 +156,6 @@ reeve_server_find (ReeveServer *self,
   return NULL;
 }
 
-const ReeveProcedure *
-reeve_server_find_by_name (ReeveServer *self,
-                           const char *name,
-                           ReeveServerProgram **program,
-                           GError **error)
-{
-  const char *dot = strchr (name, '.');
-  size_t length = dot == NULL ? 0 : (size_t) (dot - name);
-
-  for (unsigned i = 0; dot != NULL && i < self->programs->len; i++) {
-    ReeveServerProgram *entry = self->programs->pdata[i];
-    const ReeveProcedure *procedure =
-        g_hash_table_lookup (entry->by_name, dot + 1);
-
-    if (procedure != NULL && procedure->dispatch != REEVE_DISPATCH_EVENT &&
-        strncmp (entry->program->name, name, length) == 0 &&
-        entry->program->name[length] == '\0') {
-      *program = entry;
-      return procedure;
-    }
-  }
-
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-               _ ("there is no procedure “%s”"), name);
-  return NULL;
-}
-
 /* -------------------------------------------------------------- limits --- */
 
 const ReeveLiveLimits *
@@ -341,6 +314,8 @@ reeve_server_new (const char *name,
   reeve_refusals_init (&self->refusals);
   self->programs = g_ptr_array_new_with_free_func (program_free);
   self->tables = g_ptr_array_new ();
+  self->commands = g_ptr_array_new ();
+  self->subscriptions = g_array_new (FALSE, FALSE, sizeof (ReeveSubscription));
   self->attachments = g_ptr_array_new_with_free_func (g_free);
   self->stream_kinds = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (self->tables, NULL);
@@ -380,6 +355,8 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
   g_ptr_array_unref (self->tables);
+  g_ptr_array_unref (self->commands);
+  g_array_unref (self->subscriptions);
   g_ptr_array_unref (self->attachments);
   g_ptr_array_unref (self->stream_kinds);
   g_hash_table_unref (self->clients);

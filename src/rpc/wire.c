@@ -12,13 +12,16 @@ reeve_wire_sniff (uint8_t first)
     return &reeve_xdr_wire;
   if (first < 0x80 && strchr ("{[ \t\r\n", first) != NULL)
     return &reeve_json_wire;
+  if (g_ascii_isgraph (first))
+    return &reeve_text_wire;
   return NULL;
 }
 
 const ReeveWire *
 reeve_wire_find (ReeveWires flag)
 {
-  static const ReeveWire *const wires[] = { &reeve_xdr_wire, &reeve_json_wire };
+  static const ReeveWire *const wires[] = { &reeve_xdr_wire, &reeve_json_wire,
+                                            &reeve_text_wire };
 
   for (size_t i = 0; i < G_N_ELEMENTS (wires); i++)
     if (wires[i]->flag == flag)

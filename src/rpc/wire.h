@@ -72,10 +72,12 @@ struct _ReeveWire {
 };
 
 extern const ReeveWire reeve_json_wire;
+extern const ReeveWire reeve_text_wire;
 extern const ReeveWire reeve_xdr_wire;
 
 /* (nullable): what begins with that byte. A length of XDR is at most 32 MiB, a
- * text of JSON is an object or an array. */
+ * text of JSON is an object or an array; configuration text is anything else
+ * that can be printed. */
 const ReeveWire *reeve_wire_sniff (uint8_t first);
 
 /* (nullable): the one of that flag. */

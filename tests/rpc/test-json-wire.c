@@ -346,6 +346,63 @@ test_half_close_throttled (void)
   wires_fixture_clear (&fixture);
 }
 
+/* So many that their replies are held to leave together. */
+static void
+test_half_close_many (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *answer = NULL;
+  WiresFixture fixture;
+  unsigned n_answers = 0;
+
+  for (int i = 0; i < 200; i++)
+    g_string_append (text, CALL ("count", "{}"));
+  wires_fixture_init (&fixture, NULL, NULL);
+  wires_fixture_send (&fixture, text->str);
+  shutdown (fixture.fd, SHUT_WR);
+  answer = wires_fixture_receive (&fixture, NULL);
+  for (const char *at = answer; (at = strchr (at, '\n')) != NULL; at++)
+    n_answers++;
+  g_assert_cmpuint (n_answers, ==, 200);
+  wires_fixture_clear (&fixture);
+}
+
+/* The words of ovs-appctl. */
+static void
+test_words (void)
+{
+  static const struct {
+    const char *sent;
+    const char *answered;
+  } rows[] = {
+    { "{\"id\":0,\"method\":\"wires.nothing\",\"params\":[]}",
+      "{\"id\":0,\"result\":\"\",\"error\":null}\n" },
+    { "{\"id\":1,\"method\":\"count\",\"params\":[\"a\",\"7\",\"x\",\"y\"]}",
+      "{\"id\":1,\"result\":\"first=\\\"a\\\"\\ncount=9\\nwords=[]\\n\","
+      "\"error\":null}\n" },
+    { "{\"id\":2,\"method\":\"count\",\"params\":[\"a\"]}",
+      "{\"id\":2,\"result\":null,\"error\":\"\\\"count\\\" command requires at "
+      "least 2 arguments\\n\"}\n" },
+    { "{\"id\":3,\"method\":\"nothing\",\"params\":[\"a\"]}",
+      "{\"id\":3,\"result\":null,\"error\":\"\\\"nothing\\\" command takes at "
+      "most 0 arguments\\n\"}\n" },
+    { "{\"id\":4,\"method\":\"count\",\"params\":[\"a\",\"seven\"]}",
+      "{\"id\":4,\"result\":null,\"error\":\"count: a whole number from 0 to "
+      "4294967295 is expected\\n\"}\n" },
+  };
+  WiresFixture fixture;
+
+  wires_fixture_init (&fixture, NULL, NULL);
+  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *answer = NULL;
+
+    wires_fixture_send (&fixture, rows[i].sent);
+    answer = wires_fixture_receive (&fixture, "\n");
+    g_assert_cmpstr (answer, ==, rows[i].answered);
+  }
+  wires_fixture_clear (&fixture);
+}
+
 static void
 test_deadline (void)
 {
@@ -467,6 +524,9 @@ main (int argc, char **argv)
   g_test_add_func ("/rpc/json-wire/half-close/reply-comes", test_half_close);
   g_test_add_func ("/rpc/json-wire/half-close/all-that-was-sent-is-taken",
                    test_half_close_throttled);
+  g_test_add_func ("/rpc/json-wire/half-close/held-replies-come",
+                   test_half_close_many);
+  g_test_add_func ("/rpc/json-wire/words-of-ovs-appctl", test_words);
   g_test_add_func ("/rpc/json-wire/deadline-in-a-batch", test_deadline);
   g_test_add_func ("/rpc/json-wire/event", test_event);
   g_test_add_func ("/rpc/json-wire/read-only", test_read_only);

@@ -1,0 +1,293 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/command-program.h"
+
+#include "daemon/log-words.h"
+#include "daemon/log.h"
+#include "event/intl.h"
+#include "event/process-stat.h"
+#include "rpc/command.h"
+#include "rpc/error.h"
+#include "rpc/server.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------ handlers --- */
+
+static ReeveServer *
+get_server (ReeveCall *call)
+{
+  return reeve_server_client_get_server (reeve_call_get_client (call));
+}
+
+static void
+add_command (const char *name,
+             const char *usage,
+             const ReeveProcedure *procedure,
+             gpointer data)
+{
+  const reeve_command_row row = {
+    .name = g_strdup (name),
+    .usage = g_strdup (usage),
+    .summary = g_strdup (procedure->summary),
+  };
+
+  g_array_append_val ((GArray *) data, row);
+}
+
+gboolean
+reeve_command_program_list (ReeveCall *call,
+                            reeve_command_list_ret *ret,
+                            GError **error)
+{
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_command_row));
+
+  reeve_server_foreach_command (get_server (call), add_command, rows);
+  ret->commands.n_items = rows->len;
+  ret->commands.items =
+      (reeve_command_row *) (void *) g_array_free (rows, FALSE);
+  return TRUE;
+}
+
+static void
+add_log_row (const ReeveLogThresholds *row, gpointer data)
+{
+  const reeve_logging_row copy = {
+    .source = g_strdup (row->source),
+    .console = g_strdup (row->levels[REEVE_LOG_CONSOLE]),
+    .syslog = g_strdup (row->levels[REEVE_LOG_SYSLOG]),
+    .file = g_strdup (row->levels[REEVE_LOG_FILE]),
+  };
+
+  g_array_append_val ((GArray *) data, copy);
+}
+
+gboolean
+reeve_command_program_log_list (ReeveCall *call,
+                                reeve_logging_list_ret *ret,
+                                GError **error)
+{
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_logging_row));
+
+  reeve_log_foreach_threshold (add_log_row, rows);
+  ret->rows.n_items = rows->len;
+  ret->rows.items = (reeve_logging_row *) (void *) g_array_free (rows, FALSE);
+  return TRUE;
+}
+
+gboolean
+reeve_command_program_log_set (ReeveCall *call,
+                               const reeve_words *args,
+                               GError **error)
+{
+  if (args->words.n_items == 0)
+    return reeve_log_set_words ("any", error);
+  /* Those before a wrong one stay, as with Open vSwitch. */
+  for (uint32_t i = 0; i < args->words.n_items; i++)
+    if (!reeve_log_set_words (args->words.items[i], error))
+      return FALSE;
+
+  return TRUE;
+}
+
+gboolean
+reeve_command_program_log_reopen (ReeveCall *call, GError **error)
+{
+  return reeve_log_reopen (error);
+}
+
+static void
+add_number (GArray *rows, const char *name, guint64 value)
+{
+  const reeve_number_row row = { g_strdup (name), (int64_t) value };
+
+  g_array_append_val (rows, row);
+}
+
+static void
+take_numbers (GArray *rows, reeve_numbers_ret *ret)
+{
+  ret->numbers.n_items = rows->len;
+  ret->numbers.items = (reeve_number_row *) (void *) g_array_free (rows, FALSE);
+}
+
+gboolean
+reeve_command_program_counter_list (ReeveCall *call,
+                                    reeve_numbers_ret *ret,
+                                    GError **error)
+{
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_number_row));
+  ReeveServerStats stats;
+
+  reeve_server_get_stats (get_server (call), &stats);
+  add_number (rows, "calls", stats.n_calls);
+  add_number (rows, "calls_denied", stats.n_denied);
+  add_number (rows, "calls_failed", stats.n_failed);
+  add_number (rows, "clients_accepted", stats.n_accepted);
+  add_number (rows, "clients_refused", stats.n_refused);
+  add_number (rows, "clients_silent", stats.n_silent);
+  add_number (rows, "clients_unauth_dropped", stats.n_unauth_dropped);
+  add_number (rows, "connections_delayed", stats.n_delayed);
+  add_number (rows, "connections_without_files", stats.n_out_of_files);
+  add_number (rows, "events", stats.n_events);
+  add_number (rows, "events_dropped", stats.n_events_dropped);
+  add_number (rows, "messages_bad", stats.n_bad_messages);
+  take_numbers (rows, ret);
+  return TRUE;
+}
+
+gboolean
+reeve_command_program_counter (ReeveCall *call,
+                               const reeve_name *args,
+                               reeve_number_ret *ret,
+                               GError **error)
+{
+  reeve_numbers_ret all = { 0 };
+  gboolean is_found = FALSE;
+
+  reeve_command_program_counter_list (call, &all, NULL);
+  for (uint32_t i = 0; i < all.numbers.n_items && !is_found; i++) {
+    is_found = g_str_equal (all.numbers.items[i].name, args->name);
+    if (is_found)
+      ret->value = all.numbers.items[i].value;
+  }
+  reeve_numbers_ret_clear (&all);
+
+  if (!is_found)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("there is no counter “%s”"), args->name);
+  return is_found;
+}
+
+gboolean
+reeve_command_program_usage (ReeveCall *call,
+                             reeve_numbers_ret *ret,
+                             GError **error)
+{
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_number_row));
+  ReeveServer *server = get_server (call);
+  ReeveProcessStat process = { 0 };
+  ReeveJobPoolStats pool;
+  ReeveServerStats stats;
+
+  reeve_server_get_stats (server, &stats);
+  reeve_job_pool_get_stats (reeve_server_get_pool (server), &pool);
+  reeve_process_stat_read (getpid (), &process);
+  add_number (rows, "clients", stats.n_clients);
+  add_number (rows, "jobs", pool.n_queued);
+  add_number (rows, "resident_kib", process.resident_kib);
+  add_number (rows, "workers", pool.n_threads);
+  take_numbers (rows, ret);
+  return TRUE;
+}
+
+/* The loop takes the signal in a later turn, when the reply has gone. */
+gboolean
+reeve_command_program_exit (ReeveCall *call, GError **error)
+{
+  kill (getpid (), SIGTERM);
+  return TRUE;
+}
+
+/* ------------------------------------------------------------- commands --- */
+
+static char *
+format_commands (gconstpointer data)
+{
+  const reeve_command_list_ret *ret = data;
+  GString *text = g_string_new (_ ("The available commands are:"));
+
+  g_string_append_c (text, '\n');
+  for (uint32_t i = 0; i < ret->commands.n_items; i++) {
+    const reeve_command_row *row = &ret->commands.items[i];
+
+    g_string_append_printf (text, "  %-23s %s\n", row->name, row->usage);
+  }
+  return g_string_free (text, FALSE);
+}
+
+static char *
+format_version (gconstpointer data)
+{
+  const reeve_version_ret *ret = data;
+
+  return g_strdup_printf ("%s %s", ret->name, ret->release);
+}
+
+static char *
+format_log (gconstpointer data)
+{
+  const reeve_logging_list_ret *ret = data;
+  GString *text =
+      g_string_new ("                 console    syslog    file\n"
+                    "                 -------    ------    ------\n");
+
+  for (uint32_t i = 0; i < ret->rows.n_items; i++) {
+    const reeve_logging_row *row = &ret->rows.items[i];
+
+    g_string_append_printf (text, "%-16s  %4s       %4s       %4s\n",
+                            row->source, row->console, row->syslog, row->file);
+  }
+  return g_string_free (text, FALSE);
+}
+
+static char *
+format_counters (gconstpointer data)
+{
+  const reeve_numbers_ret *ret = data;
+  GString *text = g_string_new (_ ("Event counters:"));
+  unsigned n_unused = 0;
+
+  g_string_append_c (text, '\n');
+  for (uint32_t i = 0; i < ret->numbers.n_items; i++) {
+    const reeve_number_row *row = &ret->numbers.items[i];
+
+    n_unused += row->value == 0;
+    if (row->value > 0)
+      g_string_append_printf (text, "%-26s total: %" PRId64 "\n", row->name,
+                              row->value);
+  }
+  g_string_append_printf (text, _ ("%u events never happened"), n_unused);
+  return g_string_free (text, FALSE);
+}
+
+static char *
+format_number (gconstpointer data)
+{
+  return g_strdup_printf ("%" PRId64, ((const reeve_number_ret *) data)->value);
+}
+
+static char *
+format_usage (gconstpointer data)
+{
+  const reeve_numbers_ret *ret = data;
+  GString *text = g_string_new (NULL);
+
+  for (uint32_t i = 0; i < ret->numbers.n_items; i++)
+    g_string_append_printf (text, "%s%s:%" PRId64, i > 0 ? " " : "",
+                            ret->numbers.items[i].name,
+                            ret->numbers.items[i].value);
+  return g_string_free (text, FALSE);
+}
+
+static const ReeveCommand commands[] = {
+  { "coverage/read-counter", &reeve_program, REEVE_PROC_COUNTER,
+    format_number },
+  { "coverage/show", &reeve_program, REEVE_PROC_COUNTER_LIST, format_counters },
+  { "exit", &reeve_program, REEVE_PROC_EXIT, NULL },
+  { "list-commands", &reeve_program, REEVE_PROC_COMMAND_LIST, format_commands },
+  { "memory/show", &reeve_program, REEVE_PROC_USAGE, format_usage },
+  { "version", &reeve_program, REEVE_PROC_VERSION, format_version },
+  { "vlog/list", &reeve_program, REEVE_PROC_LOGGING_LIST, format_log },
+  { "vlog/reopen", &reeve_program, REEVE_PROC_LOGGING_REOPEN, NULL },
+  { "vlog/set", &reeve_program, REEVE_PROC_LOGGING_SET, NULL },
+};
+
+void
+reeve_command_program_register (ReeveServer *server)
+{
+  reeve_server_add_commands (server, commands, G_N_ELEMENTS (commands));
+}

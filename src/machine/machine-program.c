@@ -1,0 +1,177 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "machine/remote-private.h"
+#include "protocol/machine.h"
+
+#include <string.h>
+
+/* The program `machine`. */
+
+/* An operation that is told nothing but its deadline. */
+typedef void (*Operation) (ReeveMachine *machine,
+                           gint64 deadline_us,
+                           ReeveMachineDone done,
+                           gpointer data);
+
+static const char *
+get_state_name (ReeveMachineState state)
+{
+  /* As virsh has them, in one language. */
+  static const char *const names[] = {
+    "no state",    "running",  "idle",    "paused",
+    "in shutdown", "shut off", "crashed", "pmsuspended",
+  };
+
+  return (size_t) state < G_N_ELEMENTS (names) ? names[state] : names[0];
+}
+
+static gboolean
+list (ReeveCall *call, machine_list_ret *ret, GError **error)
+{
+  g_autoptr (GPtrArray) machines =
+      reeve_remote_get_visible (call, "domain:getattr", (ReeveMachineFilter) 0);
+
+  ret->machines.n_items = machines->len;
+  ret->machines.items = g_new0 (machine_row, machines->len);
+  for (unsigned i = 0; i < machines->len; i++) {
+    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+    machine_row *row = &ret->machines.items[i];
+
+    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
+    row->name = g_steal_pointer (&snapshot.name);
+    memcpy (row->uuid, snapshot.uuid, sizeof row->uuid);
+    row->id = snapshot.id;
+    row->state = g_strdup (get_state_name (snapshot.state));
+  }
+  return TRUE;
+}
+
+static ReeveMachine *
+find (ReeveCall *call, const machine_name *args, GError **error)
+{
+  return reeve_machine_list_lookup_name (reeve_remote_get_machines (call),
+                                         args->name, error);
+}
+
+static gboolean
+state (ReeveCall *call,
+       const machine_name *args,
+       machine_state_ret *ret,
+       GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  if (machine == NULL)
+    return FALSE;
+
+  reeve_machine_get_snapshot (machine, &snapshot);
+  ret->state = g_strdup (get_state_name (snapshot.state));
+  ret->reason = snapshot.reason;
+  ret->id = snapshot.id;
+  return TRUE;
+}
+
+static gboolean
+describe (ReeveCall *call,
+          const machine_name *args,
+          machine_xml_ret *ret,
+          GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  if (machine == NULL)
+    return FALSE;
+
+  reeve_machine_get_snapshot (machine, &snapshot);
+  ret->xml = g_strdup (reeve_config_get_xml (
+      snapshot.live_config != NULL ? snapshot.live_config : snapshot.config));
+  return TRUE;
+}
+
+static gboolean
+run (ReeveCall *call,
+     const machine_name *args,
+     Operation operation,
+     GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+
+  if (machine == NULL)
+    return FALSE;
+
+  operation (machine, reeve_remote_get_deadline_us (call), reeve_remote_answer,
+             reeve_call_defer (call));
+  return TRUE;
+}
+
+static gboolean
+start (ReeveCall *call, const machine_name *args, GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+
+  if (machine == NULL)
+    return FALSE;
+
+  reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL,
+                       reeve_remote_get_deadline_us (call), reeve_remote_answer,
+                       reeve_call_defer (call));
+  return TRUE;
+}
+
+static gboolean
+destroy (ReeveCall *call, const machine_name *args, GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+
+  if (machine == NULL)
+    return FALSE;
+
+  reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT,
+                         reeve_remote_get_deadline_us (call),
+                         reeve_remote_answer, reeve_call_defer (call));
+  return TRUE;
+}
+
+static gboolean
+do_shutdown (ReeveCall *call, const machine_name *args, GError **error)
+{
+  return run (call, args, reeve_machine_shutdown, error);
+}
+
+static gboolean
+do_reboot (ReeveCall *call, const machine_name *args, GError **error)
+{
+  return run (call, args, reeve_machine_reboot, error);
+}
+
+static gboolean
+do_suspend (ReeveCall *call, const machine_name *args, GError **error)
+{
+  return run (call, args, reeve_machine_suspend, error);
+}
+
+static gboolean
+do_resume (ReeveCall *call, const machine_name *args, GError **error)
+{
+  return run (call, args, reeve_machine_resume, error);
+}
+
+static const machine_handlers handlers = {
+  .list = list,
+  .state = state,
+  .describe = describe,
+  .start = start,
+  .shutdown = do_shutdown,
+  .reboot = do_reboot,
+  .destroy = destroy,
+  .suspend = do_suspend,
+  .resume = do_resume,
+};
+
+void
+reeve_machine_program_register (ReeveRemote *remote, ReeveServer *server)
+{
+  reeve_server_add_program (server, &machine_program, &handlers, remote);
+}
