@@ -23,7 +23,8 @@ G_BEGIN_DECLS
  * @sasl_min_ssf: on plain TCP, %REEVE_AUTH_MIN_SSF is sensible; with 0 there
  *   may be none, and whoever stands between sees and changes all that follows
  * @sasl_failure_delay_ms: how long a failure is kept before it is told, so
- *   that a connection is good for few guesses [1 000]
+ *   that a connection is good for few guesses; and what one costs its peer,
+ *   over all connections, once 16 have failed [1 000]
  * @polkit_manage: the action that polkit is asked for [org.reeve.manage]
  * @polkit_monitor: the same for read-only clients [org.reeve.monitor]
  *

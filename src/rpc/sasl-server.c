@@ -4,7 +4,9 @@
 
 #include "event/intl.h"
 #include "protocol/auth.h"
+#include "rpc/access-caller.h"
 #include "rpc/error.h"
+#include "rpc/guess-pace.h"
 #include "rpc/server-private.h"
 #include "rpc/tls-context.h"
 
@@ -19,10 +21,15 @@ struct _ReeveSaslServer {
   const char *const *names; /* (nullable) */
   ReeveJobPool *pool;       /* (owned): of one thread */
 
+  /* Of the pool's thread. */
+  ReeveGuessPace pace;
+
   /* Of the loop's thread. */
-  int pulse;       /* something is finished */
-  int timeout;     /* disabled unless there are failures */
-  GQueue failures; /* (element-type Step) (owned): oldest first */
+  int pulse;        /* something is finished */
+  int timeout;      /* disabled unless there are failures */
+  GQueue failures;  /* (element-type Step) (owned): oldest first */
+  int held_timeout; /* disabled unless some are held */
+  GQueue held;      /* (element-type Step) (owned): that came too fast */
 
   ReeveMutex lock;
   GQueue finished REEVE_GUARDED; /* (element-type Step) (owned) */
@@ -38,7 +45,7 @@ typedef struct {
 /* A call, and what became of it. */
 typedef struct {
   ReeveJob job;
-  GList link;      /* of finished or failures */
+  GList link;      /* of finished, failures or held */
   ReeveCall *call; /* (owned) */
   union {
     auth_sasl_init_ret init;
@@ -48,7 +55,8 @@ typedef struct {
   char *name;            /* (owned) (nullable): when it is complete */
   ReeveSaslLayer *layer; /* (owned) (nullable) */
   GError *failure;       /* (owned) (nullable) */
-  gint64 due_us;         /* of a failure: when to tell it */
+  gboolean is_held;      /* it may not be tried yet */
+  gint64 due_us;         /* when to tell a failure, or to try again */
   gboolean closes;       /* the connection ends with it */
 } Step;
 
@@ -94,6 +102,53 @@ get_exchange (ReeveServerClient *client)
 
 /* ------------------------------------------------------ the pool's thread --
  */
+
+/* (transfer full): whose attempts have a pace in common: a user of this host,
+ * an address, or the network that an IPv6 address is of. */
+static char *
+get_peer (ReeveServerClient *client)
+{
+  const char *address = reeve_server_client_get_address (client);
+  g_autoptr (GInetAddress) inet =
+      address == NULL ? NULL : reeve_access_parse_address (address);
+  gsize size = 8;
+  uid_t uid;
+  gid_t gid;
+  pid_t pid;
+
+  if (reeve_server_client_get_unix_peer (client, &uid, &gid, &pid))
+    return g_strdup_printf ("uid %ju", (uintmax_t) uid);
+  if (inet == NULL)
+    return g_strdup ("unknown");
+  if (g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV4)
+    size = g_inet_address_get_native_size (inet);
+  return g_base64_encode (g_inet_address_to_bytes (inet), size);
+}
+
+static gint64
+get_cost_us (ReeveSaslServer *self)
+{
+  return (gint64) self->options->failure_delay_ms * 1000;
+}
+
+/* A guess begins with sasl_start. */
+static gboolean
+may_try (ReeveSaslServer *self, Step *step)
+{
+  g_autofree char *peer = NULL;
+  gint64 now_us = g_get_monotonic_time ();
+  gint64 wait_us;
+
+  if (step->call->procedure->number != AUTH_PROC_SASL_START)
+    return TRUE;
+
+  peer = get_peer (step->call->client);
+  wait_us =
+      reeve_guess_pace_take (&self->pace, peer, get_cost_us (self), now_us);
+  step->is_held = wait_us > 0;
+  step->due_us = now_us + wait_us;
+  return !step->is_held;
+}
 
 static gboolean
 begin (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
@@ -169,6 +224,7 @@ static gboolean
 complete (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
 {
   const char *name = reeve_sasl_session_get_name (exchange->session, error);
+  g_autofree char *peer = get_peer (step->call->client);
 
   if (name == NULL)
     return FALSE;
@@ -179,6 +235,7 @@ complete (ReeveSaslServer *self, Step *step, Exchange *exchange, GError **error)
     return FALSE;
   }
 
+  reeve_guess_pace_give_back (&self->pace, peer, get_cost_us (self));
   step->is_complete = TRUE;
   step->name = g_strdup (name);
   g_message (_ ("Client %1$" PRIu64 " is “%2$s”, by %3$s"),
@@ -259,7 +316,7 @@ run_steps (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
     Step *step = (Step *) jobs[i];
 
     /* Its client may have gone meanwhile. */
-    if (!atomic_load (&step->call->is_answered))
+    if (!atomic_load (&step->call->is_answered) && may_try (self, step))
       run_step (self, step);
     if (push_finished (self, step))
       reeve_loop_send_pulse (self->loop, self->pulse, 0, 0);
@@ -311,6 +368,52 @@ tell_failures (ReeveLoop *loop, int watch, gpointer data)
   schedule_failures (self);
 }
 
+/* All of them, as they came: whose time it is not is held again. */
+static void
+try_held (ReeveSaslServer *self)
+{
+  GQueue jobs = G_QUEUE_INIT;
+  GList *link;
+
+  while ((link = g_queue_pop_head_link (&self->held)) != NULL) {
+    Step *step = link->data;
+
+    step->is_held = FALSE;
+    g_queue_push_tail_link (&jobs, &step->job.link);
+  }
+  if (jobs.length > 0)
+    reeve_job_pool_push (self->pool, &jobs);
+}
+
+static void
+try_held_in_time (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveSaslServer *self = data;
+
+  reeve_loop_update_timeout (loop, watch, -1);
+  try_held (self);
+}
+
+static void
+hold (ReeveSaslServer *self, Step *step)
+{
+  gint64 due_us = step->due_us;
+
+  g_queue_push_tail_link (&self->held, &step->link);
+  for (GList *link = self->held.head; link != NULL; link = link->next)
+    due_us = MIN (due_us, ((const Step *) link->data)->due_us);
+  reeve_loop_update_timeout (
+      self->loop, self->held_timeout,
+      (int) (MAX (due_us - g_get_monotonic_time (), 0) / 1000) + 1);
+}
+
+static void
+keep_failure (ReeveSaslServer *self, Step *step)
+{
+  step->due_us = g_get_monotonic_time () + get_cost_us (self);
+  g_queue_push_tail_link (&self->failures, &step->link);
+}
+
 static GList *
 steal_finished (ReeveSaslServer *self)
 {
@@ -332,24 +435,27 @@ take_finished (ReeveLoop *loop,
 {
   ReeveSaslServer *self = data;
   gboolean is_first = g_queue_is_empty (&self->failures);
+  gboolean has_room = FALSE;
   GList *next;
 
   for (GList *link = steal_finished (self); link != NULL; link = next) {
     Step *step = link->data;
 
     next = link->next;
-    if (step->failure == NULL) {
-      answer (step);
-      continue;
-    }
-    step->due_us = g_get_monotonic_time () +
-                   (gint64) self->options->failure_delay_ms * 1000;
     link->prev = link->next = NULL;
-    g_queue_push_tail_link (&self->failures, link);
+    has_room |= step->is_complete;
+    if (step->is_held)
+      hold (self, step);
+    else if (step->failure != NULL)
+      keep_failure (self, step);
+    else
+      answer (step);
   }
 
   if (is_first)
     schedule_failures (self);
+  if (has_room)
+    try_held (self);
 }
 
 /* ----------------------------------------------------------------- life --- */
@@ -375,6 +481,9 @@ reeve_sasl_server_new (ReeveLoop *loop,
   reeve_mutex_init (&self->lock);
   self->pulse = reeve_loop_add_pulse (loop, take_finished, self, NULL);
   self->timeout = reeve_loop_add_timeout (loop, -1, tell_failures, self, NULL);
+  self->held_timeout =
+      reeve_loop_add_timeout (loop, -1, try_held_in_time, self, NULL);
+  reeve_guess_pace_init (&self->pace);
   self->pool = reeve_job_pool_new (&one, run_steps, self);
   return self;
 }
@@ -399,8 +508,11 @@ reeve_sasl_server_free (ReeveSaslServer *self) REEVE_UNCHECKED
   reeve_job_pool_free (self->pool);
   reeve_loop_remove (self->loop, self->pulse);
   reeve_loop_remove (self->loop, self->timeout);
+  reeve_loop_remove (self->loop, self->held_timeout);
   free_steps (steal_finished (self));
   free_steps (self->failures.head);
+  free_steps (self->held.head);
+  reeve_guess_pace_clear (&self->pace);
   reeve_mutex_clear (&self->lock);
   g_free (self);
 }

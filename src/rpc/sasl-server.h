@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  * the file of passwords, they compute for as long as the mechanism wants, and
  * anybody who can connect can make them. So that no worker waits for a guess
  * either, a failure is kept for a while before it is told; after the third the
- * connection is closed.
+ * connection is closed. Guesses are no faster over many connections: those of
+ * one peer have a pace (rpc/guess-pace.h), and wait for their turn.
  */
 typedef struct _ReeveSaslServer ReeveSaslServer;
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 try:
@@ -289,6 +290,31 @@ class Python(Sasl):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+
+class Guessing(Sasl):
+    def guess(self, auth, failures):
+        done = run("env", f"LIBVIRT_AUTH_FILE={auth}", "virsh", "-c", self.reeved.unix_uri,
+                   "list", check=False)
+        if "authentication failed" not in done.stderr:
+            failures.append(done.stderr)
+
+    def test_many_connections_are_no_faster(self):
+        """Twenty guesses of one peer: sixteen at once, then one a second; others come in."""
+        failures = []
+        auth = self.auth_file(NAME, "x")
+        start = time.monotonic()
+        threads = [threading.Thread(target=self.guess, args=(auth, failures))
+                   for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        self.assertIn("Id", self.virsh(self.reeved.tcp_uri, "list").stdout)
+        self.assertTrue(any(thread.is_alive() for thread in threads))
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        # the fourth of those that wait, and its answer is kept for a second
+        self.assertGreater(time.monotonic() - start, 4.9)
 
 
 class Shell(Sasl):

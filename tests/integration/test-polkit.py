@@ -158,7 +158,8 @@ class Polkit(harness.TestCase):
         self.assertEqual(process.returncode, 1)
         self.assertIn("not answered within 2 seconds", err)
         question = self.authority.asked()[0]
-        self.assertIn(["CancelCheckAuthorization", question[5]], self.authority.asked())
+        wait_for("the question's end", lambda:
+                 ["CancelCheckAuthorization", question[5]] in self.authority.asked())
 
     def test_client_goes(self):
         self.authority.answer("later")
