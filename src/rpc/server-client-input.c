@@ -178,6 +178,10 @@ start_calls (ReeveServerClient *self, ReeveIntake *intake)
 
   if (put_in_flight (self, intake))
     reeve_server_watch (self->server, self);
+  if (!self->is_swept) {
+    self->is_swept = TRUE;
+    reeve_server_sweep (self->server, self);
+  }
   reeve_server_push (self->server, &intake->jobs);
   if (n_inline > 0)
     run_inline (self, inline_calls, n_inline);

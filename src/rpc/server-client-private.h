@@ -81,6 +81,7 @@ struct _ReeveServerClient {
   ReeveFdInbox inbox;
   gboolean has_spoken; /* something came */
   gboolean is_refused; /* it is one too many */
+  gboolean is_swept;   /* the loop looks for overdue calls */
   int keepalive_watch; /* a timeout; 0 unless the client asked for it */
   ReeveKeepalive keepalive;
   int patience; /* a timeout until it has to be authenticated; 0: none */

@@ -463,6 +463,7 @@ reeve_server_client_expire (ReeveServerClient *self, gint64 now_us)
     reeve_call_unref (call);
   }
 
+  self->is_swept = is_left;
   return is_left;
 }
 

@@ -29,7 +29,8 @@ struct _ReeveServer {
   /* Of the loop's thread. */
   GPtrArray *services; /* (element-type ReeveService) (owned) */
   int sweep;
-  gboolean is_sweeping;
+  GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
+                         in flight at the last sweep, or since */
   int flush;
   GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
   uint64_t last_client_id;

@@ -225,7 +225,8 @@ void reeve_server_client_begin_job (ReeveServerClient *self);
 gboolean reeve_server_client_flush (ReeveServerClient *self);
 
 /* Answers, with REEVE_ERROR_TIMED_OUT, the calls whose deadline has passed.
- * Returns whether calls are left in flight. Thread: loop. */
+ * Returns whether calls are left in flight; if not, the loop need not look
+ * again before reeve_server_sweep() is called. Thread: loop. */
 gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
 
 /* (transfer full): of a call in flight. */
@@ -302,6 +303,9 @@ void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
 void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
+/* Looks for overdue calls of the client until none is in flight. Thread: loop.
+ */
+void reeve_server_sweep (ReeveServer *self, ReeveServerClient *client);
 /* Flushes the client until it holds nothing. Thread: loop. */
 void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 /* The list of clients that did not authenticate yet; a link that is not in it

@@ -210,27 +210,27 @@ static void
 sweep (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveServer *self = data;
-  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
   gint64 now_us = g_get_monotonic_time ();
-  gboolean is_left = FALSE;
 
-  for (unsigned i = 0; i < clients->len; i++)
-    if (reeve_server_client_expire (clients->pdata[i], now_us))
-      is_left = TRUE;
+  for (unsigned i = self->calling->len; i-- > 0;)
+    if (!reeve_server_client_expire (self->calling->pdata[i], now_us))
+      g_ptr_array_remove_index_fast (self->calling, i);
 
-  if (!is_left) {
-    self->is_sweeping = FALSE;
+  if (self->calling->len == 0)
     reeve_loop_update_timeout (loop, watch, -1);
-  }
+}
+
+void
+reeve_server_sweep (ReeveServer *self, ReeveServerClient *client)
+{
+  if (self->calling->len == 0)
+    reeve_loop_update_timeout (self->loop, self->sweep, SWEEP_MS);
+  g_ptr_array_add (self->calling, reeve_server_client_ref (client));
 }
 
 void
 reeve_server_push (ReeveServer *self, GQueue *jobs)
 {
-  if (!self->is_sweeping) {
-    self->is_sweeping = TRUE;
-    reeve_loop_update_timeout (self->loop, self->sweep, SWEEP_MS);
-  }
   reeve_job_pool_push (self->pool, jobs);
 }
 
@@ -325,6 +325,8 @@ reeve_server_new (const char *name,
   reeve_mutex_init (&self->lock);
   self->clients = g_hash_table_new (g_int64_hash, g_int64_equal);
   self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
+  self->calling = g_ptr_array_new_with_free_func (
+      (GDestroyNotify) reeve_server_client_unref);
   self->watched = g_ptr_array_new_with_free_func (
       (GDestroyNotify) reeve_server_client_unref);
   self->flush = reeve_loop_add_timeout (loop, -1, flush, self, NULL);
@@ -351,6 +353,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   reeve_job_pool_free (self->handshakes);
   reeve_loop_remove (self->loop, self->sweep);
   reeve_loop_remove (self->loop, self->flush);
+  g_ptr_array_unref (self->calling);
   g_ptr_array_unref (self->watched);
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
@@ -491,6 +494,7 @@ reeve_server_stop (ReeveServer *self)
   /* What ends a data stream runs, too. */
   atomic_store (&self->is_frozen, FALSE);
   g_ptr_array_set_size (self->services, 0);
+  g_ptr_array_set_size (self->calling, 0);
   g_ptr_array_set_size (self->watched, 0);
   clients = reeve_server_dup_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
