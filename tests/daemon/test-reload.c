@@ -29,8 +29,8 @@ static void
 tear_down (Fixture *self, gconstpointer data)
 {
   reeve_reload_free (self->reload);
-  reeve_notify_free (self->notify);
   reeve_loop_unref (self->loop);
+  reeve_notify_free (self->notify);
   g_string_free (self->order, TRUE);
 }
 
