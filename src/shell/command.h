@@ -86,6 +86,7 @@ extern const ReeveCommandGroup reeve_event_commands;
 extern const ReeveCommandGroup reeve_admin_commands;
 extern const ReeveCommandGroup reeve_pki_commands;
 extern const ReeveCommandGroup reeve_access_commands;
+extern const ReeveCommandGroup reeve_doctor_commands;
 extern const ReeveCommandGroup reeve_call_commands;
 extern const ReeveCommandGroup reeve_shell_commands;
 

@@ -287,6 +287,25 @@ parse_uri (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   return NULL;
 }
 
+static void
+check (Check *self, ReeveShell *shell, const ReeveUri *uri)
+{
+  check_files (self, uri);
+  if (self->error == NULL)
+    check_connection (self, shell, uri);
+  else
+    skip_connection (self);
+}
+
+void
+reeve_pki_check_uri (ReeveShell *shell, const ReeveUri *uri, JsonArray *rows)
+{
+  Check self = { .rows = rows };
+
+  check (&self, shell, uri);
+  g_clear_error (&self.error);
+}
+
 gboolean
 reeve_pki_check (ReeveShell *shell,
                  const ReeveArguments *arguments,
@@ -304,11 +323,7 @@ reeve_pki_check (ReeveShell *shell,
     return FALSE;
 
   self.rows = json_array_new ();
-  check_files (&self, uri);
-  if (self.error == NULL)
-    check_connection (&self, shell, uri);
-  else
-    skip_connection (&self);
+  check (&self, shell, uri);
   reeve_output_table (shell, columns, G_N_ELEMENTS (columns), self.rows);
   if (self.error == NULL)
     return TRUE;

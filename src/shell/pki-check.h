@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "client/uri.h"
 #include "shell/command.h"
+
+#include <json-glib/json-glib.h>
 
 G_BEGIN_DECLS
 
@@ -11,5 +14,10 @@ G_BEGIN_DECLS
 gboolean reeve_pki_check (ReeveShell *shell,
                           const ReeveArguments *arguments,
                           GError **error);
+
+/* The same, as objects with the strings `check`, `result` ("ok", "warning",
+ * "failed" or "skipped") and `detail`, for a connection by TLS. */
+void
+reeve_pki_check_uri (ReeveShell *shell, const ReeveUri *uri, JsonArray *rows);
 
 G_END_DECLS
