@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/config.h"
 
+#include "daemon/config-file.h"
 #include "daemon/log.h"
 #include "event/intl.h"
 #include "rpc/error.h"
@@ -394,63 +395,79 @@ set_key (ReeveDaemonConfig *self,
   return set_text (key, g_strstrip (text), field, error);
 }
 
-static gboolean
+/* Each mistake becomes one more line of what is said. */
+static void
+add_mistake (GString *mistakes, const char *text)
+{
+  g_string_append_printf (mistakes, "%s%s", mistakes->len > 0 ? "\n" : "",
+                          text);
+}
+
+static void
+take_key (ReeveDaemonConfig *self,
+          const ReeveConfigFile *file,
+          const char *group,
+          const char *name,
+          GPtrArray *warnings,
+          GString *mistakes)
+{
+  GKeyFile *keys_of_file = reeve_config_file_get_keys (file);
+  const Key *key = find_key (group, name);
+  const ReeveDaemonSetting *setting = find_setting (self, group, name);
+  g_autofree char *place = reeve_config_file_describe (file, group, name);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) why = NULL;
+
+  if (key == NULL && setting == NULL) {
+    g_ptr_array_add (warnings, g_strdup_printf (_ ("%s: unknown key"), place));
+    return;
+  }
+  if (key != NULL ? set_key (self, key, keys_of_file, &why)
+                  : set_setting (self, setting, keys_of_file, &why))
+    return;
+
+  text = g_strdup_printf ("%s: %s", place, why->message);
+  add_mistake (mistakes, text);
+}
+
+static void
 take_group (ReeveDaemonConfig *self,
-            GKeyFile *file,
-            const char *path,
+            const ReeveConfigFile *file,
             const char *group,
             GPtrArray *warnings,
-            GError **error)
+            GString *mistakes)
 {
-  g_auto (GStrv) names = g_key_file_get_keys (file, group, NULL, NULL);
+  g_auto (GStrv) names = g_key_file_get_keys (reeve_config_file_get_keys (file),
+                                              group, NULL, NULL);
 
-  for (char **name = names; name != NULL && *name != NULL; name++) {
-    const Key *key = find_key (group, *name);
-    const ReeveDaemonSetting *setting = find_setting (self, group, *name);
-    g_autoptr (GError) why = NULL;
-
-    if (key == NULL && setting == NULL) {
-      g_ptr_array_add (warnings,
-                       g_strdup_printf (_ ("%1$s: [%2$s] %3$s: unknown key"),
-                                        path, group, *name));
-      continue;
-    }
-    if (key != NULL ? !set_key (self, key, file, &why)
-                    : !set_setting (self, setting, file, &why)) {
-      g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
-                   "%s: [%s] %s: %s", path, group, *name, why->message);
-      return FALSE;
-    }
-  }
-
-  return TRUE;
+  for (char **name = names; name != NULL && *name != NULL; name++)
+    take_key (self, file, group, *name, warnings, mistakes);
 }
 
 static gboolean
 take_file (ReeveDaemonConfig *self,
            const char *path,
            GPtrArray *warnings,
+           GString *mistakes,
            GError **error)
 {
-  g_autoptr (GKeyFile) file = g_key_file_new ();
   g_autoptr (GError) why = NULL;
+  g_autoptr (ReeveConfigFile) file = reeve_config_file_load (path, &why);
   g_auto (GStrv) groups = NULL;
 
-  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, &why)) {
-    if (g_error_matches (why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      return TRUE;
-    g_set_error (error, REEVE_ERROR,
-                 why->domain == G_KEY_FILE_ERROR ? REEVE_ERROR_CONFIG_SYNTAX
-                                                 : REEVE_ERROR_SYSTEM,
-                 "%s: %s", path, why->message);
+  if (file == NULL &&
+      !g_error_matches (why, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX)) {
+    g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }
+  if (file == NULL) {
+    add_mistake (mistakes, why->message);
+    return TRUE;
+  }
 
-  groups = g_key_file_get_groups (file, NULL);
+  groups = g_key_file_get_groups (reeve_config_file_get_keys (file), NULL);
   for (char **group = groups; *group != NULL; group++)
-    if (!take_group (self, file, path, *group, warnings, error))
-      return FALSE;
-
+    take_group (self, file, *group, warnings, mistakes);
   return TRUE;
 }
 
@@ -464,6 +481,7 @@ static gboolean
 take_drop_ins (ReeveDaemonConfig *self,
                const char *path,
                GPtrArray *warnings,
+               GString *mistakes,
                GError **error)
 {
   g_autofree char *folder = g_strconcat (path, ".d", NULL);
@@ -480,10 +498,21 @@ take_drop_ins (ReeveDaemonConfig *self,
   g_ptr_array_sort (names, compare_names);
 
   for (unsigned i = 0; i < names->len; i++)
-    if (!take_file (self, names->pdata[i], warnings, error))
+    if (!take_file (self, names->pdata[i], warnings, mistakes, error))
       return FALSE;
 
   return TRUE;
+}
+
+static gboolean
+check_mistakes (const GString *mistakes, GError **error)
+{
+  if (mistakes->len == 0)
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_CONFIG_SYNTAX,
+                       mistakes->str);
+  return FALSE;
 }
 
 /* What each file may say and all of them together may not. 0: not said. */
@@ -522,6 +551,7 @@ reeve_daemon_config_load (const char *path,
                           GError **error)
 {
   g_autoptr (ReeveDaemonConfig) self = g_new0 (ReeveDaemonConfig, 1);
+  g_autoptr (GString) mistakes = g_string_new (NULL);
 
   self->log_level = G_LOG_LEVEL_MESSAGE;
   self->umask = -1;
@@ -536,8 +566,9 @@ reeve_daemon_config_load (const char *path,
   self->settings = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->access.trusts_owner = TRUE;
   self->access.audit = REEVE_AUDIT_DENIED;
-  if (!take_file (self, path, warnings, error) ||
-      !take_drop_ins (self, path, warnings, error) ||
+  if (!take_file (self, path, warnings, mistakes, error) ||
+      !take_drop_ins (self, path, warnings, mistakes, error) ||
+      !check_mistakes (mistakes, error) ||
       !check_workers (&self->limits.workers, path, error) ||
       !check_unauth (&self->limits, path, error))
     return NULL;

@@ -75,10 +75,11 @@ typedef struct {
  * @path: of the main file
  * @info: (nullable): whose modules have settings in it
  * @warnings: (element-type utf8): takes a sentence for each key that is
- *   unknown
+ *   unknown, with the same
  *
- * Errors: %REEVE_ERROR_CONFIG_SYNTAX with file, group and key;
- * %REEVE_ERROR_SYSTEM for a file that cannot be read.
+ * Errors: %REEVE_ERROR_CONFIG_SYNTAX with a line for each mistake, which has
+ * file, line, group and key; %REEVE_ERROR_SYSTEM for a file that cannot be
+ * read.
  *
  * Returns: (transfer full)
  */

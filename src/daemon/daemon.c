@@ -72,6 +72,18 @@ reeve_daemon_get_servers (ReeveDaemon *self)
 }
 
 void
+reeve_daemon_hold (ReeveDaemon *self)
+{
+  reeve_idle_hold (self->idle);
+}
+
+void
+reeve_daemon_release (ReeveDaemon *self)
+{
+  reeve_idle_release (self->idle);
+}
+
+void
 reeve_daemon_set_timeout (ReeveDaemon *self, unsigned seconds)
 {
   reeve_idle_set_timeout (self->idle, seconds);
@@ -108,8 +120,10 @@ load_config (ReeveDaemon *self, GError **error)
   }
 
   self->config = reeve_daemon_config_load (path, self->info, warnings, error);
-  if (self->config == NULL)
+  if (self->config == NULL) {
+    warn (warnings);
     return FALSE;
+  }
 
   reeve_log_set_level (self->options->verbose ? G_LOG_LEVEL_DEBUG
                                               : self->config->log_level);
@@ -308,6 +322,8 @@ is_busy (gpointer data)
   reeve_server_get_stats (self->server, &stats);
   is_used = stats.n_clients > 0 || stats.n_accepted != self->n_accepted;
   self->n_accepted = stats.n_accepted;
+  is_used =
+      is_used || !reeve_job_pool_is_idle (reeve_server_get_pool (self->server));
   for (size_t i = 0; i < self->n_made && !is_used; i++) {
     const ReeveDaemonModule *module = self->info->modules[i];
 
@@ -456,10 +472,12 @@ clear (ReeveDaemon *self)
 static int
 fail (ReeveDaemon *self, const GError *error, int status)
 {
-  g_autofree char *text = g_strdup (error->message);
+  g_auto (GStrv) lines = g_strsplit (error->message, "\n", -1);
+  g_autofree char *text = g_strjoinv (" ", lines);
 
-  reeve_log_message (G_LOG_LEVEL_CRITICAL, REEVE_MESSAGE_START_FAILED, "%s",
-                     error->message);
+  for (char **line = lines; *line != NULL; line++)
+    reeve_log_message (G_LOG_LEVEL_CRITICAL, REEVE_MESSAGE_START_FAILED, "%s",
+                       *line);
   reeve_notify_send (self->notify, "STATUS=%s", g_strdelimit (text, "\n", ' '));
   stop (self);
   clear (self);

@@ -99,10 +99,21 @@ ReeveServer *const *reeve_daemon_get_servers (ReeveDaemon *self);
  * reeve_daemon_set_timeout:
  * @seconds: 0: for ever
  *
- * From now on the daemon ends by itself once its server had no client, and no
- * module was busy, for @seconds. Thread: any.
+ * From now on the daemon ends by itself once its server had no client and no
+ * job, no module was busy, and nobody held it, for @seconds. Thread: any.
  */
 void reeve_daemon_set_timeout (ReeveDaemon *self, unsigned seconds);
+
+/**
+ * reeve_daemon_hold:
+ *
+ * The daemon does not end by itself until reeve_daemon_release() was called as
+ * often. A signal ends it all the same.
+ *
+ * Thread: any, from a module's init to its stop.
+ */
+void reeve_daemon_hold (ReeveDaemon *self);
+void reeve_daemon_release (ReeveDaemon *self);
 
 /* @setting: one of a module's own. Thread: any. */
 uint64_t

@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/idle.h"
 
+#include <stdatomic.h>
+
 #define LOOK_MS 1000
 
-/* Everything belongs to the loop's thread. */
+/* Everything else belongs to the loop's thread. */
 struct _ReeveIdle {
   ReeveLoop *loop; /* (owned) */
   ReeveIdleFunc is_busy;
@@ -14,6 +16,8 @@ struct _ReeveIdle {
   int look;   /* a timeout */
   gint64 timeout_us;
   gint64 idle_since_us; /* -1: it was not, at the last look */
+  atomic_uint n_holds;
+  atomic_uint n_releases; /* since the last look */
 };
 
 static void
@@ -21,8 +25,10 @@ look (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveIdle *self = data;
   gint64 now_us = g_get_monotonic_time ();
+  gboolean was_held = atomic_exchange (&self->n_releases, 0) > 0 ||
+                      atomic_load (&self->n_holds) > 0;
 
-  if (self->is_busy (self->data)) {
+  if (self->is_busy (self->data) || was_held) {
     self->idle_since_us = -1;
     return;
   }
@@ -73,6 +79,22 @@ reeve_idle_free (ReeveIdle *self)
   reeve_loop_remove (self->loop, self->change);
   reeve_loop_unref (self->loop);
   g_free (self);
+}
+
+void
+reeve_idle_hold (ReeveIdle *self)
+{
+  atomic_fetch_add (&self->n_holds, 1);
+}
+
+void
+reeve_idle_release (ReeveIdle *self)
+{
+  unsigned n_before;
+
+  atomic_fetch_add (&self->n_releases, 1);
+  n_before = atomic_fetch_sub (&self->n_holds, 1);
+  g_assert (n_before > 0);
 }
 
 void

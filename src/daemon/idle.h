@@ -32,6 +32,10 @@ ReeveIdle *reeve_idle_new (ReeveLoop *loop,
 void reeve_idle_free (ReeveIdle *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveIdle, reeve_idle_free)
 
+/* There is something to do until it was released as often. Thread: any. */
+void reeve_idle_hold (ReeveIdle *self);
+void reeve_idle_release (ReeveIdle *self);
+
 /* Starts the time anew; 0 seconds: for ever. Thread: any. */
 void reeve_idle_set_timeout (ReeveIdle *self, unsigned seconds);
 

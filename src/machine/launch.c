@@ -6,6 +6,7 @@
 #include "event/intl.h"
 #include "machine/command-line.h"
 #include "machine/config.h"
+#include "machine/scope.h"
 #include "rpc/error.h"
 
 #include <fcntl.h>
@@ -100,7 +101,13 @@ spawn (ReeveLaunch *self, int lock_fd, int listen_fd)
   plan.log_fd = log_fd;
   plan.pid_fd = pid_fd;
   self->process = reeve_process_spawn (&plan, &self->error);
-  return self->process != NULL;
+  if (self->process == NULL)
+    return FALSE;
+
+  reeve_scope_adopt (reeve_process_get_pid (self->process),
+                     reeve_config_get_uuid (self->config),
+                     reeve_config_get_name (self->config));
+  return TRUE;
 }
 
 static gboolean

@@ -14,14 +14,16 @@ typedef struct {
   const char *name;
   unsigned timeout;
   unsigned n_busy;
+  int hold_ms;  /* from the start; 0: it is not held */
   int least_ms; /* until the end; 0: it does not come */
 } IdleCase;
 
 static const IdleCase cases[] = {
-  { "ends", 1, 0, 1000 },
-  { "waits-while-busy", 1, 1, 3000 },
-  { "never", 0, 0, 0 },
-  { "not-yet", 60, 0, 0 },
+  { "ends", 1, 0, 0, 1000 },
+  { "waits-while-busy", 1, 1, 0, 3000 },
+  { "waits-while-held", 1, 0, 1200, 3000 },
+  { "never", 0, 0, 0, 0 },
+  { "not-yet", 60, 0, 0, 0 },
 };
 
 static gboolean
@@ -48,6 +50,15 @@ give_up (ReeveLoop *loop, int watch, gpointer data)
 }
 
 static void
+release (ReeveLoop *loop, int watch, gpointer data)
+{
+  Fixture *self = data;
+
+  reeve_loop_remove (loop, watch);
+  reeve_idle_release (self->idle);
+}
+
+static void
 test_idle (gconstpointer data)
 {
   const IdleCase *row = data;
@@ -57,6 +68,11 @@ test_idle (gconstpointer data)
   fixture.idle = reeve_idle_new (fixture.loop, is_busy, end, &fixture);
   reeve_idle_set_timeout (fixture.idle, 60);
   reeve_idle_set_timeout (fixture.idle, row->timeout);
+  if (row->hold_ms > 0) {
+    reeve_idle_hold (fixture.idle);
+    reeve_loop_add_timeout (fixture.loop, row->hold_ms, release, &fixture,
+                            NULL);
+  }
   reeve_loop_add_timeout (fixture.loop, row->least_ms > 0 ? 20000 : 1500,
                           give_up, NULL, NULL);
   reeve_loop_run (fixture.loop);

@@ -301,6 +301,35 @@ class Reeved(Daemon):
         return f"unix:{self.socket}"
 
 
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC
+ "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={path}</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+
+class Bus(Daemon):
+    """A D-Bus of the test's own."""
+
+    def __init__(self, directory):
+        self.path = f"{directory}/bus"
+        config = f"{directory}/bus.conf"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(BUS_CONFIG.format(path=self.path))
+        super().__init__(
+            directory, "bus",
+            ["dbus-daemon", "--nofork", "--nopidfile", f"--config-file={config}"],
+            lambda: os.path.exists(self.path))
+
+
 class Supervisor:
     """The other end of a notify socket, as systemd has it."""
 

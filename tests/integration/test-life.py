@@ -278,6 +278,24 @@ class Sockets(Life):
         self.stop()
 
 
+class Configuration(Life):
+    def test_each_mistake_is_named_with_its_line(self):
+        self.configure("[server]\nmax_clients = 0\nmax_client = 1\n\n[log]\nlevel = loud\n")
+        os.mkdir(f"{self.root}/etc/reeved.conf.d")
+        drop_in = f"{self.root}/etc/reeved.conf.d/10.conf"
+        with open(drop_in, "w", encoding="utf-8") as file:
+            file.write("[daemon]\numask 7\n")
+        done = self.start("--check-config", check=False)
+        self.assertEqual(done.returncode, 6)
+        for words in (f"error: .*{self.root}/etc/reeved.conf:2: \\[server\\] max_clients: ",
+                      f"warning: .*{self.root}/etc/reeved.conf:3: \\[server\\] max_client: "
+                      "unknown key", f"error: .*{self.root}/etc/reeved.conf:6: ",
+                      f"error: .*{drop_in}:2: "):
+            self.assertRegex(done.stderr, words)
+        # it touches nothing
+        self.assertEqual(os.listdir(self.root), ["etc"])
+
+
 class Process(Life):
     def test_what_the_configuration_says(self):
         self.configure("[daemon]\numask = 027\noom_score_adjust = 321\nmax_files = 777\n")

@@ -10,19 +10,6 @@ import time
 import harness
 from harness import run, wait_for
 
-BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC
- "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={path}</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 # root is not asked for, so the clients are somebody else
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
@@ -37,18 +24,6 @@ unix_ro_mode=0666
 [server]
 call_timeout=2
 """
-
-
-class Bus(harness.Daemon):
-    def __init__(self, directory):
-        self.path = f"{directory}/bus"
-        config = f"{directory}/bus.conf"
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(BUS_CONFIG.format(path=self.path))
-        super().__init__(
-            directory, "bus",
-            ["dbus-daemon", "--nofork", "--nopidfile", f"--config-file={config}"],
-            lambda: os.path.exists(self.path))
 
 
 class Authority(harness.Daemon):
@@ -80,7 +55,7 @@ class Polkit(harness.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         os.chmod(cls.directory, 0o711)
-        cls.bus = Bus(cls.directory)
+        cls.bus = harness.Bus(cls.directory)
         cls.reeved = harness.Reeved(cls.directory, CONFIG)
         for daemon in (cls.bus, cls.reeved):
             daemon.env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={cls.bus.path}"}

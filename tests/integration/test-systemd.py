@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: The Reeve authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What systemd gives a daemon, by its own tools and without a running one."""
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import harness
@@ -265,6 +267,47 @@ class Notify(harness.TestCase):
         self.assertTrue(os.path.exists(first.socket))
 
 
+class Scopes(harness.TestCase):
+    """Each QEMU in a unit of its own, where there is a systemd to ask."""
+
+    with_reeved = False
+
+    def test_a_machine_gets_a_scope(self):
+        if os.geteuid() != 0:
+            self.skipTest("others have a bus of their own")
+        bus = harness.Bus(self.directory)
+        systemd = harness.Daemon(
+            self.directory, "systemd",
+            [sys.executable, os.path.join(os.path.dirname(__file__), "systemd-in-place.py"),
+             self.directory], lambda: "ready" in systemd.log())
+        reeved = harness.Reeved(self.directory, "[log]\nlevel = debug\n")
+        for daemon in (bus, systemd, reeved):
+            daemon.env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus.path}"}
+            daemon.start()
+        connection = ["virsh", "-c", reeved.unix_uri]
+        xml = self.write("m.xml", self.boot_xml("m"))
+        run(*connection, "create", xml)
+        ((uuid, (pid,)),) = harness.qemus().items()
+        name, mode, properties, _ = json.loads(harness.read(self.path("asked")))
+        self.assertEqual(name, f"reeve-machine-{uuid}.scope")
+        self.assertEqual(mode, "fail")
+        self.assertEqual(dict(properties)["PIDs"], [pid])
+        run(*connection, "destroy", "m")
+        # one that cannot be had, and no systemd at all, cost nothing
+        self.write("refuse", "")
+        run(*connection, "create", xml)
+        self.assertIn("it is there already", reeved.log())
+        run(*connection, "destroy", "m")
+        systemd.kill()
+        run(*connection, "create", xml)
+        bus.kill()
+        run(*connection, "destroy", "m")
+        run(*connection, "create", xml)
+        wait_for("line", lambda: reeved.log().count("no scope for process") == 3)
+        run(*connection, "destroy", "m")
+        reeved.stop()
+
+
 class Log(harness.TestCase):
     with_reeved = False
 
@@ -362,5 +405,5 @@ class Units(harness.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main("systemd-analyze", "systemd-socket-activate", "systemd-sysusers", "virsh",
+    harness.main("dbus-daemon", "python3-gi", "systemd-analyze", "systemd-socket-activate", "systemd-sysusers", "virsh",
                  "virt-admin")
