@@ -70,10 +70,10 @@ make_request (pid_t pid, const uint8_t *uuid, const char *name)
   return g_variant_new ("(ssa(sv)a(sa(sv)))", unit, "fail", &properties, NULL);
 }
 
+/* @request: held by the caller */
 static gboolean
 ask (GBusType type, GVariant *request, GError **error)
 {
-  g_autoptr (GVariant) owned = g_variant_ref_sink (request);
   g_autoptr (GDBusConnection) bus = connect_to_bus (type, error);
   g_autoptr (GVariant) answer = NULL;
 
@@ -92,10 +92,12 @@ void
 reeve_scope_adopt (pid_t pid, const uint8_t *uuid, const char *name)
 {
   GBusType type = geteuid () == 0 ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION;
+  g_autoptr (GVariant) request =
+      g_variant_ref_sink (make_request (pid, uuid, name));
   g_autoptr (GError) error = NULL;
 
   if (!has_bus (type))
     REEVE_DEBUG ("no scope for process %d: there is no bus", (int) pid);
-  else if (!ask (type, make_request (pid, uuid, name), &error))
+  else if (!ask (type, request, &error))
     REEVE_DEBUG ("no scope for process %d: %s", (int) pid, error->message);
 }
