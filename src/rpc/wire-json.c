@@ -232,9 +232,14 @@ is_value (JsonNode *node, GType type)
 static gboolean
 is_whole (JsonNode *node)
 {
-  return is_value (node, G_TYPE_DOUBLE) &&
-         fabs (json_node_get_double (node)) <= (double) EXACT_MAX &&
-         trunc (json_node_get_double (node)) == json_node_get_double (node);
+  double value;
+
+  if (!is_value (node, G_TYPE_DOUBLE))
+    return FALSE;
+
+  value = json_node_get_double (node);
+  return fabs (value) <= (double) EXACT_MAX &&
+         (double) (int64_t) value == value;
 }
 
 static gboolean
