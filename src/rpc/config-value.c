@@ -202,9 +202,14 @@ static JsonNode *node_to_json (const ReeveType *type,
 static JsonNode *
 make_misfit (const ReeveType *type)
 {
-  return is_section (type)
-             ? json_node_init_array (json_node_alloc (), json_array_new ())
-             : json_node_init_object (json_node_alloc (), json_object_new ());
+  JsonNode *node =
+      json_node_new (is_section (type) ? JSON_NODE_ARRAY : JSON_NODE_OBJECT);
+
+  if (is_section (type))
+    json_node_take_array (node, json_array_new ());
+  else
+    json_node_take_object (node, json_object_new ());
+  return node;
 }
 
 static JsonNode *

@@ -3,7 +3,8 @@
 """One socket, each wire: stock virsh, stock ovs-appctl, JSON and text by socat."""
 import json
 import os
-import re
+import socket
+import struct
 import subprocess
 import threading
 
@@ -11,6 +12,56 @@ import harness
 from harness import run, wait_for
 
 END = "\n##\n"
+# Of the many clients, and of the calls that each has in flight.
+N_CLIENTS = 64
+N_CALLS = 16
+N_ROUNDS = 10
+
+
+def receive(client, is_whole):
+    """What comes until that is so."""
+    data = b""
+    while not is_whole(data):
+        piece = client.recv(65536)
+        if not piece:
+            raise AssertionError(f"the connection ended behind {data[-200:]}")
+        data += piece
+    return data
+
+
+def call_by_xdr(client):
+    """reeve.ping: the headers, of a call and of its reply."""
+    client.sendall(b"".join(struct.pack(">IIIiIII", 28, 0x20525600, 1, 1, 0, serial, 0)
+                            for serial in range(N_CALLS)))
+    data = receive(client, lambda data: len(data) >= 28 * N_CALLS)
+    replies = [struct.unpack(">IIIiIII", data[at:at + 28]) for at in range(0, len(data), 28)]
+    return sorted(replies) == [(28, 0x20525600, 1, 1, 1, serial, 0) for serial in range(N_CALLS)]
+
+
+def call_by_json(client):
+    client.sendall(b"".join(json.dumps({"jsonrpc": "2.0", "id": i, "method": "reeve.counter",
+                                        "params": {"name": "clients_refused"}}).encode()
+                            for i in range(N_CALLS)))
+    data = receive(client, lambda data: data.count(b"\n") == N_CALLS)
+    replies = sorted(json.loads(line)["id"] for line in data.splitlines()
+                     if json.loads(line)["result"] == {"value": 0})
+    return replies == list(range(N_CALLS))
+
+
+def call_by_words(client):
+    client.sendall(b"".join(json.dumps({"id": i, "method": "coverage/read-counter",
+                                        "params": ["clients_refused"]}).encode()
+                            for i in range(N_CALLS)))
+    data = receive(client, lambda data: data.count(b"\n") == N_CALLS)
+    replies = sorted(json.loads(line)["id"] for line in data.splitlines()
+                     if json.loads(line)["result"] == "0\n")
+    return replies == list(range(N_CALLS))
+
+
+def call_by_text(client):
+    client.sendall(f'request="reeve.counter"\nname="clients_refused"\n{END}'.encode() * N_CALLS)
+    data = receive(client, lambda data: data.count(END.encode()) == N_CALLS)
+    return data == f'response="OK"\nvalue=0\n{END}'.encode() * N_CALLS
 
 
 class Wires(harness.TestCase):
@@ -161,6 +212,7 @@ class Wires(harness.TestCase):
             self.assertEqual(event["params"]["msg"]["dom"]["name"], "seen")
             self.appctl("machine.destroy", "seen")
             client.stdin.close()
+            client.stdout.read()
         self.assertIn("error", self.json("subscribe", {"event": "none"}))
 
     # Text
@@ -200,6 +252,27 @@ class Wires(harness.TestCase):
         wait_for("a line in the log", lambda: "speaks JSON" in self.reeved.log())
 
     # All at once
+
+    def test_many_clients(self):
+        failures = []
+
+        def be_client(number):
+            call = (call_by_xdr, call_by_json, call_by_words, call_by_text)[number % 4]
+            try:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(120)
+                    client.connect(self.reeved.socket)
+                    for _ in range(N_ROUNDS):
+                        self.assertTrue(call(client), call)
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(repr(error))
+
+        threads = [threading.Thread(target=be_client, args=(i,)) for i in range(N_CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
 
     def test_all_at_once(self):
         self.define("busy")

@@ -192,11 +192,13 @@ make_random (GRand *rand, unsigned depth)
 
   switch (g_rand_int_range (rand, depth > 5 ? 2 : 0, 8)) {
   case 0:
-    node = json_node_init_array (node, json_array_new ());
+    json_node_init (node, JSON_NODE_ARRAY);
+    json_node_take_array (node, json_array_new ());
     fill_random (rand, node, depth);
     return node;
   case 1:
-    node = json_node_init_object (node, json_object_new ());
+    json_node_init (node, JSON_NODE_OBJECT);
+    json_node_take_object (node, json_object_new ());
     fill_random (rand, node, depth);
     return node;
   case 2:
