@@ -71,6 +71,13 @@ append_as_json (ReeveConfigNode *node,
 }
 
 static void
+append_text (ReeveConfigNode *node, const char *text)
+{
+  /* Whatever its bytes are. */
+  reeve_config_node_append_string (node, text == NULL ? "" : text);
+}
+
+static void
 append_single (ReeveConfigNode *node,
                const ReeveType *type,
                gconstpointer value)
@@ -84,6 +91,9 @@ append_single (ReeveConfigNode *node,
     break;
   case REEVE_KIND_BOOL:
     reeve_config_node_append_int (node, *(const int32_t *) value != 0);
+    break;
+  case REEVE_KIND_STRING:
+    append_text (node, *(char *const *) value);
     break;
   default:
     append_as_json (node, type, value);
