@@ -15,11 +15,24 @@
 #include "daemon/policy.h"
 #include "daemon/process-title.h"
 #include "daemon/reload.h"
+#include "daemon/successor.h"
+#include "daemon/takeover-channel.h"
+#include "daemon/takeover.h"
 #include "daemon/tls.h"
 #include "daemon/watchdog.h"
 #include "rpc/tls-context.h"
 
+#include <stdatomic.h>
+
 G_BEGIN_DECLS
+
+/* What holds if no operator set anything else. */
+typedef struct {
+  ReeveServerLimits limits[2]; /* of the servers, in their order */
+  char *log_outputs;
+  char *log_filters;
+  unsigned timeout_s;
+} ReeveDaemonBase;
 
 /* Everything is owned by the loop's thread; what the getters return does not
  * change after reeve_daemon_main() made it. */
@@ -28,6 +41,7 @@ struct _ReeveDaemon {
   ReeveDaemonOptions *options;
   ReevePlaces *places;
   ReeveDaemonConfig *config;
+  char *pid_path;
   ReevePidFile *pid_file;
   ReeveLoop *loop;
   ReeveProcessTitle *title;
@@ -46,6 +60,12 @@ struct _ReeveDaemon {
   gpointer *states;   /* of the modules that were made */
   size_t n_made;
   gboolean is_stopping;
+  gboolean is_handed_over;   /* another daemon goes on */
+  ReeveTakeover *takeover;   /* (nullable): none is possible */
+  ReeveSuccessor *successor; /* (nullable): unless it takes over */
+  atomic_uint timeout_s;
+  ReeveDaemonBase base; /* the reload's thread changes its limits, while one
+                           runs */
 };
 
 /* Immutable. Thread: any. */
@@ -62,6 +82,9 @@ ReeveTlsSlot *reeve_daemon_get_tls_slot (ReeveDaemon *self);
 /* (transfer full) (nullable): what the files say now. Thread: any; waits for
  * the disk. */
 ReeveDaemonConfig *reeve_daemon_load_config (ReeveDaemon *self, GError **error);
+
+/* (transfer none) */
+const char *reeve_daemon_get_pid_path (ReeveDaemon *self);
 
 /* ------------------------------------------------- daemon-background.c --- */
 
@@ -81,6 +104,29 @@ gboolean reeve_daemon_settle (ReeveDaemon *self, GError **error);
 /* What the process is allowed, and who it is, as options and configuration
  * want it. While there is one thread. */
 gboolean reeve_daemon_set_up_process (ReeveDaemon *self, GError **error);
+
+/* --------------------------------------------------- daemon-settings.c --- */
+
+/* What is so now comes from the configuration. */
+void reeve_daemon_note_settings (ReeveDaemon *self);
+void reeve_daemon_clear_settings (ReeveDaemon *self);
+/* The others are about what differs from it. */
+void reeve_daemon_save_settings (ReeveDaemon *self, takeover_daemon *saved);
+gboolean reeve_daemon_restore_settings (ReeveDaemon *self,
+                                        const takeover_daemon *saved,
+                                        GError **error);
+
+/* --------------------------------------------------- daemon-takeover.c --- */
+
+/* From now on another daemon can take over; unless it can already. */
+void reeve_daemon_offer_takeover (ReeveDaemon *self);
+/* The steps of one that does so. */
+gboolean reeve_daemon_ask_for_takeover (ReeveDaemon *self, GError **error);
+gboolean reeve_daemon_take_over (ReeveDaemon *self, GError **error);
+/* Nothing to do unless it does so. */
+gboolean reeve_daemon_commit_takeover (ReeveDaemon *self, GError **error);
+/* It has failed, if it was under way: whatever was restored stays another's. */
+void reeve_daemon_give_up_takeover (ReeveDaemon *self, const GError *why);
 
 /* ----------------------------------------------------- daemon-listen.c --- */
 

@@ -86,7 +86,14 @@ reeve_daemon_release (ReeveDaemon *self)
 void
 reeve_daemon_set_timeout (ReeveDaemon *self, unsigned seconds)
 {
+  atomic_store (&self->timeout_s, seconds);
   reeve_idle_set_timeout (self->idle, seconds);
+}
+
+const char *
+reeve_daemon_get_pid_path (ReeveDaemon *self)
+{
+  return self->pid_path;
 }
 
 static char *
@@ -282,7 +289,11 @@ reload_limits (gpointer data, GError **error)
     return FALSE;
 
   reeve_job_pool_size_fill (&config->limits.workers);
-  return reeve_server_set_limits (self->server, &config->limits, error);
+  if (!reeve_server_set_limits (self->server, &config->limits, error))
+    return FALSE;
+
+  reeve_server_get_limits (self->server, &self->base.limits[0]);
+  return TRUE;
 }
 
 static void
@@ -359,7 +370,7 @@ make_servers (ReeveDaemon *self)
 }
 
 static char *
-get_pid_path (ReeveDaemon *self)
+make_pid_path (ReeveDaemon *self)
 {
   g_autofree char *name = g_strconcat (self->info->name, ".pid", NULL);
 
@@ -368,16 +379,36 @@ get_pid_path (ReeveDaemon *self)
       self->places->run_dir);
 }
 
+/* Becomes the one daemon of its places, or asks the one that is. */
 static gboolean
-prepare (ReeveDaemon *self, GError **error)
+take_places (ReeveDaemon *self, GError **error)
 {
-  g_autofree char *pid_path = get_pid_path (self);
-
+  self->pid_path = make_pid_path (self);
   if (!reeve_places_make (self->places, error) ||
       !reeve_daemon_set_up_process (self, error))
     return FALSE;
-  self->pid_file = reeve_pid_file_new (pid_path, error);
-  if (self->pid_file == NULL)
+  if (self->options->takeover)
+    return reeve_daemon_ask_for_takeover (self, error);
+
+  self->pid_file = reeve_pid_file_new (self->pid_path, error);
+  return self->pid_file != NULL;
+}
+
+static gboolean
+serve (ReeveDaemon *self, GError **error)
+{
+  gboolean is_takeover = self->successor != NULL;
+
+  reeve_daemon_note_settings (self);
+  return (is_takeover ? reeve_daemon_take_over (self, error)
+                      : reeve_daemon_listen (self, error)) &&
+         start_modules (self, error);
+}
+
+static gboolean
+prepare (ReeveDaemon *self, GError **error)
+{
+  if (!take_places (self, error))
     return FALSE;
 
   /* GLib's own thread wakes it for signals and must find it at all times. */
@@ -398,7 +429,7 @@ prepare (ReeveDaemon *self, GError **error)
   make_servers (self);
   reeve_reload_add (self->reload, "limits", reload_limits, self);
   return init_modules (self, error) && load_rules (self, error) &&
-         reeve_daemon_listen (self, error) && start_modules (self, error);
+         serve (self, error);
 }
 
 gboolean
@@ -436,6 +467,7 @@ static void
 stop (ReeveDaemon *self)
 {
   g_clear_pointer (&self->watchdog, reeve_watchdog_free);
+  g_clear_pointer (&self->takeover, reeve_takeover_free);
   g_clear_pointer (&self->reload, reeve_reload_free);
   g_clear_pointer (&self->listeners, reeve_listeners_free);
   /* In this order: calls of the program `admin` look into the other one. */
@@ -463,6 +495,8 @@ clear (ReeveDaemon *self)
   reeve_notify_free (self->notify);
   reeve_pid_file_free (self->pid_file);
   reeve_daemon_config_free (self->config);
+  reeve_daemon_clear_settings (self);
+  g_free (self->pid_path);
   reeve_places_free (self->places);
   reeve_daemon_options_free (self->options);
   reeve_process_title_free (self->title);
@@ -475,6 +509,7 @@ fail (ReeveDaemon *self, const GError *error, int status)
   g_auto (GStrv) lines = g_strsplit (error->message, "\n", -1);
   g_autofree char *text = g_strjoinv (" ", lines);
 
+  reeve_daemon_give_up_takeover (self, error);
   for (char **line = lines; *line != NULL; line++)
     reeve_log_message (G_LOG_LEVEL_CRITICAL, REEVE_MESSAGE_START_FAILED, "%s",
                        *line);
@@ -527,9 +562,10 @@ stop_in_order (ReeveDaemon *self)
   unsigned timeout_s = self->config->stop_timeout_s;
   ReeveStopGuard *guard = reeve_stop_guard_new (timeout_s);
 
-  reeve_notify_send (self->notify,
-                     "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%llu",
-                     (timeout_s + 1) * 1000000ULL);
+  if (!self->is_handed_over)
+    reeve_notify_send (self->notify,
+                       "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%llu",
+                       (timeout_s + 1) * 1000000ULL);
   reeve_control_name_remove (self->places->run_dir, self->info->name);
   stop (self);
   reeve_stop_guard_free (guard);
@@ -563,6 +599,9 @@ leave_terminal (ReeveDaemon *self)
     clear (self);
     return status;
   }
+  /* The one that crashed had taken over, or nobody has anything any more. */
+  if (n_restarts > 0)
+    self->options->takeover = FALSE;
   if (n_restarts > 0 && !load_anew (self, &error))
     return fail (self, error, EXIT_CONFIG);
   return -1;
@@ -573,9 +612,11 @@ be_daemon (ReeveDaemon *self)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!prepare (self, &error) || !reeve_daemon_settle (self, &error))
+  if (!prepare (self, &error) || !reeve_daemon_settle (self, &error) ||
+      !reeve_daemon_commit_takeover (self, &error))
     return fail (self, error, EXIT_FAILED);
 
+  reeve_daemon_offer_takeover (self);
   tell_ready (self);
   reeve_loop_run (self->loop);
   stop_in_order (self);

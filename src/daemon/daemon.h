@@ -4,6 +4,7 @@
 
 #include "daemon/places.h"
 #include "event/loop.h"
+#include "rpc/saved-state.h"
 #include "rpc/server.h"
 
 G_BEGIN_DECLS
@@ -32,6 +33,30 @@ typedef struct {
 } ReeveDaemonSetting;
 
 /**
+ * ReeveDaemonTakeover:
+ * @freeze, @thaw: begins nothing more, and goes on. A module of a daemon that
+ *   takes over is frozen until it has taken over
+ * @is_quiet: whether nothing runs any more. Else @why (transfer full) says what
+ * @save: adds its sections; with what it keeps for clients, see
+ *   rpc/server-state.h, which are saved after it
+ * @restore: makes of them what was there; before the clients are. Nothing is
+ *   written, and nobody spoken to, before it is thawed
+ * @leave: what is here is another process's now, and must not be ended when the
+ *   module stops, nor when its clients go; once, before those
+ *
+ * How a module goes on in another process: see docs/takeover.md. Everything is
+ * called in the loop's thread.
+ */
+typedef struct {
+  void (*freeze) (gpointer state);
+  void (*thaw) (gpointer state);
+  gboolean (*is_quiet) (gpointer state, char **why);
+  gboolean (*save) (gpointer state, ReeveSavedState *saved, GError **error);
+  gboolean (*restore) (gpointer state, ReeveSavedState *saved, GError **error);
+  void (*leave) (gpointer state);
+} ReeveDaemonTakeover;
+
+/**
  * ReeveDaemonModule:
  * @name: for messages
  * @init: makes the module's state and adds its programs; before any socket
@@ -45,6 +70,7 @@ typedef struct {
  * @programs: (nullable) (array zero-terminated=1): the programs that @init
  *   adds, for checks that come before it: without them, rules of access that
  *   name what they do not have are found out at the start alone
+ * @takeover: (nullable): of a module with a state that is not on disk
  *
  * A part of a daemon. Modules are stopped in the reverse order. Everything is
  * called in the loop's thread.
@@ -58,6 +84,7 @@ typedef struct {
   size_t n_settings;
   gboolean (*is_busy) (ReeveDaemon *daemon, gpointer state);
   const ReeveProgram *const *programs;
+  const ReeveDaemonTakeover *takeover;
 } ReeveDaemonModule;
 
 /**
@@ -94,6 +121,10 @@ ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
 /* (transfer none) (array zero-terminated=1): the server of the daemon's
  * clients, which has its name, and "admin". */
 ReeveServer *const *reeve_daemon_get_servers (ReeveDaemon *self);
+
+/* Whether another daemon serves, until this one has taken over: a module's init
+ * makes no use of what both would use, as restore comes. Thread: loop. */
+gboolean reeve_daemon_is_taking_over (ReeveDaemon *self);
 
 /**
  * reeve_daemon_set_timeout:

@@ -103,6 +103,35 @@ reeve_notify_new_from_environment (void)
   return self;
 }
 
+char *
+reeve_notify_dup_path (const ReeveNotify *self)
+{
+  const char *path = self->address.sun_path;
+  size_t length = self->address_size - offsetof (struct sockaddr_un, sun_path);
+
+  if (self->fd < 0)
+    return NULL;
+  return path[0] != '\0'
+             ? g_strdup (path)
+             : g_strdup_printf ("@%.*s", (int) length - 1, path + 1);
+}
+
+void
+reeve_notify_adopt (ReeveNotify *self,
+                    const char *path,
+                    gboolean keeps_fds,
+                    uint64_t watchdog_us)
+{
+  g_autoptr (ReeveNotify) other = NULL;
+
+  if (self->fd >= 0)
+    return;
+
+  other = reeve_notify_new (path, keeps_fds, watchdog_us);
+  *self = *other;
+  other->fd = -1;
+}
+
 void
 reeve_notify_free (ReeveNotify *self)
 {

@@ -44,6 +44,21 @@ reeve_notify_new (const char *path, gboolean keeps_fds, uint64_t watchdog_us);
 void reeve_notify_free (ReeveNotify *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveNotify, reeve_notify_free)
 
+/**
+ * reeve_notify_dup_path:
+ *
+ * Returns: (transfer full) (nullable): as of reeve_notify_new(); %NULL where
+ *   nobody wants to hear
+ */
+char *reeve_notify_dup_path (const ReeveNotify *self);
+
+/* Whoever supervised the daemon before this one supervises this one, unless
+ * somebody does so already. Owner, before others see it. */
+void reeve_notify_adopt (ReeveNotify *self,
+                         const char *path,
+                         gboolean keeps_fds,
+                         uint64_t watchdog_us);
+
 /* In microseconds, the longest time between two WATCHDOG=1; 0: none are
  * wanted. */
 uint64_t reeve_notify_get_watchdog (const ReeveNotify *self);

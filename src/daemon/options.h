@@ -22,6 +22,7 @@ typedef struct {
   gboolean detach;
   gboolean keep_directory; /* when it detaches */
   gboolean monitor;
+  gboolean takeover;
   gboolean check_config;
   gboolean show_version;
   gboolean verbose;

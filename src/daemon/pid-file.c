@@ -17,6 +17,7 @@
 struct _ReevePidFile {
   char *path;
   int fd;
+  gboolean is_disowned;
 };
 
 /* Whether @path still names the file behind @fd: a daemon that ends removes
@@ -82,27 +83,57 @@ open_locked (const char *path, GError **error)
   }
 }
 
+static gboolean
+write_pid (int fd)
+{
+  char text[32];
+  int length = snprintf (text, sizeof text, "%ld\n", (long) getpid ());
+
+  return ftruncate (fd, 0) == 0 && pwrite (fd, text, length, 0) == length;
+}
+
 ReevePidFile *
 reeve_pid_file_new (const char *path, GError **error)
 {
   REEVE_AUTOFD int fd = open_locked (path, error);
-  char text[32];
-  int length;
-  ReevePidFile *self;
 
   if (fd < 0)
     return NULL;
-
-  length = snprintf (text, sizeof text, "%ld\n", (long) getpid ());
-  if (ftruncate (fd, 0) < 0 || pwrite (fd, text, length, 0) != length) {
+  if (!write_pid (fd)) {
     reeve_error_from_errno (error, errno, _ ("Cannot write %s"), path);
     return NULL;
   }
 
-  self = g_new0 (ReevePidFile, 1);
+  return reeve_pid_file_new_for_fd (path, g_steal_fd (&fd));
+}
+
+ReevePidFile *
+reeve_pid_file_new_for_fd (const char *path, int fd)
+{
+  ReevePidFile *self = g_new0 (ReevePidFile, 1);
+
   self->path = g_strdup (path);
-  self->fd = g_steal_fd (&fd);
+  self->fd = fd;
   return self;
+}
+
+int
+reeve_pid_file_get_fd (ReevePidFile *self)
+{
+  return self->fd;
+}
+
+void
+reeve_pid_file_write (ReevePidFile *self)
+{
+  if (!write_pid (self->fd))
+    g_warning (_ ("Cannot write %1$s: %2$s"), self->path, g_strerror (errno));
+}
+
+void
+reeve_pid_file_disown (ReevePidFile *self)
+{
+  self->is_disowned = TRUE;
 }
 
 void
@@ -112,7 +143,7 @@ reeve_pid_file_free (ReevePidFile *self)
     return;
 
   /* Somebody may have put another one there. */
-  if (is_current (self->path, self->fd))
+  if (!self->is_disowned && is_current (self->path, self->fd))
     unlink (self->path);
   reeve_fd_clear (&self->fd);
   g_free (self->path);

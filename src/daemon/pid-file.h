@@ -19,6 +19,15 @@ typedef struct _ReevePidFile ReevePidFile;
  * REEVE_ERROR_SYSTEM. */
 ReevePidFile *reeve_pid_file_new (const char *path, GError **error);
 
+/* @fd: (transfer full): the file, which another process locked and passed on.
+ * It still holds that one's id. */
+ReevePidFile *reeve_pid_file_new_for_fd (const char *path, int fd);
+int reeve_pid_file_get_fd (ReevePidFile *self);
+/* It holds our id from now on; errors are logged. */
+void reeve_pid_file_write (ReevePidFile *self);
+/* File and lock are another's. */
+void reeve_pid_file_disown (ReevePidFile *self);
+
 /* Removes the file, if it is still ours, and gives up the lock. */
 void reeve_pid_file_free (ReevePidFile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReevePidFile, reeve_pid_file_free)

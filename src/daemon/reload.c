@@ -80,6 +80,12 @@ reeve_reload_add (ReeveReload *self,
   g_array_append_val (self->parts, part);
 }
 
+gboolean
+reeve_reload_is_running (ReeveReload *self)
+{
+  return self->is_running;
+}
+
 static void
 finish (ReeveLoop *loop, gpointer data)
 {

@@ -27,6 +27,8 @@ void reeve_reload_add (ReeveReload *self,
                        ReeveDaemonReloadFunc func,
                        gpointer data);
 
+gboolean reeve_reload_is_running (ReeveReload *self);
+
 /* Begins; while one runs, another is made after it. */
 void reeve_reload_start (ReeveReload *self);
 

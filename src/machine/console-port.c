@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/fd.h"
 #include "machine/console-private.h"
+#include "machine/machine-state.h"
 
 #include <string.h>
 #include <termios.h>
@@ -55,6 +56,15 @@ keep_output (int fd)
 
   (void) make_raw (fd, &attributes);
   (void) tcflush (fd, TCIFLUSH);
+}
+
+/* Another process goes on with it. */
+void
+reeve_console_leave (ReeveConsole *self)
+{
+  reeve_paced_watch_clear (&self->watch);
+  reeve_fd_clear (&self->port);
+  self->is_shut = TRUE;
 }
 
 static void
@@ -134,16 +144,24 @@ has_viewers (ReeveConsole *self)
   return self->viewers->len > 0;
 }
 
-static void
-open_port (ReeveConsole *self)
+void
+reeve_console_adopt_port (ReeveConsole *self, int fd)
 {
-  self->port = self->open (self->name, self->open_data);
-  if (self->port >= 0)
-    throw_output_away (self->port);
+  self->port = fd;
   if (self->port >= 0 && !reeve_paced_watch_init (
                              &self->watch, self->loop, self->port,
                              REEVE_EVENT_READABLE, INTERVAL_MS, on_ready, self))
     close_port (self);
+}
+
+static void
+open_port (ReeveConsole *self)
+{
+  int fd = self->open (self->name, self->open_data);
+
+  if (fd >= 0)
+    throw_output_away (fd);
+  reeve_console_adopt_port (self, fd);
 }
 
 void
@@ -158,6 +176,13 @@ reeve_console_sync_port (ReeveLoop *loop, gpointer data)
     close_port (self);
   if (self->port >= 0 && !write_input (self))
     close_port (self);
+}
+
+void
+reeve_console_retry_later (ReeveConsole *self)
+{
+  reeve_loop_invoke (self->loop, reeve_console_sync_port,
+                     reeve_console_ref (self));
 }
 
 /* A daemon that was killed has left the terminal as it used it. */

@@ -43,11 +43,40 @@ struct _ReeveConsole {
   size_t n_input REEVE_GUARDED;
 };
 
+struct _ReeveConsoleViewer {
+  ReeveRefs refs;
+  ReeveConsole *console; /* immutable (owned) */
+
+  /* the reader's */
+  gboolean has_begun;
+  uint64_t position;
+  char *mark; /* (owned) (nullable): what is missing, in words */
+  size_t mark_offset;
+
+  /* under the console's lock */
+  gboolean is_evicted REEVE_GUARDED;
+  gboolean is_short_of_room REEVE_GUARDED;
+  void (*wake) (gpointer data) REEVE_GUARDED;
+  gpointer wake_data REEVE_GUARDED; /* (owned) */
+  GDestroyNotify wake_free REEVE_GUARDED;
+};
+
+/* (transfer full) (nullable): one more, and the terminal is not looked at. */
+ReeveConsoleViewer *reeve_console_add_viewer (ReeveConsole *self,
+                                              gboolean is_forced,
+                                              GError **error);
+
 /* Wakes all viewers, or those alone that wait for room. No lock is held. */
 void reeve_console_wake (ReeveConsole *self, gboolean for_room);
 
 /* A #ReeveLoopFunc: opens or closes the terminal as there are viewers, and
  * writes what was typed. @data: (transfer full): the console. */
 void reeve_console_sync_port (ReeveLoop *loop, gpointer data);
+
+/* The same, by way of the loop. */
+void reeve_console_retry_later (ReeveConsole *self);
+
+/* @fd: (transfer full): the terminal, which is open already. */
+void reeve_console_adopt_port (ReeveConsole *self, int fd);
 
 G_END_DECLS

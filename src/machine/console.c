@@ -8,24 +8,6 @@
 
 #include <string.h>
 
-struct _ReeveConsoleViewer {
-  ReeveRefs refs;
-  ReeveConsole *console; /* immutable (owned) */
-
-  /* the reader's */
-  gboolean has_begun;
-  uint64_t position;
-  char *mark; /* (owned) (nullable): what is missing, in words */
-  size_t mark_offset;
-
-  /* under the console's lock */
-  gboolean is_evicted REEVE_GUARDED;
-  gboolean is_short_of_room REEVE_GUARDED;
-  void (*wake) (gpointer data) REEVE_GUARDED;
-  gpointer wake_data REEVE_GUARDED; /* (owned) */
-  GDestroyNotify wake_free REEVE_GUARDED;
-};
-
 typedef struct {
   ReeveConsoleViewer *viewer; /* (owned) */
   void (*wake) (gpointer data);
@@ -193,7 +175,9 @@ add_viewer (ReeveConsole *self,
 }
 
 ReeveConsoleViewer *
-reeve_console_attach (ReeveConsole *self, gboolean is_forced, GError **error)
+reeve_console_add_viewer (ReeveConsole *self,
+                          gboolean is_forced,
+                          GError **error)
 {
   ReeveConsoleViewer *viewer = g_new0 (ReeveConsoleViewer, 1);
 
@@ -203,11 +187,20 @@ reeve_console_attach (ReeveConsole *self, gboolean is_forced, GError **error)
     viewer_unref (viewer);
     return NULL;
   }
+  return viewer;
+}
 
+ReeveConsoleViewer *
+reeve_console_attach (ReeveConsole *self, gboolean is_forced, GError **error)
+{
+  ReeveConsoleViewer *viewer =
+      reeve_console_add_viewer (self, is_forced, error);
+
+  if (viewer == NULL)
+    return NULL;
   if (is_forced)
     reeve_console_wake (self, FALSE);
-  reeve_loop_invoke (self->loop, reeve_console_sync_port,
-                     reeve_console_ref (self));
+  reeve_console_retry_later (self);
   return viewer;
 }
 
@@ -226,8 +219,7 @@ reeve_console_viewer_detach (ReeveConsoleViewer *self)
     return;
 
   remove_viewer (self->console, self);
-  reeve_loop_invoke (self->console->loop, reeve_console_sync_port,
-                     reeve_console_ref (self->console));
+  reeve_console_retry_later (self->console);
   viewer_unref (self);
 }
 
@@ -342,7 +334,6 @@ reeve_console_viewer_write (ReeveConsoleViewer *self,
   size_t n_taken = add_input (self, data, size, &is_first);
 
   if (is_first)
-    reeve_loop_invoke (self->console->loop, reeve_console_sync_port,
-                       reeve_console_ref (self->console));
+    reeve_console_retry_later (self->console);
   return n_taken;
 }

@@ -21,7 +21,7 @@ typedef struct {
 struct _ReeveEventQueue {
   ReeveRefs refs;
   ReeveLoop *loop; /* immutable (owned) */
-  uint64_t epoch;  /* immutable */
+  uint64_t epoch;  /* immutable, once there was an event */
 
   ReeveMutex lock;
   GQueue events REEVE_GUARDED;          /* (element-type ReeveMachineEvent) */
@@ -160,6 +160,48 @@ deliver (ReeveEventQueue *self)
   while (deliver_one (self))
     ;
   self->is_delivering = FALSE;
+}
+
+void
+reeve_event_queue_flush (ReeveEventQueue *self)
+{
+  deliver (self);
+}
+
+void
+reeve_event_queue_save (ReeveEventQueue *self,
+                        ReeveMachineRevision *now,
+                        uint64_t *forgotten,
+                        GPtrArray *latest)
+{
+  deliver (self);
+  now->epoch = self->epoch;
+  now->sequence = self->delivered;
+  *forgotten = self->forgotten;
+  for (GList *link = self->history.head; link != NULL; link = link->next)
+    g_ptr_array_add (latest, reeve_machine_event_ref (link->data));
+}
+
+static void
+set_sequence (ReeveEventQueue *self, uint64_t sequence)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->sequence = sequence;
+}
+
+void
+reeve_event_queue_restore (ReeveEventQueue *self,
+                           const ReeveMachineRevision *now,
+                           uint64_t forgotten,
+                           GPtrArray *latest)
+{
+  self->epoch = now->epoch;
+  self->delivered = now->sequence;
+  self->forgotten = forgotten;
+  set_sequence (self, now->sequence);
+  for (guint i = 0; i < latest->len; i++)
+    remember (self, latest->pdata[i]);
 }
 
 static void

@@ -35,6 +35,21 @@ gboolean reeve_event_queue_sync (ReeveEventQueue *self,
                                  GPtrArray *events,
                                  ReeveMachineRevision *now);
 
+/* Delivers what was pushed, now. Thread: loop. */
+void reeve_event_queue_flush (ReeveEventQueue *self);
+
+/* What it knows, and that another one goes on from there, which had no event
+ * yet. @latest: (element-type ReeveMachineEvent): those of the past that are
+ * kept; @forgotten: the last one that is not. Thread: loop. */
+void reeve_event_queue_save (ReeveEventQueue *self,
+                             ReeveMachineRevision *now,
+                             uint64_t *forgotten,
+                             GPtrArray *latest);
+void reeve_event_queue_restore (ReeveEventQueue *self,
+                                const ReeveMachineRevision *now,
+                                uint64_t forgotten,
+                                GPtrArray *latest);
+
 /* As of reeve_machine_list_subscribe(). */
 unsigned reeve_event_queue_subscribe (ReeveEventQueue *self,
                                       ReeveEventQueueFunc func,

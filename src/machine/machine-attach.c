@@ -106,6 +106,24 @@ reeve_machine_attach_monitor (ReeveMachine *self, int fd, gint64 deadline_us)
 }
 
 void
+reeve_machine_restore_monitor (ReeveMachine *self, const ReeveQmpState *state)
+{
+  self->qmp = reeve_qmp_restore (self->list->loop, state, &qmp_funcs, self);
+  reeve_reconnect_enable (&self->reconnect, get_now_ms ());
+  reeve_reconnect_connecting (&self->reconnect, get_now_ms ());
+  reeve_reconnect_connected (&self->reconnect, get_now_ms ());
+}
+
+void
+reeve_machine_note_process_end (ReeveMachine *self)
+{
+  /* What QEMU said last is why it ended. */
+  if (self->qmp != NULL)
+    reeve_qmp_drain (self->qmp);
+  reeve_machine_process_ended (self);
+}
+
+void
 reeve_machine_detach_monitor (ReeveMachine *self)
 {
   g_autoptr (ReeveQmp) qmp = g_steal_pointer (&self->qmp);
@@ -126,10 +144,7 @@ on_process_ended (ReeveLoop *loop,
 
   self->process_watch = -1;
   reeve_machine_unref (self);
-  /* What QEMU said last is why it ended. */
-  if (self->qmp != NULL)
-    reeve_qmp_drain (self->qmp);
-  reeve_machine_process_ended (self);
+  reeve_machine_note_process_end (self);
 }
 
 /* The watch holds the machine until it was called, or is removed. */

@@ -4,6 +4,7 @@
 #include "event/intl.h"
 #include "machine/config.h"
 #include "machine/machine-private.h"
+#include "machine/machine-state.h"
 #include "rpc/error.h"
 
 #include <fcntl.h>
@@ -56,7 +57,7 @@ static void
 pump (Tap *tap)
 {
   tap->is_wanted = tap->is_pumping;
-  if (tap->is_pumping)
+  if (tap->is_pumping || tap->machine->list->is_frozen)
     return;
 
   tap->is_pumping = TRUE;
@@ -182,6 +183,23 @@ reeve_machine_set_consoles (ReeveMachine *self, GPtrArray *consoles)
 }
 
 void
+reeve_machine_thaw_consoles (ReeveMachine *self)
+{
+  for (guint i = 0; i < self->taps->len; i++)
+    pump (self->taps->pdata[i]);
+}
+
+void
+reeve_machine_leave_consoles (ReeveMachine *self)
+{
+  for (guint i = 0; i < self->taps->len; i++) {
+    const Tap *tap = self->taps->pdata[i];
+
+    reeve_console_leave (tap->console);
+  }
+}
+
+void
 reeve_machine_retry_consoles (ReeveMachine *self)
 {
   for (guint i = 0; i < self->taps->len; i++) {
@@ -276,6 +294,19 @@ ref_console (ReeveMachine *self, const char *alias)
   return NULL;
 }
 
+ReeveConsole *
+reeve_machine_get_console (ReeveMachine *self,
+                           const char *alias,
+                           GError **error)
+{
+  ReeveConsole *console = ref_console (self, alias);
+
+  if (console == NULL)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("the machine is not running"));
+  return console;
+}
+
 static void
 fail_to_find (ReeveTerminalKind kind, const char *name, GError **error)
 {
@@ -301,7 +332,6 @@ reeve_machine_find_console (ReeveMachine *self,
   g_autoptr (ReeveConfig) config = reeve_machine_dup_live_config (self);
   const ReeveConfigChardev *chardev =
       config == NULL ? NULL : find_chardev (config, kind, name);
-  ReeveConsole *console;
 
   if (config == NULL) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
@@ -319,9 +349,5 @@ reeve_machine_find_console (ReeveMachine *self,
     return NULL;
   }
 
-  console = ref_console (self, chardev->alias);
-  if (console == NULL)
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
-                 _ ("the machine is not running"));
-  return console;
+  return reeve_machine_get_console (self, chardev->alias, error);
 }

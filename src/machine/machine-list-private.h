@@ -39,6 +39,9 @@ struct _ReeveMachineList {
   ReeveSpoolWatch *spools; /* (owned) */
   ReeveConsoleLimits console_limits;
   gboolean is_closed;
+  gboolean is_frozen;        /* begins nothing: another daemon goes on, perhaps
+                              */
+  GHashTable *known_configs; /* (owned) (nullable): XML -> (owned) config */
 };
 
 ReeveLoop *reeve_machine_list_get_loop (ReeveMachineList *self);

@@ -82,6 +82,7 @@ reeve_machine_list_unref (ReeveMachineList *self)
 
   /* Machines hold their list; closing it lets go of them. */
   g_assert (self->is_closed);
+  g_clear_pointer (&self->known_configs, g_hash_table_unref);
   reeve_worker_free (self->worker);
   reeve_spool_watch_free (self->spools);
   g_hash_table_unref (self->by_id);

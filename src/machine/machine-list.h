@@ -6,6 +6,7 @@
 #include "machine/console.h"
 #include "machine/machine-event.h"
 #include "machine/machine.h"
+#include "rpc/saved-state.h"
 
 G_BEGIN_DECLS
 
@@ -90,6 +91,25 @@ void reeve_machine_list_set_console_limits (ReeveMachineList *self,
  * Thread: loop.
  */
 gboolean reeve_machine_list_load (ReeveMachineList *self, GError **error);
+
+/*
+ * Taking over from another daemon; see docs/takeover.md. Thread: loop.
+ *
+ * reeve_machine_list_prepare() is in the place of reeve_machine_list_load():
+ * it reads what there is, so that restoring takes no time. The others are those
+ * of #ReeveDaemonTakeover; after leave the list is closed.
+ */
+gboolean reeve_machine_list_prepare (ReeveMachineList *self, GError **error);
+void reeve_machine_list_freeze (ReeveMachineList *self);
+void reeve_machine_list_thaw (ReeveMachineList *self);
+void reeve_machine_list_leave (ReeveMachineList *self);
+gboolean reeve_machine_list_is_quiet (ReeveMachineList *self, char **why);
+gboolean reeve_machine_list_save (ReeveMachineList *self,
+                                  ReeveSavedState *state,
+                                  GError **error);
+gboolean reeve_machine_list_restore (ReeveMachineList *self,
+                                     ReeveSavedState *state,
+                                     GError **error);
 
 /* Starts the machines marked so, once for each boot of the host. Thread: loop.
  */

@@ -139,6 +139,9 @@ GPtrArray *
 reeve_machine_make_consoles (ReeveMachine *self, ReeveConfig *config);
 /* The machine has these consoles from now on. Thread: loop. */
 void reeve_machine_set_consoles (ReeveMachine *self, GPtrArray *consoles);
+/* They are pumped again; or are another process's. Thread: loop. */
+void reeve_machine_thaw_consoles (ReeveMachine *self);
+void reeve_machine_leave_consoles (ReeveMachine *self);
 /* QEMU told which terminals it has. Thread: loop. */
 void reeve_machine_retry_consoles (ReeveMachine *self);
 /* No more is to be expected of QEMU, or not by us. Thread: loop. */
@@ -161,7 +164,12 @@ void reeve_machine_init_monitor (ReeveMachine *self);
 /* Connects to the monitor. @fd: (transfer full) */
 void
 reeve_machine_attach_monitor (ReeveMachine *self, int fd, gint64 deadline_us);
+/* Goes on with a connection of another process. */
+void
+reeve_machine_restore_monitor (ReeveMachine *self, const ReeveQmpState *state);
 void reeve_machine_detach_monitor (ReeveMachine *self);
+/* Its process is gone, and nobody has told. */
+void reeve_machine_note_process_end (ReeveMachine *self);
 /* Waits for the end of the process; FALSE when it is gone already. */
 gboolean reeve_machine_watch_process (ReeveMachine *self);
 void reeve_machine_unwatch_process (ReeveMachine *self);

@@ -442,5 +442,9 @@ ReeveConsole *reeve_machine_find_console (ReeveMachine *self,
                                           ReeveTerminalKind kind,
                                           const char *name,
                                           GError **error);
+/* By QEMU's name of the device; as above. */
+ReeveConsole *reeve_machine_get_console (ReeveMachine *self,
+                                         const char *alias,
+                                         GError **error);
 
 G_END_DECLS

@@ -65,6 +65,10 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
                         places->mode == REEVE_MODE_SESSION ? "qemu:///session"
                                                            : "qemu:///system");
   reeve_remote_register (self->remote, reeve_daemon_get_server (daemon));
+  if (reeve_daemon_is_taking_over (daemon))
+    return reeve_machine_list_prepare (self->machines, error);
+
+  reeve_storage_pool_remove_unfinished (self->pool);
   return reeve_machine_list_load (self->machines, error);
 }
 
@@ -98,6 +102,55 @@ is_busy (ReeveDaemon *daemon, gpointer state)
 
   return reeve_machine_list_count (self->machines, REEVE_MACHINES_ACTIVE) > 0;
 }
+
+/* ------------------------------------------------------------- takeover -- */
+
+static void
+freeze (gpointer state)
+{
+  reeve_machine_list_freeze (((Module *) state)->machines);
+}
+
+static void
+thaw (gpointer state)
+{
+  reeve_machine_list_thaw (((Module *) state)->machines);
+}
+
+static gboolean
+is_quiet (gpointer state, char **why)
+{
+  return reeve_machine_list_is_quiet (((Module *) state)->machines, why);
+}
+
+static gboolean
+save (gpointer state, ReeveSavedState *saved, GError **error)
+{
+  return reeve_machine_list_save (((Module *) state)->machines, saved, error);
+}
+
+static gboolean
+restore (gpointer state, ReeveSavedState *saved, GError **error)
+{
+  return reeve_machine_list_restore (((Module *) state)->machines, saved,
+                                     error);
+}
+
+static void
+leave (gpointer state)
+{
+  reeve_machine_list_leave (((Module *) state)->machines);
+}
+
+static const ReeveDaemonTakeover takeover = {
+  .freeze = freeze,
+  .thaw = thaw,
+  .is_quiet = is_quiet,
+  .save = save,
+  .restore = restore,
+  .leave = leave,
+};
+
 static const ReeveProgram *const programs[] = {
   &remote_program, &qemu_program, &watch_program, &machine_program, NULL,
 };
@@ -111,4 +164,5 @@ const ReeveDaemonModule reeve_machine_module = {
   .n_settings = G_N_ELEMENTS (settings),
   .is_busy = is_busy,
   .programs = programs,
+  .takeover = &takeover,
 };

@@ -45,6 +45,13 @@ reeve_qmp_parser_feed (ReeveQmpParser *self, const void *data, size_t size)
   g_byte_array_append (self->bytes, data, (guint) size);
 }
 
+const uint8_t *
+reeve_qmp_parser_peek (const ReeveQmpParser *self, size_t *size)
+{
+  *size = self->bytes->len - self->n_consumed;
+  return self->bytes->data + self->n_consumed;
+}
+
 static gboolean
 is_blank (char byte)
 {

@@ -34,6 +34,8 @@ void reeve_qmp_parser_init (ReeveQmpParser *self,
                             unsigned max_depth);
 void reeve_qmp_parser_clear (ReeveQmpParser *self);
 
+/* (transfer none): what was fed and not given out; valid until it is fed. */
+const uint8_t *reeve_qmp_parser_peek (const ReeveQmpParser *self, size_t *size);
 void
 reeve_qmp_parser_feed (ReeveQmpParser *self, const void *data, size_t size);
 

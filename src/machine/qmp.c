@@ -89,12 +89,8 @@ pending_free (Pending *pending)
   g_free (pending);
 }
 
-ReeveQmp *
-reeve_qmp_new (ReeveLoop *loop,
-               int fd,
-               const ReeveQmpFuncs *funcs,
-               gpointer data,
-               gint64 greeting_deadline_us)
+static ReeveQmp *
+qmp_new (ReeveLoop *loop, int fd, const ReeveQmpFuncs *funcs, gpointer data)
 {
   ReeveQmp *self = g_new0 (ReeveQmp, 1);
   int flags = fcntl (fd, F_GETFL);
@@ -104,7 +100,6 @@ reeve_qmp_new (ReeveLoop *loop,
   self->fd = fd;
   self->funcs = *funcs;
   self->data = data;
-  self->greeting_deadline_us = greeting_deadline_us;
   reeve_qmp_parser_init (&self->parser, REEVE_QMP_MAX_MESSAGE,
                          REEVE_QMP_MAX_DEPTH);
 
@@ -113,7 +108,58 @@ reeve_qmp_new (ReeveLoop *loop,
   self->watch = reeve_loop_add_handle (loop, fd, REEVE_EVENT_READABLE,
                                        on_handle, self, NULL);
   self->timer = reeve_loop_add_timeout (loop, -1, on_timer, self, NULL);
+  return self;
+}
+
+ReeveQmp *
+reeve_qmp_new (ReeveLoop *loop,
+               int fd,
+               const ReeveQmpFuncs *funcs,
+               gpointer data,
+               gint64 greeting_deadline_us)
+{
+  ReeveQmp *self = qmp_new (loop, fd, funcs, data);
+
+  self->greeting_deadline_us = greeting_deadline_us;
   negotiate (self);
+  return self;
+}
+
+/* No more is to come than what is late. */
+static gboolean
+waits_for_answers (ReeveQmp *self)
+{
+  for (GList *link = self->pending.head; link != NULL; link = link->next)
+    if (!((const Pending *) link->data)->is_late)
+      return TRUE;
+
+  return FALSE;
+}
+
+gboolean
+reeve_qmp_save (ReeveQmp *self, ReeveQmpState *state)
+{
+  if (!reeve_qmp_is_ready (self) || !g_queue_is_empty (&self->out) ||
+      waits_for_answers (self))
+    return FALSE;
+
+  state->fd = self->fd;
+  state->last_id = self->last_id;
+  state->unread = reeve_qmp_parser_peek (&self->parser, &state->n_unread);
+  return TRUE;
+}
+
+ReeveQmp *
+reeve_qmp_restore (ReeveLoop *loop,
+                   const ReeveQmpState *state,
+                   const ReeveQmpFuncs *funcs,
+                   gpointer data)
+{
+  ReeveQmp *self = qmp_new (loop, state->fd, funcs, data);
+
+  self->last_id = state->last_id;
+  self->is_greeted = self->is_ready = TRUE;
+  reeve_qmp_parser_feed (&self->parser, state->unread, state->n_unread);
   return self;
 }
 

@@ -67,6 +67,31 @@ ReeveQmp *reeve_qmp_ref (ReeveQmp *self);
 void reeve_qmp_unref (ReeveQmp *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveQmp, reeve_qmp_unref)
 
+/**
+ * ReeveQmpState:
+ *
+ * A connection on its way to another process.
+ * @fd: (transfer none), when it is saved
+ * @unread: (array length=n_unread): the begin of a message
+ */
+typedef struct {
+  int fd;
+  int64_t last_id;
+  const uint8_t *unread;
+  size_t n_unread;
+} ReeveQmpState;
+
+/* Whether it can be saved: it is ready, and nothing is to be written or waited
+ * for, but answers that are late already. */
+gboolean reeve_qmp_save (ReeveQmp *self, ReeveQmpState *state);
+
+/* As reeve_qmp_new(), of a connection that is ready; @state.fd is (transfer
+ * full). */
+ReeveQmp *reeve_qmp_restore (ReeveLoop *loop,
+                             const ReeveQmpState *state,
+                             const ReeveQmpFuncs *funcs,
+                             gpointer data);
+
 /* Fails what is pending and closes the socket. QEMU runs on. */
 void reeve_qmp_close (ReeveQmp *self);
 

@@ -116,6 +116,12 @@ ReeveSession *reeve_session_get (ReeveCall *call);
 gboolean reeve_session_is_open (ReeveSession *self);
 void reeve_session_set_open (ReeveSession *self);
 
+/* session-state.c, remote-stream.c: what goes along to another process. */
+void
+reeve_remote_keep_sessions (ReeveServer *server, ReeveMachineList *machines);
+void
+reeve_remote_keep_consoles (ReeveServer *server, ReeveMachineList *machines);
+
 /* What wants to know of an event. */
 typedef enum {
   REEVE_SUBSCRIPTION_CALLBACK, /* of a callback id */

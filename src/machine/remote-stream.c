@@ -3,9 +3,13 @@
 #include "event/fd.h"
 #include "event/intl.h"
 #include "machine/console.h"
+#include "machine/machine-state.h"
 #include "machine/remote-private.h"
 #include "rpc/data-stream.h"
 #include "rpc/error.h"
+#include "rpc/server-state.h"
+
+#include <string.h>
 
 /* What goes over a stream: the terminals of a machine, and its pictures. */
 
@@ -18,6 +22,31 @@ enum {
 
 /* --------------------------------------------------------------- consoles - */
 
+/* A terminal as it is seen: of which machine. */
+typedef struct {
+  ReeveConsoleViewer *viewer; /* (owned) */
+  uint8_t uuid[16];
+} View;
+
+static void
+view_free (gpointer data)
+{
+  View *self = data;
+
+  reeve_console_viewer_detach (self->viewer);
+  g_free (self);
+}
+
+static View *
+view_new (ReeveConsoleViewer *viewer, const uint8_t uuid[16])
+{
+  View *self = g_new (View, 1);
+
+  self->viewer = viewer;
+  memcpy (self->uuid, uuid, sizeof self->uuid);
+  return self;
+}
+
 static gssize
 receive_keys (ReeveDataStream *stream,
               const uint8_t *data,
@@ -25,7 +54,8 @@ receive_keys (ReeveDataStream *stream,
               gpointer user_data,
               GError **error)
 {
-  size_t n_taken = reeve_console_viewer_write (user_data, data, size);
+  const View *view = user_data;
+  size_t n_taken = reeve_console_viewer_write (view->viewer, data, size);
 
   /* Whoever goes does not wait for a guest that reads nothing. */
   if (n_taken == 0 && reeve_data_stream_is_finishing (stream))
@@ -38,8 +68,9 @@ receive_keys (ReeveDataStream *stream,
 static ReeveDataStreamNext
 send_text (ReeveDataStream *stream, gpointer user_data, GError **error)
 {
+  const View *view = user_data;
   uint8_t text[32768];
-  gssize n_read = reeve_console_viewer_read (user_data, text, sizeof text);
+  gssize n_read = reeve_console_viewer_read (view->viewer, text, sizeof text);
 
   if (n_read < 0)
     return REEVE_DATA_STREAM_END;
@@ -47,12 +78,6 @@ send_text (ReeveDataStream *stream, gpointer user_data, GError **error)
     return REEVE_DATA_STREAM_WAIT;
   reeve_data_stream_write (stream, text, (size_t) n_read);
   return REEVE_DATA_STREAM_MORE;
-}
-
-static void
-detach (gpointer viewer)
-{
-  reeve_console_viewer_detach (viewer);
 }
 
 static const ReeveDataStreamFuncs console_funcs = {
@@ -72,6 +97,16 @@ unref_stream (gpointer stream)
   reeve_data_stream_unref (stream);
 }
 
+/* The terminal wakes the stream. */
+static void
+wake_by (ReeveDataStream *stream, gpointer stream_data)
+{
+  const View *view = stream_data;
+
+  reeve_console_viewer_set_wake (view->viewer, wake,
+                                 reeve_data_stream_ref (stream), unref_stream);
+}
+
 static gboolean
 open_terminal (ReeveCall *call,
                const remote_domain *domain,
@@ -84,6 +119,7 @@ open_terminal (ReeveCall *call,
   g_autoptr (ReeveConsole) console = NULL;
   ReeveConsoleViewer *viewer;
   ReeveDataStream *stream;
+  View *view;
 
   if (machine == NULL)
     return FALSE;
@@ -93,12 +129,13 @@ open_terminal (ReeveCall *call,
   viewer = reeve_console_attach (console, is_forced, error);
   if (viewer == NULL)
     return FALSE;
-  stream = reeve_data_stream_open (call, &console_funcs, viewer, detach, error);
+  view = view_new (viewer, reeve_machine_get_uuid (machine));
+  stream =
+      reeve_data_stream_open (call, &console_funcs, view, view_free, error);
   if (stream == NULL)
     return FALSE;
 
-  reeve_console_viewer_set_wake (viewer, wake, reeve_data_stream_ref (stream),
-                                 unref_stream);
+  wake_by (stream, view);
   return TRUE;
 }
 
@@ -122,6 +159,77 @@ domain_open_channel (ReeveCall *call,
   return reeve_remote_check_flags (call, args->flags, CHANNEL_FORCE, error) &&
          open_terminal (call, &args->dom, REEVE_TERMINAL_CHANNEL, args->name,
                         (args->flags & CHANNEL_FORCE) != 0, error);
+}
+
+static gboolean
+save_view (gpointer stream_data,
+           ReeveSavedState *state,
+           GByteArray *bytes,
+           GError **error)
+{
+  const View *self = stream_data;
+  machine_state_viewer saved = { 0 };
+  gboolean is_saved;
+
+  memcpy (saved.machine, self->uuid, sizeof saved.machine);
+  reeve_console_viewer_save (self->viewer, &saved);
+  is_saved =
+      reeve_state_append (bytes, &machine_state_viewer_type, &saved, error);
+  machine_state_viewer_clear (&saved);
+  return is_saved;
+}
+
+/* (transfer full) (nullable) */
+static View *
+find_view (ReeveMachineList *machines,
+           const machine_state_viewer *saved,
+           GError **error)
+{
+  g_autoptr (ReeveMachine) machine =
+      reeve_machine_list_lookup_uuid (machines, saved->machine, error);
+  g_autoptr (ReeveConsole) console = NULL;
+  ReeveConsoleViewer *viewer;
+
+  if (machine == NULL)
+    return NULL;
+  console = reeve_machine_get_console (machine, saved->console, error);
+  if (console == NULL)
+    return NULL;
+  viewer = reeve_console_viewer_restore (console, saved, error);
+  return viewer == NULL ? NULL : view_new (viewer, saved->machine);
+}
+
+static gpointer
+restore_view (ReeveStateReader *reader,
+              ReeveSavedState *state,
+              gpointer user_data,
+              GError **error)
+{
+  machine_state_viewer saved = { 0 };
+  View *self;
+
+  if (!reeve_state_reader_take (reader, &machine_state_viewer_type, &saved,
+                                error))
+    return NULL;
+
+  self = find_view (user_data, &saved, error);
+  machine_state_viewer_clear (&saved);
+  return self;
+}
+
+void
+reeve_remote_keep_consoles (ReeveServer *server, ReeveMachineList *machines)
+{
+  static const ReeveServerStreamKind kind = {
+    .name = "console",
+    .funcs = &console_funcs,
+    .save = save_view,
+    .restore = restore_view,
+    .restored = wake_by,
+    .free_func = view_free,
+  };
+
+  reeve_server_add_stream_kind (server, &kind, machines);
 }
 
 /* --------------------------------------------------------------- pictures - */

@@ -61,6 +61,8 @@ reeve_remote_register (ReeveRemote *self, ReeveServer *server)
   reeve_machine_program_register (self, server);
   reeve_remote_add_subscriptions (server);
   reeve_remote_add_objects (server);
+  reeve_remote_keep_sessions (server, self->machines);
+  reeve_remote_keep_consoles (server, self->machines);
 }
 
 ReeveRemote *

@@ -1,9 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
-#include "event/refs.h"
-#include "event/thread.h"
-#include "machine/remote-private.h"
+#include "machine/session-private.h"
 #include "rpc/access.h"
 #include "rpc/error.h"
 
@@ -11,39 +9,12 @@
 
 /* What is kept for a client: whether it opened, and what it wants to know. */
 
-#define SUBSCRIPTIONS_MAX 1024
-
-typedef struct {
-  ReeveSubscriptionKind kind;
-  int32_t id;
-  int32_t event_id;
-  gboolean has_uuid;
-  uint8_t uuid[16];
-  char *name;    /* (owned) (nullable) */
-  GRegex *regex; /* (owned) (nullable) */
-  gboolean ignores_case;
-} Subscription;
-
-struct _ReeveSession {
-  ReeveRefs refs;
-  ReeveMachineList *machines; /* (owned) */
-
-  ReeveMutex lock;
-  gboolean is_open REEVE_GUARDED;
-  /* (not owned): NULL once it is closed, which the loop's thread does. */
-  ReeveServerClient *client REEVE_GUARDED;
-  unsigned list_subscription REEVE_GUARDED; /* 0: none */
-  gboolean is_watching REEVE_GUARDED;       /* wants to know revisions */
-  int32_t last_id REEVE_GUARDED;
-  GPtrArray *subscriptions REEVE_GUARDED; /* (element-type Subscription) */
-};
-
-static const char session_key;
+const char reeve_session_key;
 
 static void
 subscription_free (gpointer data)
 {
-  Subscription *self = data;
+  ReeveSubscription *self = data;
 
   g_free (self->name);
   g_clear_pointer (&self->regex, g_regex_unref);
@@ -91,10 +62,11 @@ session_close (gpointer data)
 }
 
 ReeveSession *
-reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
+reeve_session_get_for (ReeveServerClient *client,
+                       ReeveMachineList *machines) REEVE_UNCHECKED
 {
-  ReeveServerClient *client = reeve_call_get_client (call);
-  ReeveSession *self = reeve_server_client_get_data (client, &session_key);
+  ReeveSession *self =
+      reeve_server_client_get_data (client, &reeve_session_key);
 
   if (self != NULL)
     return self;
@@ -102,11 +74,18 @@ reeve_session_get (ReeveCall *call) REEVE_UNCHECKED
   self = g_new0 (ReeveSession, 1);
   reeve_refs_init (&self->refs);
   reeve_mutex_init (&self->lock);
-  self->machines = reeve_machine_list_ref (reeve_remote_get_machines (call));
+  self->machines = reeve_machine_list_ref (machines);
   self->client = client;
   self->subscriptions = g_ptr_array_new_with_free_func (subscription_free);
-  return reeve_server_client_attach (client, &session_key, self, session_close,
-                                     session_unref);
+  return reeve_server_client_attach (client, &reeve_session_key, self,
+                                     session_close, session_unref);
+}
+
+ReeveSession *
+reeve_session_get (ReeveCall *call)
+{
+  return reeve_session_get_for (reeve_call_get_client (call),
+                                reeve_remote_get_machines (call));
 }
 
 gboolean
@@ -128,7 +107,7 @@ reeve_session_set_open (ReeveSession *self)
 /* -------------------------------------------------------------- events --- */
 
 static gboolean
-name_matches (const Subscription *self, const char *name)
+name_matches (const ReeveSubscription *self, const char *name)
 {
   if (self->regex != NULL)
     return g_regex_match (self->regex, name, 0, NULL);
@@ -139,7 +118,7 @@ name_matches (const Subscription *self, const char *name)
 }
 
 static gboolean
-matches (const Subscription *self, const ReeveMachineEvent *event)
+matches (const ReeveSubscription *self, const ReeveMachineEvent *event)
 {
   enum { IO_ERROR_WITHOUT_REASON = 4 };
 
@@ -175,7 +154,7 @@ find_matches (ReeveSession *self,
   *wants_revision =
       self->is_watching && event->type != REEVE_MACHINE_EVENT_MONITOR;
   for (unsigned i = 0; i < self->subscriptions->len; i++) {
-    const Subscription *subscription = self->subscriptions->pdata[i];
+    const ReeveSubscription *subscription = self->subscriptions->pdata[i];
     const Match match = { subscription->kind, subscription->id,
                           subscription->event_id };
 
@@ -209,7 +188,7 @@ take_event (ReeveMachineEvent *event, gpointer data)
 }
 
 static gboolean
-is_same (const Subscription *a, const Subscription *b)
+is_same (const ReeveSubscription *a, const ReeveSubscription *b)
 {
   return a->kind == b->kind && a->event_id == b->event_id &&
          a->has_uuid == b->has_uuid &&
@@ -217,7 +196,7 @@ is_same (const Subscription *a, const Subscription *b)
 }
 
 static gboolean
-add_locked (ReeveSession *self, Subscription *subscription, GError **error)
+add_locked (ReeveSession *self, ReeveSubscription *subscription, GError **error)
     REEVE_REQUIRES (self->lock)
 {
   for (unsigned i = 0; i < self->subscriptions->len; i++) {
@@ -228,10 +207,10 @@ add_locked (ReeveSession *self, Subscription *subscription, GError **error)
       return FALSE;
     }
   }
-  if (self->subscriptions->len >= SUBSCRIPTIONS_MAX) {
+  if (self->subscriptions->len >= REEVE_SESSION_MAX_SUBSCRIPTIONS) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT,
                  _ ("A client has at most %d event callbacks"),
-                 SUBSCRIPTIONS_MAX);
+                 REEVE_SESSION_MAX_SUBSCRIPTIONS);
     return FALSE;
   }
 
@@ -242,7 +221,7 @@ add_locked (ReeveSession *self, Subscription *subscription, GError **error)
 
 static gboolean
 add (ReeveSession *self,
-     Subscription *subscription,
+     ReeveSubscription *subscription,
      int32_t *id,
      gboolean *is_first,
      GError **error)
@@ -268,8 +247,8 @@ set_list_subscription (ReeveSession *self, unsigned subscription)
   return 0;
 }
 
-static void
-listen_to_list (ReeveSession *self)
+void
+reeve_session_listen (ReeveSession *self)
 {
   unsigned subscription;
 
@@ -295,7 +274,37 @@ void
 reeve_session_watch (ReeveSession *self)
 {
   if (set_watching (self))
-    listen_to_list (self);
+    reeve_session_listen (self);
+}
+
+ReeveSubscription *
+reeve_subscription_new (ReeveSubscriptionKind kind,
+                        int32_t event_id,
+                        const uint8_t *uuid,
+                        const char *name,
+                        gboolean is_regex,
+                        gboolean ignores_case,
+                        GError **error)
+{
+  ReeveSubscription *self = g_new0 (ReeveSubscription, 1);
+
+  self->kind = kind;
+  self->event_id = event_id;
+  self->has_uuid = uuid != NULL;
+  if (uuid != NULL)
+    memcpy (self->uuid, uuid, sizeof self->uuid);
+  self->name = g_strdup (name);
+  self->ignores_case = ignores_case;
+  if (is_regex && name != NULL) {
+    self->regex =
+        g_regex_new (name, ignores_case ? G_REGEX_CASELESS : G_REGEX_DEFAULT,
+                     G_REGEX_MATCH_DEFAULT, error);
+    if (self->regex == NULL) {
+      subscription_free (self);
+      return NULL;
+    }
+  }
+  return self;
 }
 
 gboolean
@@ -309,32 +318,18 @@ reeve_session_subscribe (ReeveSession *self,
                          int32_t *id,
                          GError **error)
 {
-  Subscription *subscription = g_new0 (Subscription, 1);
+  ReeveSubscription *subscription = reeve_subscription_new (
+      kind, event_id, uuid, name, is_regex, ignores_case, error);
   gboolean is_first = FALSE;
 
-  subscription->kind = kind;
-  subscription->event_id = event_id;
-  subscription->has_uuid = uuid != NULL;
-  if (uuid != NULL)
-    memcpy (subscription->uuid, uuid, sizeof subscription->uuid);
-  subscription->name = g_strdup (name);
-  subscription->ignores_case = ignores_case;
-  if (is_regex && name != NULL) {
-    subscription->regex =
-        g_regex_new (name, ignores_case ? G_REGEX_CASELESS : G_REGEX_DEFAULT,
-                     G_REGEX_MATCH_DEFAULT, error);
-    if (subscription->regex == NULL) {
-      subscription_free (subscription);
-      return FALSE;
-    }
-  }
-
+  if (subscription == NULL)
+    return FALSE;
   if (!add (self, subscription, id, &is_first, error)) {
     subscription_free (subscription);
     return FALSE;
   }
   if (is_first)
-    listen_to_list (self);
+    reeve_session_listen (self);
   return TRUE;
 }
 
@@ -347,7 +342,7 @@ reeve_session_unsubscribe (ReeveSession *self,
   REEVE_LOCK_SCOPE (&self->lock);
 
   for (unsigned i = 0; i < self->subscriptions->len; i++) {
-    const Subscription *subscription = self->subscriptions->pdata[i];
+    const ReeveSubscription *subscription = self->subscriptions->pdata[i];
 
     if (subscription->kind != kind ||
         id != (kind == REEVE_SUBSCRIPTION_LEGACY ? subscription->event_id

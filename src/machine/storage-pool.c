@@ -128,8 +128,8 @@ make_dir (const char *path, GError **error)
 }
 
 /* Of a daemon that was stopped while it made them: never acknowledged. */
-static void
-remove_new_ones (ReeveStoragePool *self)
+void
+reeve_storage_pool_remove_unfinished (ReeveStoragePool *self)
 {
   g_autoptr (GDir) entries = g_dir_open (self->dir, 0, NULL);
   const char *name;
@@ -163,7 +163,6 @@ reeve_storage_pool_open (ReeveLoop *loop,
       !make_dir (self->dir, error))
     return NULL;
 
-  remove_new_ones (self);
   return g_steal_pointer (&self);
 }
 

@@ -34,6 +34,8 @@ ReeveStoragePool *reeve_storage_pool_open (ReeveLoop *loop,
                                            const char *state_dir,
                                            const char *name,
                                            GError **error);
+/* Volumes whose making did not end; if no other daemon makes any. */
+void reeve_storage_pool_remove_unfinished (ReeveStoragePool *self);
 ReeveStoragePool *reeve_storage_pool_ref (ReeveStoragePool *self);
 void reeve_storage_pool_unref (ReeveStoragePool *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveStoragePool, reeve_storage_pool_unref)
