@@ -405,6 +405,7 @@ class Libvirtd(Daemon):
             auth_unix_ro none >/etc/libvirt/libvirtd.conf
         printf '%s = "%s"\\n' user root group root security_driver none \
             stdio_handler file >/etc/libvirt/qemu.conf
+        mkdir -p /run/lock
         # no exec: the shell is process 1 and takes away what died
         libvirtd -f /etc/libvirt/libvirtd.conf -p "$1/libvirtd.pid"
     """

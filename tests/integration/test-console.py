@@ -587,6 +587,38 @@ class Shell(Consoles):
         self.assertEqual(terminal.wait(), 0)
 
 
+class Stock(harness.TestCase):
+    """Our shell with a stock libvirtd, where one viewer at a time is let in."""
+
+    with_reeved = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.libvirtd = harness.Libvirtd(cls.directory).start()
+        cls.addClassCleanup(cls.libvirtd.stop)
+
+    def reeve(self, *words):
+        terminal = Terminal(REEVE, "-c", self.libvirtd.qemu_uri, *words)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def test_console(self):
+        first = self.reeve("create", "--console", self.write("m.xml", self.boot_xml("m", pty=True)))
+        first.wait_for(b"detaches\r\n")
+        second = self.reeve("console", "m")
+        self.assertEqual(second.wait(), 1)
+        self.assertIn(b"error: operation failed: Active console session exists", second.text)
+        second = self.reeve("console", "m", "--force")
+        second.wait_for(b"detaches\r\n")
+        self.assertEqual(first.wait(), 1)
+        self.assertIn(b"\r\nerror: ", first.text)
+        second.type(b"typed")
+        second.wait_for(b"typed")
+        second.type(DETACH)
+        self.assertEqual(second.wait(), 0)
+
+
 class Screenshots(Consoles):
     VIDEO = "<video><model type='vga'/></video>"
 
@@ -789,4 +821,4 @@ class WithEvents(Consoles):
 if __name__ == "__main__":
     if libvirt is not None:
         libvirt.registerErrorHandler(lambda _, error: None, None)
-    harness.main("libvirt-python", "qemu-system-x86_64", "virsh")
+    harness.main("libvirt-python", "qemu-system-x86_64", "virsh", "libvirtd", "unshare")
