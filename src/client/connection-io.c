@@ -5,8 +5,8 @@
 #include "event/fd.h"
 #include "event/intl.h"
 #include "protocol/keepalive.h"
-#include "rpc/data-stream.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 #include "rpc/stream-layer.h"
 
 #include <errno.h>
@@ -17,8 +17,6 @@
  * to replies and events. */
 
 #define INPUT_SIZE 65536
-/* Of a frame of a stream, as servers send them. */
-#define STREAM_INPUT_SIZE (REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK)
 /* A reader of a stream that does nothing for so long stands still. */
 #define STALL_MS 1000
 
@@ -335,7 +333,8 @@ measure_stream_frame (ReeveConnection *self)
 
   reeve_header_decode (&header, self->input + REEVE_LENGTH_SIZE);
   length = reeve_length_decode (self->input);
-  return header.type == REEVE_MESSAGE_STREAM && length <= STREAM_INPUT_SIZE
+  return header.type == REEVE_MESSAGE_STREAM &&
+                 length <= REEVE_STREAM_BUFFER_SIZE
              ? length
              : 0;
 }
@@ -344,8 +343,8 @@ measure_stream_frame (ReeveConnection *self)
 static size_t
 make_room (ReeveConnection *self)
 {
-  size_t usual =
-      atomic_load (&self->n_streams) > 0 ? STREAM_INPUT_SIZE : INPUT_SIZE;
+  size_t usual = atomic_load (&self->n_streams) > 0 ? REEVE_STREAM_BUFFER_SIZE
+                                                    : INPUT_SIZE;
   size_t frame = measure_stream_frame (self);
   size_t wanted = self->input_capacity;
 
@@ -355,7 +354,9 @@ make_room (ReeveConnection *self)
     wanted = MAX (2 * self->input_capacity, usual);
   if (wanted > self->input_capacity || self->input == NULL) {
     self->input_capacity = wanted;
-    self->input = g_realloc (self->input, self->input_capacity);
+    self->input = self->input == NULL && wanted == REEVE_STREAM_BUFFER_SIZE
+                      ? reeve_stream_buffer_new ()
+                      : g_realloc (self->input, wanted);
   }
   return (frame > self->input_size ? frame : self->input_capacity) -
          self->input_size;

@@ -5,6 +5,7 @@
 #include "event/intl.h"
 #include "protocol/message.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 #include "rpc/wire-xdr.h"
 
 /* What a frame costs beyond its data, so that many small ones count. */
@@ -180,7 +181,10 @@ take_payload (const ReeveInputFrame *frame, uint8_t **buffer)
   if (buffer == NULL)
     return g_bytes_new (frame->payload, frame->size);
 
-  return g_bytes_new_with_free_func (frame->payload, frame->size, g_free,
+  return g_bytes_new_with_free_func (frame->payload, frame->size,
+                                     frame->size == REEVE_DATA_STREAM_CHUNK
+                                         ? reeve_stream_buffer_free
+                                         : g_free,
                                      g_steal_pointer (buffer));
 }
 

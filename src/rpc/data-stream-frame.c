@@ -4,6 +4,7 @@
 #include "protocol/message.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 #include "rpc/wire-xdr.h"
 
 #include <inttypes.h>
@@ -37,7 +38,10 @@ reeve_data_stream_piece_free (ReeveDataStreamPiece *self)
   if (self == NULL)
     return;
 
-  g_free (self->buffer);
+  if (self->is_long)
+    reeve_stream_buffer_free (self->buffer);
+  else
+    g_free (self->buffer);
   g_free (self);
 }
 
@@ -157,14 +161,17 @@ take_data (ReeveServerClient *client,
            size_t size,
            uint8_t **buffer)
 {
+  ReeveDataStreamPiece *piece;
   uint8_t *copy;
 
   if (buffer == NULL) {
     copy = g_memdup2 (payload, size);
     return queue_piece (client, self, piece_new (copy, copy, size));
   }
-  return queue_piece (client, self,
-                      piece_new (g_steal_pointer (buffer), payload, size));
+
+  piece = piece_new (g_steal_pointer (buffer), payload, size);
+  piece->is_long = size == REEVE_DATA_STREAM_CHUNK;
+  return queue_piece (client, self, piece);
 }
 
 static void

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
 
 /* What came from the client in one frame. */
 typedef struct {
-  uint8_t *buffer; /* (owned) (nullable): around the data */
+  uint8_t *buffer;  /* (owned) (nullable): around the data */
+  gboolean is_long; /* the buffer has room for the longest frame */
   const uint8_t *data;
   size_t size;  /* 1 for a hole */
   int64_t hole; /* its length, or 0 */

@@ -6,6 +6,7 @@
 #include "protocol/message.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 
 #include <string.h>
 
@@ -117,7 +118,8 @@ reeve_data_stream_unref (ReeveDataStream *self)
   g_assert (g_queue_is_empty (&self->input));
   g_assert (g_queue_is_empty (&self->output));
   g_clear_error (&self->failure);
-  g_free (self->room);
+  if (self->room != NULL)
+    reeve_stream_buffer_free (self->room);
   reeve_server_client_unref (self->client);
   g_free (self);
 }
@@ -148,10 +150,9 @@ static gboolean
 has_room_locked (ReeveServerClient *client, ReeveDataStream *self)
     REEVE_REQUIRES (client->lock)
 {
-  const size_t most = REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK;
-
   return self->n_output_bytes == 0 ||
-         self->n_output_bytes + most <= reeve_data_stream_get_window (client);
+         self->n_output_bytes + REEVE_STREAM_BUFFER_SIZE <=
+             reeve_data_stream_get_window (client);
 }
 
 static gboolean
@@ -466,7 +467,7 @@ uint8_t *
 reeve_data_stream_get_room (ReeveDataStream *self)
 {
   if (self->room == NULL)
-    self->room = g_malloc (REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK);
+    self->room = reeve_stream_buffer_new ();
 
   return self->room + REEVE_PAYLOAD_OFFSET;
 }
@@ -474,12 +475,22 @@ reeve_data_stream_get_room (ReeveDataStream *self)
 void
 reeve_data_stream_commit (ReeveDataStream *self, size_t size)
 {
+  uint8_t *frame;
+
   g_return_if_fail (self->room != NULL);
   g_return_if_fail (size > 0 && size <= REEVE_DATA_STREAM_CHUNK);
 
+  /* What waits for the client is to take no more room than it counts. */
+  if (size < REEVE_STREAM_BUFFER_SIZE / 2) {
+    reeve_data_stream_write (self, self->room + REEVE_PAYLOAD_OFFSET, size);
+    return;
+  }
+
   size += REEVE_PAYLOAD_OFFSET;
   reeve_message_write_header (&self->header, self->room, size);
-  queue_frame (self, g_bytes_new_take (g_steal_pointer (&self->room), size));
+  frame = g_steal_pointer (&self->room);
+  queue_frame (self, g_bytes_new_with_free_func (
+                         frame, size, reeve_stream_buffer_free, frame));
 }
 
 void

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 #include "rpc/stream-layer.h"
 #include "rpc/wire.h"
 
@@ -307,7 +308,9 @@ keep_input (ReeveServerClient *self, const uint8_t *data, size_t size)
 
   if (self->input == NULL) {
     self->input_capacity = MAX (MAX (size, 4096), measure (self, data, size));
-    self->input = g_malloc (self->input_capacity);
+    self->input = self->input_capacity == REEVE_STREAM_BUFFER_SIZE
+                      ? reeve_stream_buffer_new ()
+                      : g_malloc (self->input_capacity);
     memcpy (self->input, data, size);
   } else if (data != self->input) {
     memmove (self->input, data, size);

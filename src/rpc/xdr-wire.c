@@ -4,6 +4,7 @@
 #include "event/intl.h"
 #include "rpc/data-stream-private.h"
 #include "rpc/error.h"
+#include "rpc/stream-buffer.h"
 #include "rpc/wire-xdr.h"
 #include "rpc/wire.h"
 
@@ -272,7 +273,6 @@ look_ahead (ReeveServerClient *self, GByteArray **answers)
 static size_t
 measure_stream_frame (ReeveServerClient *self, const uint8_t *data, size_t size)
 {
-  const size_t limit = REEVE_PAYLOAD_OFFSET + REEVE_DATA_STREAM_CHUNK;
   ReeveHeader header;
   uint32_t length;
 
@@ -281,7 +281,10 @@ measure_stream_frame (ReeveServerClient *self, const uint8_t *data, size_t size)
 
   reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
   length = reeve_length_decode (data);
-  return header.type == REEVE_MESSAGE_STREAM && length <= limit ? length : 0;
+  return header.type == REEVE_MESSAGE_STREAM &&
+                 length <= REEVE_STREAM_BUFFER_SIZE
+             ? length
+             : 0;
 }
 
 /* -------------------------------------------------------------- output --- */
