@@ -46,6 +46,8 @@ struct _ReeveDaemon {
   ReeveLoop *loop;
   ReeveProcessTitle *title;
   ReeveNotify *notify;
+  ReeveNotify *supervisor; /* (nullable): of the daemon before this one, until
+                              this one is ready */
   gboolean is_monitored;
   ReeveWatchdog *watchdog;
   ReeveReload *reload;

@@ -281,8 +281,8 @@ restore_daemon (ReeveDaemon *self, ReeveSavedState *state, GError **error)
     return FALSE;
 
   if (saved.supervisor != NULL)
-    reeve_notify_adopt (self->notify, saved.supervisor, saved.keeps_fds,
-                        saved.watchdog_us);
+    self->supervisor =
+        reeve_notify_new (saved.supervisor, saved.keeps_fds, saved.watchdog_us);
   is_restored = restore_own_files (self, state, &saved, error) &&
                 restore_listeners (self, state, &saved, error) &&
                 reeve_daemon_restore_settings (self, &saved, error) &&

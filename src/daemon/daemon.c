@@ -493,6 +493,7 @@ clear (ReeveDaemon *self)
   reeve_daemon_tls_free (self->tls);
   reeve_loop_unref (self->loop);
   reeve_notify_free (self->notify);
+  reeve_notify_free (self->supervisor);
   reeve_pid_file_free (self->pid_file);
   reeve_daemon_config_free (self->config);
   reeve_daemon_clear_settings (self);
@@ -543,6 +544,21 @@ store_listeners (ReeveDaemon *self)
     reeve_listeners_disown (self->listeners);
 }
 
+/* Whoever supervised the daemon before this one supervises this one, in the
+ * place of who waited for its start; unless it has one of its own. */
+static void
+meet_supervisor (ReeveDaemon *self)
+{
+  g_autofree char *own = reeve_notify_dup_path (self->notify);
+
+  if (self->supervisor == NULL || self->is_monitored ||
+      (own != NULL && !self->options->detach))
+    return;
+
+  reeve_notify_become (self->notify, g_steal_pointer (&self->supervisor));
+  reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+}
+
 static void
 tell_ready (ReeveDaemon *self)
 {
@@ -552,6 +568,7 @@ tell_ready (ReeveDaemon *self)
   store_listeners (self);
   reeve_control_name_make (self->places->run_dir, self->info->name);
   reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+  meet_supervisor (self);
   self->watchdog = reeve_watchdog_new (self->loop, self->notify, self->servers,
                                        self->config->overdue_s * 1000);
 }

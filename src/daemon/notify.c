@@ -117,19 +117,11 @@ reeve_notify_dup_path (const ReeveNotify *self)
 }
 
 void
-reeve_notify_adopt (ReeveNotify *self,
-                    const char *path,
-                    gboolean keeps_fds,
-                    uint64_t watchdog_us)
+reeve_notify_become (ReeveNotify *self, ReeveNotify *other)
 {
-  g_autoptr (ReeveNotify) other = NULL;
-
-  if (self->fd >= 0)
-    return;
-
-  other = reeve_notify_new (path, keeps_fds, watchdog_us);
+  reeve_fd_clear (&self->fd);
   *self = *other;
-  other->fd = -1;
+  g_free (other);
 }
 
 void

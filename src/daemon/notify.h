@@ -52,12 +52,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveNotify, reeve_notify_free)
  */
 char *reeve_notify_dup_path (const ReeveNotify *self);
 
-/* Whoever supervised the daemon before this one supervises this one, unless
- * somebody does so already. Owner, before others see it. */
-void reeve_notify_adopt (ReeveNotify *self,
-                         const char *path,
-                         gboolean keeps_fds,
-                         uint64_t watchdog_us);
+/* From now on it speaks to whom @other (transfer full) speaks to. Owner, before
+ * others use it. */
+void reeve_notify_become (ReeveNotify *self, ReeveNotify *other);
 
 /* In microseconds, the longest time between two WATCHDOG=1; 0: none are
  * wanted. */

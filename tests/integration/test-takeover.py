@@ -382,6 +382,33 @@ class Machines(TakeoverCase):
         self.assertTrue(connection.isAlive())
 
 
+class Supervised(TakeoverCase):
+    """By somebody who speaks sd_notify(3), and wants signs of life."""
+
+    with_reeved = False
+
+    def test_supervisor_goes_along(self):
+        path = self.path("notify")
+        supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        supervisor.bind(path)
+        supervisor.settimeout(WAIT_S)
+        old = harness.Reeved(self.directory)
+        old.env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "60000000"}
+        old.start()
+        while "READY=1" not in supervisor.recv(4096).decode():
+            pass
+        new = self.make_successor(config="")
+        run(*new.words, "--detach")
+        self.assert_ended(old, 0)
+        pid = harness.read(f"{new.root}/run/reeved.pid").strip()
+        heard = [supervisor.recv(4096).decode() for _ in range(2)]
+        self.assertIn(f"MAINPID={pid}", heard)
+        self.assertIn("READY=1\nSTATUS=Ready", heard)
+        os.kill(int(pid), signal.SIGTERM)
+        while "STOPPING=1" not in (text := supervisor.recv(4096).decode()):
+            self.assertEqual(text, "WATCHDOG=1")
+
+
 REALM = "wonderland"
 
 
