@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The Reeve authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Start in the background, supervision, and the end of a daemon."""
+import json
 import os
 import pwd
 import re
@@ -413,6 +414,50 @@ class Monitor(Life):
             thread.join()
         self.assertEqual(failures, [])
         self.assertGreater(min(counts.values()), 5)
+        self.stop()
+
+    def test_who_works_meanwhile_goes_on(self):
+        """Calls that are safe to repeat succeed, subscriptions and machines live."""
+        self.start("--detach", "--monitor")
+        run("virsh", "-c", self.uri, "create", self.write("w.xml", self.boot_xml("w")))
+        qemus = harness.qemus()
+        uri = f"unix:{self.socket}"
+        events_path = self.path("events")
+        with open(events_path, "w", encoding="utf-8") as out:
+            events = subprocess.Popen(
+                [harness.REEVE, "-c", uri, "--json", "event", "--loop"],
+                stdout=out, stderr=subprocess.DEVNULL)
+
+        def count(word):
+            return read(events_path).count(word)
+
+        def hear(word, *command):
+            before = count(word)
+            run("virsh", "-c", self.uri, *command, "w")
+            wait_for(word, lambda: count(word) > before)
+
+        wait_for("a subscription", lambda: run(
+            "virsh", "-c", self.uri, "desc", "w", "--title", "a title") and
+            count("metadata-change"))
+        load = subprocess.Popen(
+            [os.environ["REEVE_LOAD"], uri, "4", "3000", "lasting"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4):
+            self.assertEqual(load.stdout.readline(), "connected\n")
+        kills = 0
+        while load.poll() is None and kills < 5:
+            self.crash(signal.SIGKILL)
+            kills += 1
+            wait_for("the subscription", lambda: count('"restored"') == kills)
+            hear("lifecycle", "suspend")
+            hear("lifecycle", "resume")
+        out, err = load.communicate(timeout=harness.WAIT_S * 2)
+        self.assertGreater(kills, 0)
+        self.assertEqual((json.loads(out)["failed"], err, load.returncode), (0, "", 0))
+        self.assertEqual(harness.qemus(), qemus)
+        events.terminate()
+        events.wait(harness.WAIT_S)
+        run("virsh", "-c", self.uri, "destroy", "w")
         self.stop()
 
     def test_machines_are_kept(self):
