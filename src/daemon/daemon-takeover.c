@@ -55,6 +55,7 @@ thaw (gpointer data)
 {
   ReeveDaemon *self = data;
 
+  reeve_pid_file_hold (self->pid_file);
   for (size_t i = 0; i < self->n_made; i++)
     if (get_takeover (self, i) != NULL)
       get_takeover (self, i)->thaw (self->states[i]);
@@ -149,6 +150,7 @@ save (gpointer data, ReeveSavedState *state, GError **error)
 {
   ReeveDaemon *self = data;
 
+  reeve_pid_file_lend (self->pid_file);
   if (!save_daemon (self, state, error))
     return FALSE;
   for (size_t i = 0; i < self->n_made; i++)
@@ -333,7 +335,6 @@ reeve_daemon_commit_takeover (ReeveDaemon *self, GError **error)
     return FALSE;
 
   g_clear_pointer (&self->successor, reeve_successor_free);
-  reeve_pid_file_write (self->pid_file);
   thaw (self);
   return TRUE;
 }

@@ -17,6 +17,7 @@
 struct _ReevePidFile {
   char *path;
   int fd;
+  gboolean is_signed;
   gboolean is_disowned;
 };
 
@@ -45,20 +46,33 @@ set_held_error (const char *path, int fd, GError **error)
 }
 
 /* An open file description's lock: unlike a POSIX lock it does not go away
- * when some other code of the process opens and closes the file. Of that kind
- * is the other one, in front of it, far behind what is in the file: by it Open
- * vSwitch's clients see whose file it is. */
+ * when some other code of the process opens and closes the file. */
 static gboolean
-lock (const char *path, int fd, GError **error)
+lock_file (int fd, short type)
 {
-  struct flock sign = {
-    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SIGN_OFFSET, .l_len = 1
-  };
-  struct flock file = { .l_type = F_WRLCK,
+  struct flock file = { .l_type = type,
                         .l_whence = SEEK_SET,
                         .l_len = SIGN_OFFSET };
 
-  if (fcntl (fd, F_SETLK, &sign) == 0 && fcntl (fd, F_OFD_SETLK, &file) == 0)
+  return fcntl (fd, F_OFD_SETLK, &file) == 0;
+}
+
+/* A POSIX lock, far behind what is in the file: by it Open vSwitch's clients
+ * see whose file it is, if they find it before the other. */
+static gboolean
+lock_sign (int fd, short type)
+{
+  struct flock sign = {
+    .l_type = type, .l_whence = SEEK_SET, .l_start = SIGN_OFFSET, .l_len = 1
+  };
+
+  return fcntl (fd, F_SETLK, &sign) == 0;
+}
+
+static gboolean
+lock (const char *path, int fd, GError **error)
+{
+  if (lock_sign (fd, F_WRLCK) && lock_file (fd, F_WRLCK))
     return TRUE;
   if (errno == EAGAIN || errno == EACCES)
     return set_held_error (path, fd, error);
@@ -96,6 +110,7 @@ ReevePidFile *
 reeve_pid_file_new (const char *path, GError **error)
 {
   REEVE_AUTOFD int fd = open_locked (path, error);
+  ReevePidFile *self;
 
   if (fd < 0)
     return NULL;
@@ -104,7 +119,9 @@ reeve_pid_file_new (const char *path, GError **error)
     return NULL;
   }
 
-  return reeve_pid_file_new_for_fd (path, g_steal_fd (&fd));
+  self = reeve_pid_file_new_for_fd (path, g_steal_fd (&fd));
+  self->is_signed = TRUE;
+  return self;
 }
 
 ReevePidFile *
@@ -124,9 +141,23 @@ reeve_pid_file_get_fd (ReevePidFile *self)
 }
 
 void
-reeve_pid_file_write (ReevePidFile *self)
+reeve_pid_file_lend (ReevePidFile *self)
 {
-  if (!write_pid (self->fd))
+  if (lock_sign (self->fd, F_UNLCK))
+    self->is_signed = FALSE;
+}
+
+/* The sign keeps others away while the lock is taken anew, behind it. */
+void
+reeve_pid_file_hold (ReevePidFile *self)
+{
+  if (self->is_signed)
+    return;
+
+  self->is_signed = lock_sign (self->fd, F_WRLCK) &&
+                    lock_file (self->fd, F_UNLCK) &&
+                    lock_file (self->fd, F_WRLCK);
+  if (!self->is_signed || !write_pid (self->fd))
     g_warning (_ ("Cannot write %1$s: %2$s"), self->path, g_strerror (errno));
 }
 

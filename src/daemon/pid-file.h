@@ -23,8 +23,12 @@ ReevePidFile *reeve_pid_file_new (const char *path, GError **error);
  * It still holds that one's id. */
 ReevePidFile *reeve_pid_file_new_for_fd (const char *path, int fd);
 int reeve_pid_file_get_fd (ReevePidFile *self);
-/* It holds our id from now on; errors are logged. */
-void reeve_pid_file_write (ReevePidFile *self);
+/* Before the file is passed on: whoever has it may hold it. It stays locked. */
+void reeve_pid_file_lend (ReevePidFile *self);
+/* Unless it is ours already: it holds our id from now on, and is locked in a
+ * way that `ovs-appctl -t NAME` takes for a daemon that lives. Errors are
+ * logged. */
+void reeve_pid_file_hold (ReevePidFile *self);
 /* File and lock are another's. */
 void reeve_pid_file_disown (ReevePidFile *self);
 

@@ -220,20 +220,28 @@ get_pid (int socket)
   return peer.pid;
 }
 
+/* Nothing of the state is held here when this returns. */
+static gboolean
+pass_on (ReeveTakeover *self, gint64 deadline_us, GError **error)
+{
+  g_autoptr (ReeveSavedState) state = reeve_saved_state_new ();
+
+  return self->funcs->save (self->data, state, error) &&
+         send_state (self, state, deadline_us, error) &&
+         wait_for_commit (self, deadline_us, error);
+}
+
 /* In one go: nothing else happens in this thread before it is known who goes
  * on. */
 static void
 hand_over (ReeveTakeover *self)
 {
-  g_autoptr (ReeveSavedState) state = reeve_saved_state_new ();
   g_autoptr (GError) error = NULL;
   gint64 start_us = self->frozen_us;
   gint64 deadline_us = g_get_monotonic_time () + HAND_OVER_MS * 1000;
   pid_t pid = get_pid (self->socket);
 
-  if (!self->funcs->save (self->data, state, &error) ||
-      !send_state (self, state, deadline_us, &error) ||
-      !wait_for_commit (self, deadline_us, &error)) {
+  if (!pass_on (self, deadline_us, &error)) {
     refuse (self, error->message);
     return;
   }

@@ -130,7 +130,15 @@ class Failure(TakeoverCase):
                      == STEPS.index(step) + 1)
         self.assert_unharmed(load.end())
         self.assertIsNone(self.reeved.process.poll())
+        self.find_by_name()
         self.take_over()
+        self.find_by_name()
+
+    def find_by_name(self):
+        """As Open vSwitch's clients do, by the pid file and whose lock is on it."""
+        self.assertEqual(harness.run(
+            "env", f"OVS_RUNDIR={self.reeved.root}/run", "ovs-appctl", "-t", "reeved",
+            "version").stdout.split()[0], "reeved")
 
     def test_stalled(self):
         """It wakes up when the other one has changed its mind, and can only
@@ -474,4 +482,4 @@ if __name__ == "__main__":
     if libvirt is not None:
         libvirt.registerErrorHandler(lambda _, error: None, None)
     harness.main("libvirt-python", "qemu-system-x86_64", "virsh", "virt-admin", "saslpasswd2",
-                 "stdbuf")
+                 "stdbuf", "ovs-appctl")
