@@ -4,6 +4,7 @@
 #include "client/io-thread.h"
 #include "fuzz/frame.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/piece.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -52,26 +53,6 @@ take_calls (int fd)
   }
 }
 
-static gboolean
-send_piece (int fd, const uint8_t *data, size_t size, unsigned n_fds)
-{
-  char control[CMSG_SPACE (sizeof (int) * 4)] = { 0 };
-  struct iovec vector = { .iov_base = (void *) data, .iov_len = size };
-  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-  int fds[4] = { 0, 0, 0, 0 };
-  struct cmsghdr *header = (struct cmsghdr *) control;
-
-  if (n_fds > 0) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE (sizeof (int) * n_fds);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN (sizeof (int) * n_fds);
-    memcpy (CMSG_DATA (header), fds, sizeof (int) * n_fds);
-  }
-  return sendmsg (fd, &message, MSG_NOSIGNAL) >= 0;
-}
-
 static void *
 serve (void *data)
 {
@@ -81,7 +62,8 @@ serve (void *data)
   while (self->size > 2) {
     size_t length = MIN (self->data[0] + 1u, self->size - 2);
 
-    if (!send_piece (self->fd, self->data + 2, length, self->data[1] % 5))
+    if (!fuzz_send_piece (self->fd, self->data + 2, length, self->data[1] % 5,
+                          0))
       break;
     self->data += 2 + length;
     self->size -= 2 + length;

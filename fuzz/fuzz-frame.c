@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/frame.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/piece.h"
 #include "rpc/data-stream.h"
 #include "rpc/error.h"
 #include "rpc/server.h"
@@ -161,27 +162,6 @@ turn (int fd)
   }
 }
 
-/* FALSE: the server closed it. */
-static gboolean
-send_piece (int fd, const uint8_t *data, size_t size, unsigned n_fds)
-{
-  char control[CMSG_SPACE (sizeof (int) * 4)] = { 0 };
-  struct iovec vector = { .iov_base = (void *) data, .iov_len = size };
-  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-  int fds[4] = { 0, 0, 0, 0 };
-  struct cmsghdr *header = (struct cmsghdr *) control;
-
-  if (n_fds > 0) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE (sizeof (int) * n_fds);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN (sizeof (int) * n_fds);
-    memcpy (CMSG_DATA (header), fds, sizeof (int) * n_fds);
-  }
-  return sendmsg (fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
-}
-
 static void
 end_waiting (void)
 {
@@ -219,7 +199,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   while (size > 2) {
     size_t length = MIN (data[0] + 1u, size - 2);
 
-    if (!send_piece (ends[0], data + 2, length, data[1] % 5))
+    if (!fuzz_send_piece (ends[0], data + 2, length, data[1] % 5, MSG_DONTWAIT))
       break;
     turn (ends[0]);
     data += 2 + length;
