@@ -7,12 +7,6 @@
 
 /* The program `machine`. */
 
-/* An operation that is told nothing but its deadline. */
-typedef void (*Operation) (ReeveMachine *machine,
-                           gint64 deadline_us,
-                           ReeveMachineDone done,
-                           gpointer data);
-
 static const char *
 get_state_name (ReeveMachineState state)
 {
@@ -93,7 +87,7 @@ describe (ReeveCall *call,
 static gboolean
 run (ReeveCall *call,
      const machine_name *args,
-     Operation operation,
+     ReeveRemoteOperation operation,
      GError **error)
 {
   g_autoptr (ReeveMachine) machine = find (call, args, error);
@@ -101,8 +95,7 @@ run (ReeveCall *call,
   if (machine == NULL)
     return FALSE;
 
-  operation (machine, reeve_remote_get_deadline_us (call), reeve_remote_answer,
-             reeve_call_defer (call));
+  reeve_remote_run (call, machine, operation);
   return TRUE;
 }
 

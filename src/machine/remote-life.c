@@ -15,16 +15,10 @@ enum {
   KEYS_LINUX = 0,
 };
 
-/* An operation that is told nothing but its deadline. */
-typedef void (*Operation) (ReeveMachine *machine,
-                           gint64 deadline_us,
-                           ReeveMachineDone done,
-                           gpointer data);
-
 static gboolean
 run (ReeveCall *call,
      const remote_domain *domain,
-     Operation operation,
+     ReeveRemoteOperation operation,
      GError **error)
 {
   g_autoptr (ReeveMachine) machine = reeve_remote_find (call, domain, error);
@@ -32,8 +26,7 @@ run (ReeveCall *call,
   if (machine == NULL)
     return FALSE;
 
-  operation (machine, reeve_remote_get_deadline_us (call), reeve_remote_answer,
-             reeve_call_defer (call));
+  reeve_remote_run (call, machine, operation);
   return TRUE;
 }
 

@@ -82,6 +82,16 @@ void reeve_remote_answer_handle (ReeveMachine *machine,
                                  const GError *error,
                                  gpointer data);
 
+/* An operation that is told nothing but its deadline. */
+typedef void (*ReeveRemoteOperation) (ReeveMachine *machine,
+                                      gint64 deadline_us,
+                                      ReeveMachineDone done,
+                                      gpointer data);
+/* Defers @call until it has ended; the answer is nothing. */
+void reeve_remote_run (ReeveCall *call,
+                       ReeveMachine *machine,
+                       ReeveRemoteOperation operation);
+
 /* The bits of libvirt's DomainModificationImpact. */
 enum {
   REEVE_IMPACT_LIVE = 1 << 0,

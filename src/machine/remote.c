@@ -145,6 +145,15 @@ reeve_remote_answer (ReeveMachine *machine, const GError *error, gpointer data)
 }
 
 void
+reeve_remote_run (ReeveCall *call,
+                  ReeveMachine *machine,
+                  ReeveRemoteOperation operation)
+{
+  operation (machine, reeve_remote_get_deadline_us (call), reeve_remote_answer,
+             reeve_call_defer (call));
+}
+
+void
 reeve_remote_answer_handle (ReeveMachine *machine,
                             const GError *error,
                             gpointer data)
