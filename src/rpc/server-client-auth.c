@@ -5,8 +5,10 @@
 
 #include <inttypes.h>
 
-/* How long a client that is one too many may take for its first call. */
+/* How long a client that is one too many may take for its first call, and for
+ * what TLS does before that. */
 #define REFUSED_MS 2000
+#define REFUSED_TLS_MS 5000
 
 /* A client before, and when, it has said who it is. */
 
@@ -119,9 +121,10 @@ reeve_server_client_refuse (ReeveServerClient *self)
 {
   self->is_refused = TRUE;
   reeve_server_client_stop_patience (self);
-  self->patience =
-      reeve_loop_add_timeout (reeve_server_get_loop (self->server), REFUSED_MS,
-                              end_patience, self, NULL);
+  self->patience = reeve_loop_add_timeout (
+      reeve_server_get_loop (self->server),
+      self->transport == REEVE_TRANSPORT_TLS ? REFUSED_TLS_MS : REFUSED_MS,
+      end_patience, self, NULL);
 }
 
 void

@@ -140,7 +140,7 @@ accept_peer (ReeveServerClient *self)
   attach (self, handshake->session);
   reeve_client_handshake_free (handshake);
 
-  if (self->auth == REEVE_AUTH_NONE)
+  if (self->auth == REEVE_AUTH_NONE && !self->is_refused)
     reeve_server_client_set_authenticated (self, NULL);
   send_verdict (self, REEVE_TLS_ACCEPTED);
   reeve_server_client_read_more (self);

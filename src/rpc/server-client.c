@@ -543,7 +543,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   reeve_fd_inbox_clear (&self->inbox);
   reeve_server_remove_unauth (self->server, &self->unauth_link);
   if (self->is_refused)
-    reeve_server_end_refused (self->server);
+    reeve_server_end_refused (self->server, self->transport);
   reeve_server_forget (self->server, self);
   reeve_server_client_unref (self);
 }

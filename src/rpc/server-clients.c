@@ -11,8 +11,10 @@
 
 /* Which clients a server has, and whom it refuses. */
 
-/* Clients over the limit that hear so, at the same time. */
+/* Clients over the limit that hear so, at the same time; and of TLS, which
+ * costs a handshake first. */
 #define MAX_REFUSED 16
+#define MAX_REFUSED_TLS 4
 /* The alert of TLS. */
 #define INTERNAL_ERROR 80
 
@@ -73,12 +75,20 @@ refuse_tls (ReeveServer *self, ReeveStream *stream)
   reeve_stream_free (stream);
 }
 
+static gboolean
+may_hear_why (ReeveServer *self, ReeveTlsContext *tls)
+{
+  return self->n_refused < MAX_REFUSED &&
+         (tls == NULL || self->n_refused_tls < MAX_REFUSED_TLS);
+}
+
 /* One client too many hears so as the answer to its first call, unless too many
  * do. */
 static void
 refuse_client (ReeveServer *self,
                ReeveStream *stream,
-               const ReeveServiceOptions *options)
+               const ReeveServiceOptions *options,
+               ReeveTlsContext *tls)
 {
   ReeveServerClient *client;
 
@@ -86,22 +96,24 @@ refuse_client (ReeveServer *self,
       self, REEVE_REFUSAL_CLIENT,
       _ ("there are %u clients already; more are refused"),
       REEVE_LIMIT (self, max_clients));
-  if (options->tls != NULL || self->n_refused >= MAX_REFUSED) {
+  if (!may_hear_why (self, tls)) {
     reeve_stream_free (stream);
     return;
   }
 
   self->n_refused++;
+  self->n_refused_tls += tls != NULL;
   client = reeve_server_client_new (self, stream, ++self->last_client_id,
-                                    options, NULL);
+                                    options, tls);
   reeve_server_remember (self, client);
   reeve_server_client_refuse (client);
 }
 
 void
-reeve_server_end_refused (ReeveServer *self)
+reeve_server_end_refused (ReeveServer *self, ReeveTransport transport)
 {
   self->n_refused--;
+  self->n_refused_tls -= transport == REEVE_TRANSPORT_TLS;
 }
 
 /* (nullable): of too many that did not authenticate the oldest that said
@@ -153,13 +165,13 @@ reeve_server_add_client (ReeveServer *self,
       options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
   unsigned n_unauth;
 
-  if (reeve_server_count_clients (self, &n_unauth) - self->n_refused >=
-      REEVE_LIMIT (self, max_clients)) {
-    refuse_client (self, stream, options);
-    return;
-  }
   if (options->tls != NULL && tls == NULL) {
     refuse_tls (self, stream);
+    return;
+  }
+  if (reeve_server_count_clients (self, &n_unauth) - self->n_refused >=
+      REEVE_LIMIT (self, max_clients)) {
+    refuse_client (self, stream, options, tls);
     return;
   }
 

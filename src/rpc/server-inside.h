@@ -34,8 +34,9 @@ struct _ReeveServer {
   int flush;
   GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
   uint64_t last_client_id;
-  unsigned n_refused; /* clients that are to hear that they are too many */
-  uint8_t *scratch;   /* (owned) */
+  unsigned n_refused;     /* clients that are to hear that they are too many */
+  unsigned n_refused_tls; /* of these, clients of TLS */
+  uint8_t *scratch;       /* (owned) */
   ReeveReplyBatch batch;
 
   atomic_bool is_frozen;  /* changed by the loop's thread */

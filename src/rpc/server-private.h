@@ -313,7 +313,7 @@ void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 void reeve_server_add_unauth (ReeveServer *self, GList *link);
 void reeve_server_remove_unauth (ReeveServer *self, GList *link);
 /* A client that was refused is closed. Thread: loop. */
-void reeve_server_end_refused (ReeveServer *self);
+void reeve_server_end_refused (ReeveServer *self, ReeveTransport transport);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
 /* Counts what was refused; most of that gets a line in the log. */
 void reeve_server_note_refusal (ReeveServer *self,

@@ -713,6 +713,46 @@ class BadStart(TlsTestCase):
         self.assert_serves(self.alice)
 
 
+class Full(TlsTestCase):
+    """A server that has as many clients as it takes."""
+
+    config = "[server]\nmax_clients=1\n"
+    why = "there are 1 clients already; more are refused"
+
+    def assert_refused(self):
+        for done in (virsh(self.port, self.alice),
+                     ask(self.port, self.alice),
+                     run("virsh", "-c", self.reeved.unix_uri, "list", check=False)):
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(self.why, done.stderr)
+
+    def test_one_too_many_hears_so(self):
+        first = libvirt.open(uri(self.port, self.alice))
+        self.addCleanup(first.close)
+        self.assert_refused()
+        self.assertEqual(first.listAllDomains(), [])
+
+    def test_those_who_say_nothing_do_not_stay(self):
+        """After the handshake, too, in which a client has a certificate."""
+        first = libvirt.open(uri(self.port, self.alice))
+        self.addCleanup(first.close)
+        context = ssl.create_default_context(cafile=f"{self.alice}/cacert.pem")
+        context.load_cert_chain(f"{self.alice}/clientcert.pem", f"{self.alice}/clientkey.pem")
+        silent = []
+        for _ in range(4):
+            plain = socket.create_connection(("127.0.0.1", self.port), 30)
+            silent.append(context.wrap_socket(plain, server_hostname="localhost"))
+            self.addCleanup(silent[-1].close)
+            self.assertEqual(silent[-1].recv(1), b"\1")
+        done = virsh(self.port, self.alice)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn(self.why, done.stderr)
+        for peer in silent:
+            self.assertEqual(peer.recv(1), b"")
+        self.assert_refused()
+        self.assertEqual(first.listAllDomains(), [])
+
+
 class Load(TlsTestCase):
     """Many peers, and much data."""
 

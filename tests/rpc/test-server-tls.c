@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/thread.h"
+#include "rpc/error.h"
 #include "rpc/message.h"
 #include "rpc/server.h"
 #include "rpc/stream-layer.h"
@@ -17,6 +18,8 @@
 #define PATIENCE_MS 20000
 /* Of a server that is to lose patience with a handshake. */
 #define TIMEOUT_MS 200
+/* Who may hear at a time that there are too many. */
+#define MAX_REFUSED 4
 
 /* A server, its loop in a thread of its own. */
 typedef struct {
@@ -432,6 +435,93 @@ test_exchange (Fixture *self, gconstpointer data)
   client_clear (&new);
 }
 
+static void
+fill_server (Fixture *self, Client *client)
+{
+  const ReeveServerLimits one_client = { .max_clients = 1 };
+  g_autoptr (GError) error = NULL;
+
+  client_open (client, self);
+  reeve_server_set_limits (self->server, &one_client, &error);
+  g_assert_no_error (error);
+}
+
+/* Its first call is answered by why, and that is the end. */
+static void
+assert_hears_why (Fixture *self)
+{
+  g_autoptr (GError) error = NULL;
+  uint8_t frame[4096];
+  Client client;
+  size_t size;
+
+  client_open (&client, self);
+  client_send_call (&client, 1);
+  size = client_read (&client, frame, sizeof frame);
+  g_assert_cmpuint (size, >, REEVE_PAYLOAD_OFFSET);
+  error = reeve_message_decode_error (frame + REEVE_PAYLOAD_OFFSET,
+                                      size - REEVE_PAYLOAD_OFFSET);
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "clients already"));
+  client_clear (&client);
+}
+
+/* The loop lets go of a client after the client saw its end. */
+static void
+wait_for_n_clients (Fixture *self, unsigned n)
+{
+  ReeveServerStats stats;
+
+  do {
+    reeve_server_get_stats (self->server, &stats);
+    g_usleep (100);
+  } while (stats.n_clients != n);
+}
+
+static void
+test_one_too_many (Fixture *self, gconstpointer data)
+{
+  ReeveServerStats stats;
+  Client first;
+
+  fill_server (self, &first);
+  for (unsigned i = 0; i < 2 * MAX_REFUSED; i++) {
+    assert_hears_why (self);
+    wait_for_n_clients (self, 1);
+  }
+  client_call (&first, 1);
+  reeve_server_get_stats (self->server, &stats);
+  g_assert_cmpuint (stats.n_accepted, ==, 1);
+  g_assert_cmpuint (stats.n_refused, ==, 2 * MAX_REFUSED);
+  client_clear (&first);
+}
+
+/* Whatever they do, only so many are there at a time, and not for long. */
+static void
+test_far_too_many (Fixture *self, gconstpointer data)
+{
+  Client first, silent[MAX_REFUSED], closed;
+  char byte;
+
+  fill_server (self, &first);
+  self->timeout_ms = TIMEOUT_MS;
+  for (unsigned i = 0; i < MAX_REFUSED; i++) {
+    client_init (&silent[i], self, "client");
+    client_handshake (&silent[i], (int) i % 2);
+  }
+  client_init (&closed, self, "client");
+  g_assert_cmpint (recv (closed.fd, &byte, 1, 0), ==, 0);
+  wait_for_n_clients (self, 1);
+
+  self->timeout_ms = PATIENCE_MS;
+  assert_hears_why (self);
+  client_call (&first, 1);
+  for (unsigned i = 0; i < MAX_REFUSED; i++)
+    client_clear (&silent[i]);
+  client_clear (&closed);
+  client_clear (&first);
+}
+
 /* The server stops while clients are anywhere in their handshakes. */
 static void
 test_stop (Fixture *self, gconstpointer data)
@@ -476,6 +566,8 @@ main (int argc, char **argv)
   ADD ("refuses/expired", "old", test_refusal);
   ADD ("refuses/silence", NULL, test_silence);
   ADD ("refuses/no-tls", NULL, test_no_tls);
+  ADD ("refuses/one-too-many", NULL, test_one_too_many);
+  ADD ("refuses/far-too-many", NULL, test_far_too_many);
   ADD ("counts-as-unauthenticated", NULL, test_counts);
   ADD ("client-goes-away", NULL, test_goes_away);
   ADD ("exchange", NULL, test_exchange);
