@@ -9,6 +9,7 @@ can be counted, and ended with the test.
 """
 import ctypes
 import fcntl
+import json
 import os
 import re
 import select
@@ -299,6 +300,44 @@ class Reeved(Daemon):
     @property
     def shell_uri(self):
         return f"unix:{self.socket}"
+
+
+class Talk:
+    """A `reeve` that runs; its output is a file."""
+
+    def __init__(self, test, name, *words, uri=None):
+        self.out_path = test.path(f"{name}.out")
+        self.err_path = test.path(f"{name}.err")
+        with open(self.out_path, "w", encoding="utf-8") as out, \
+                open(self.err_path, "w", encoding="utf-8") as err:
+            self.process = subprocess.Popen(
+                [REEVE, "-c", uri or test.reeved.shell_uri, *words],
+                stdin=subprocess.PIPE, stdout=out, stderr=err, text=True,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+
+    def out(self):
+        return read(self.out_path)
+
+    def err(self):
+        return read(self.err_path)
+
+    def lines(self):
+        return [json.loads(line) for line in self.out().splitlines()
+                if line.endswith("}")]
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        """The exit status, when it has read all that was said."""
+        self.process.stdin.close()
+        return self.process.wait(WAIT_S)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(WAIT_S)
 
 
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC

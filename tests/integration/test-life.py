@@ -12,6 +12,11 @@ import subprocess
 import threading
 import time
 
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
+
 import harness
 from harness import REEVED, read, run, wait_for
 
@@ -544,6 +549,60 @@ class Monitor(Life):
         self.assertRegex(read(f"/proc/{self.pid()}/limits"), "Max core file size +0 +0 ")
         self.stop()
 
+    def connect(self):
+        """A client that does not connect twice."""
+        peer = libvirt.open(self.uri)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_takeover_from_one_monitor_to_another(self):
+        self.start("--detach", "--monitor")
+        client = self.connect()
+        for number in range(2):
+            pid, monitor = self.pid(), self.monitor()
+            self.start("--takeover", "--detach", "--monitor")
+            # the old monitor takes no part in it, and takes nothing with it
+            wait_for("end of the old ones", lambda: harness.reap() or not (
+                is_alive(pid) or is_alive(monitor)))
+            self.assertEqual(self.monitor(), parent_of(self.pid()))
+            self.assertRegex(title_of(self.monitor()),
+                             rf"^reeved: monitoring pid {self.pid()} \(healthy\)$")
+            self.assertEqual(client.listAllDomains(), [])
+            run("virsh", "-c", self.uri, "list")
+            self.assertIn(f"Process {pid}: exit status 0; it is not started again", self.log())
+            # the one that took over is started again, and takes over no more
+            if number == 0:
+                monitor = self.monitor()
+                self.assertEqual(parent_of(self.crash(signal.SIGKILL)), monitor)
+                run("virsh", "-c", self.uri, "list")
+                client = self.connect()
+        self.stop(self.monitor())
+        self.assertFalse(os.path.exists(self.pid_path))
+        self.assertFalse(os.path.exists(self.socket))
+
+    def test_a_takeover_that_crashes_is_not_tried_again(self):
+        self.start("--detach", "--monitor")
+        client = self.connect()
+        pid, monitor = self.pid(), self.monitor()
+        successor = subprocess.Popen(
+            [REEVED, "--root", self.root, "--takeover", "--monitor"],
+            stderr=subprocess.DEVNULL, env={**os.environ, "REEVE_TAKEOVER_STOP": "restored"})
+
+        def find_stopped():
+            return [child for child in harness.descendants()
+                    if status_of(child, "PPid") == str(successor.pid)
+                    and status_of(child, "State") == "T (stopped)"]
+
+        [child] = wait_for("stop", find_stopped)
+        os.kill(child, signal.SIGKILL)
+        self.assertEqual(successor.wait(harness.WAIT_S), 1)
+        wait_for("end of the attempt", lambda: "No takeover" in self.log())
+        self.assertEqual((self.pid(), self.monitor()), (pid, monitor))
+        self.assertEqual(client.listAllDomains(), [])
+        self.crash(signal.SIGKILL)
+        self.assertEqual(self.monitor(), monitor)
+        self.stop()
+
     def test_in_the_foreground_its_status_is_that_of_the_daemon(self):
         monitor = subprocess.Popen([REEVED, "--root", self.root, "--monitor"],
                                    stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"})
@@ -578,4 +637,6 @@ class Monitor(Life):
 
 
 if __name__ == "__main__":
-    harness.main("virsh", "virt-admin")
+    if libvirt:
+        libvirt.registerErrorHandler(lambda _, error: None, None)
+    harness.main("libvirt-python", "virsh", "virt-admin")

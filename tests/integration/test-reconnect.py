@@ -14,44 +14,6 @@ LOAD_CLIENTS = 4
 LOAD_CALLS = 1500
 
 
-class Talk:
-    """A `reeve` that runs; its output is a file."""
-
-    def __init__(self, test, name, *words):
-        self.out_path = test.path(f"{name}.out")
-        self.err_path = test.path(f"{name}.err")
-        with open(self.out_path, "w", encoding="utf-8") as out, \
-                open(self.err_path, "w", encoding="utf-8") as err:
-            self.process = subprocess.Popen(
-                [harness.REEVE, "-c", test.reeved.shell_uri, *words],
-                stdin=subprocess.PIPE, stdout=out, stderr=err, text=True,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-
-    def out(self):
-        return harness.read(self.out_path)
-
-    def err(self):
-        return harness.read(self.err_path)
-
-    def lines(self):
-        return [json.loads(line) for line in self.out().splitlines()
-                if line.endswith("}")]
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def end(self):
-        """The exit status, when it has read all that was said."""
-        self.process.stdin.close()
-        return self.process.wait(harness.WAIT_S)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(harness.WAIT_S)
-
-
 class Reconnect(harness.TestCase):
     def reeve(self, *words, check=True):
         return harness.run(harness.REEVE, "-c", self.reeved.shell_uri, *words, check=check)
@@ -72,7 +34,7 @@ class Reconnect(harness.TestCase):
 
     def watch(self, name="event"):
         """An `event --loop` that is registered."""
-        talk = Talk(self, name, "--json", "event", "--loop")
+        talk = harness.Talk(self, name, "--json", "event", "--loop")
         self.addCleanup(talk.stop)
 
         def is_seen():
@@ -136,7 +98,7 @@ class Reconnect(harness.TestCase):
                          [True, True, False, False])
 
     def test_a_shell_goes_on(self):
-        talk = Talk(self, "shell")
+        talk = harness.Talk(self, "shell")
         self.addCleanup(talk.stop)
         for number in range(KILLS):
             talk.say("domstate web")
@@ -154,7 +116,7 @@ class Reconnect(harness.TestCase):
     def test_a_change_whose_reply_is_lost(self):
         """Its outcome is not known, and it is not made twice."""
         [qemu] = [pid for pids in self.qemus.values() for pid in pids]
-        talk = Talk(self, "change")
+        talk = harness.Talk(self, "change")
         self.addCleanup(talk.stop)
         talk.say("domstate web")
         wait_for("an answer", lambda: "running" in talk.out())

@@ -3,11 +3,13 @@
 """A daemon takes the place of another, and no client notices."""
 import json
 import os
+import re
 import signal
 import socket
 import statistics
 import struct
 import subprocess
+import threading
 import time
 
 try:
@@ -16,7 +18,7 @@ except ImportError:
     libvirt = None
 
 import harness
-from harness import REEVED, WAIT_S, Terminal, run, wait_for
+from harness import REEVE, REEVED, WAIT_S, Terminal, run, wait_for
 
 REEVED_OLD = os.environ.get("REEVED_OLD", "")
 PIPELINE = os.environ.get("REEVE_PIPELINE", "")
@@ -415,6 +417,97 @@ class Supervised(TakeoverCase):
         os.kill(int(pid), signal.SIGTERM)
         while "STOPPING=1" not in (text := supervisor.recv(4096).decode()):
             self.assertEqual(text, "WATCHDOG=1")
+
+
+class Tls(TakeoverCase):
+    """What cannot move ends between two messages, and comes back."""
+
+    with_reeved = False
+    config = "[listen]\naddresses=ptls:127.0.0.1:0\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.reeved = harness.Reeved(cls.directory, cls.config)
+        cls.pki = cls.path("pki")
+        run(REEVE, "pki", "ca", cls.pki)
+        run(REEVE, "pki", "client", cls.pki, "CN=alice")
+        run(REEVE, "pki", "server", f"{cls.reeved.root}/etc/pki", "127.0.0.1", "--ca", cls.pki)
+        cls.reeved.start()
+        cls.addClassCleanup(cls.stop_reeved)
+
+    @property
+    def port(self):
+        return int(re.search(r"ptls:127\.0\.0\.1:(\d+)", self.reeved.log()).group(1))
+
+    @property
+    def uri(self):
+        return f"qemu+tls://127.0.0.1:{self.port}/system?pkipath={self.pki}"
+
+    def test_a_call_ends_first(self):
+        peer = libvirt.open(self.uri)
+        self.addCleanup(peer.close)
+        domain = peer.createXML(self.boot_xml("m"))
+        uuid, port, old = domain.UUIDString(), self.port, self.reeved
+        [qemu] = harness.qemus()[uuid]
+        half_open = socket.create_connection(("127.0.0.1", port), WAIT_S)
+        self.addCleanup(half_open.close)
+        half_open.sendall(b"\x16\x03\x01\x02\x00\x01")
+        outcome = []
+        caller = threading.Thread(target=lambda: outcome.append(domain.suspend()))
+        os.kill(qemu, signal.SIGSTOP)
+        try:
+            caller.start()
+            wait_for("the command in QEMU", lambda: "occupied" in run(
+                "virsh", "-c", old.unix_uri, "domcontrol", "m").stdout)
+            new = self.make_successor()
+            new.spawn()
+            wait_for("attempt", lambda: "is about to take over" in old.log())
+            self.assertEqual(peer.isAlive(), 1)
+        finally:
+            os.kill(qemu, signal.SIGCONT)
+        caller.join(WAIT_S)
+        self.assertEqual(outcome, [0])
+        self.assert_ended(old, 0)
+        type(self).reeved = new
+        wait_for("new one", lambda: "is ready" in new.log())
+        with self.assertRaises(libvirt.libvirtError):
+            peer.listAllDomains()
+        self.assertEqual(half_open.recv(1), b"")
+        self.assertEqual(self.port, port)
+        again = libvirt.open(self.uri)
+        self.addCleanup(again.close)
+        domain = again.lookupByUUIDString(uuid)
+        self.assertEqual(domain.state()[0], libvirt.VIR_DOMAIN_PAUSED)
+        domain.destroy()
+
+    def test_our_client_comes_back(self):
+        talk = harness.Talk(self, "shell", uri=self.uri)
+        self.addCleanup(talk.stop)
+        events = harness.Talk(self, "events", "--json", "event", "--loop", uri=self.uri)
+        self.addCleanup(events.stop)
+        local = libvirt.open(self.reeved.unix_uri)
+        self.addCleanup(local.close)
+
+        def count_events():
+            local.defineXML(harness.machine_xml("knock")).undefine()
+            return len(events.lines())
+
+        wait_for("the first event", count_events)
+        for number in range(3):
+            talk.say("version")
+            wait_for("an answer", lambda: talk.out().count("Hypervisor:") == number + 1)
+            self.take_over()
+            wait_for("the connection", lambda: [
+                line for line in events.lines()
+                if line.get("connection") == "restored" and line["is_complete"]][number:])
+            before = len(events.lines())
+            local.defineXML(harness.machine_xml("knock")).undefine()
+            wait_for("both events", lambda: len(events.lines()) >= before + 2)
+            self.assertEqual([line.get("event") for line in events.lines()[before:]],
+                             ["lifecycle"] * 2)
+        self.assertEqual(talk.err(), "")
+        self.assertEqual(talk.end(), 0)
 
 
 REALM = "wonderland"
