@@ -42,9 +42,9 @@ take_connection (GDBusServer *server,
 }
 
 void
-serve_gdbus (const char *path, int ready_fd)
+serve_gdbus (const ServeOptions *options)
 {
-  g_autofree char *address = g_strconcat ("unix:path=", path, NULL);
+  g_autofree char *address = g_strconcat ("unix:path=", options->path, NULL);
   g_autofree char *guid = g_dbus_generate_guid ();
   g_autoptr (GError) error = NULL;
   GDBusServer *server = g_dbus_server_new_sync (
@@ -57,8 +57,7 @@ serve_gdbus (const char *path, int ready_fd)
   g_signal_connect (server, "new-connection", G_CALLBACK (take_connection),
                     NULL);
   g_dbus_server_start (server);
-  if (write (ready_fd, "", 1) != 1)
-    _exit (1);
+  say_ready (options->ready_fd, 0, 0);
   g_main_loop_run (g_main_loop_new (NULL, FALSE));
   _exit (0);
 }

@@ -2,203 +2,364 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "load.h"
 
-#include "nothing.h"
-
-#include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_DEPTH 16
+#define MAX_EVENTS 64
 /* Of a run, before the clock starts. */
 #define WARM_UP_US 20000
 
 typedef struct {
-  int fd;
-  unsigned n_in_flight;
-  unsigned n_bytes; /* of a reply that is not all there */
+  Connection connection;
+  Replies replies;
+  double due_us;       /* the paced call in flight */
+  unsigned n_requests; /* that a connection of connections_run() made */
 } Client;
 
 struct _Clients {
-  unsigned n_active;
-  unsigned n_idle;
-  Client *active; /* (owned) */
-  int *idle;      /* (owned) */
+  unsigned n_clients;
+  Client clients[];
 };
 
-static int
-connect_one (const char *path)
+/* Returns how many replies came to their end. */
+static unsigned
+take_replies (Client *self)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  uint8_t data[65536];
+  unsigned n_replies = 0;
+  size_t size;
 
-  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
-  if (fd < 0 ||
-      connect (fd, (struct sockaddr *) &address, sizeof address) < 0) {
-    g_printerr ("cannot connect: %s\n", g_strerror (errno));
+  do {
+    size = connection_recv (&self->connection, data, sizeof data);
+    n_replies += replies_take (&self->replies, data, size);
+    /* The socket does not tell of what a session has read. */
+  } while (size > 0 && self->connection.tls != NULL);
+  return n_replies;
+}
+
+static void
+watch (int epoll_fd, Client *client)
+{
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+
+  epoll_ctl (epoll_fd, EPOLL_CTL_ADD, client->connection.fd, &event);
+}
+
+static int
+watch_all (Clients *self, unsigned n_clients)
+{
+  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+
+  for (unsigned i = 0; i < n_clients; i++)
+    watch (epoll_fd, &self->clients[i]);
+  return epoll_fd;
+}
+
+/* Ends the process after 10 s without an event. */
+static int
+wait_for_events (int epoll_fd, struct epoll_event *events)
+{
+  int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, 10000);
+
+  if (n_events <= 0) {
+    g_printerr ("a server does not answer\n");
     exit (1);
   }
-  return fd;
+  return n_events;
+}
+
+static void
+call_once (Client *client, const Request *request)
+{
+  g_autoptr (GByteArray) frame = request_make_frames (request, 1);
+  struct epoll_event events[MAX_EVENTS];
+  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+
+  watch (epoll_fd, client);
+  connection_send (&client->connection, frame->data, frame->len);
+  do
+    wait_for_events (epoll_fd, events);
+  while (take_replies (client) == 0);
+  close (epoll_fd);
 }
 
 Clients *
-clients_new (const char *path, unsigned n_active, unsigned n_idle)
+clients_new (const Address *address, const Request *opening, unsigned n_clients)
 {
-  Clients *self = g_new0 (Clients, 1);
+  Clients *self = g_malloc0 (sizeof *self + n_clients * sizeof (Client));
 
-  self->n_active = n_active;
-  self->n_idle = n_idle;
-  self->active = g_new0 (Client, n_active);
-  self->idle = g_new0 (int, n_idle);
-  for (unsigned i = 0; i < n_active; i++)
-    self->active[i].fd = connect_one (path);
-  for (unsigned i = 0; i < n_idle; i++)
-    self->idle[i] = connect_one (path);
+  self->n_clients = n_clients;
+  for (unsigned i = 0; i < n_clients; i++) {
+    connection_open (&self->clients[i].connection, address);
+    if (opening != NULL)
+      call_once (&self->clients[i], opening);
+  }
   return self;
 }
 
 void
 clients_free (Clients *self)
 {
-  for (unsigned i = 0; i < self->n_active; i++)
-    close (self->active[i].fd);
-  for (unsigned i = 0; i < self->n_idle; i++)
-    close (self->idle[i]);
-  g_free (self->active);
-  g_free (self->idle);
+  if (self == NULL)
+    return;
+
+  for (unsigned i = 0; i < self->n_clients; i++)
+    connection_close (&self->clients[i].connection);
   g_free (self);
 }
 
-static void
-put_word (uint8_t *data, unsigned index, uint32_t word)
-{
-  word = GUINT32_TO_BE (word);
-  memcpy (data + 4 * index, &word, 4);
-}
-
-/* As many calls as a client may send at once. */
-static void
-make_frames (uint8_t *frames, int procedure)
-{
-  memset (frames, 0, MAX_DEPTH * FRAME_SIZE);
-  for (unsigned i = 0; i < MAX_DEPTH; i++, frames += FRAME_SIZE) {
-    put_word (frames, 0, FRAME_SIZE);
-    put_word (frames, 1, nothing_program.number);
-    put_word (frames, 2, nothing_program.version);
-    put_word (frames, 3, (uint32_t) procedure);
-    put_word (frames, 5, i + 1); /* serial */
-  }
-}
-
-static void
-send_calls (Client *client, const uint8_t *frames, unsigned n_calls)
-{
-  size_t size = n_calls * FRAME_SIZE;
-
-  /* A few hundred bytes fit any socket's buffer. */
-  if (send (client->fd, frames, size, MSG_NOSIGNAL) != (ssize_t) size) {
-    g_printerr ("cannot send: %s\n", g_strerror (errno));
-    exit (1);
-  }
-  client->n_in_flight += n_calls;
-}
-
-/* Returns how many replies came to their end. */
-static unsigned
-take_replies (Client *client)
-{
-  uint8_t data[MAX_DEPTH * FRAME_SIZE];
-  ssize_t n_read = recv (client->fd, data, sizeof data, MSG_DONTWAIT);
-  unsigned n_replies;
-  uint32_t status;
-
-  if (n_read <= 0) {
-    g_printerr ("a server closed a connection\n");
-    exit (1);
-  }
-  if (client->n_bytes == 0 && n_read >= FRAME_SIZE) {
-    memcpy (&status, data + FRAME_SIZE - sizeof status, sizeof status);
-    if (status != 0) {
-      g_printerr ("a call failed\n");
-      exit (1);
-    }
-  }
-
-  n_replies = (client->n_bytes + (unsigned) n_read) / FRAME_SIZE;
-  client->n_bytes = (client->n_bytes + (unsigned) n_read) % FRAME_SIZE;
-  client->n_in_flight -= n_replies;
-  return n_replies;
-}
-
-static int
-watch_clients (Clients *self, unsigned n_clients)
-{
-  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-
-  for (unsigned i = 0; i < n_clients; i++) {
-    struct epoll_event event = { .events = EPOLLIN,
-                                 .data.ptr = &self->active[i] };
-
-    epoll_ctl (epoll_fd, EPOLL_CTL_ADD, self->active[i].fd, &event);
-  }
-  return epoll_fd;
-}
+/* ----------------------------------------------- as often as it goes --- */
 
 /* Takes what is ready and sends as many calls again, unless it @is_last. */
 static unsigned
-turn (int epoll_fd, const uint8_t *frames, gboolean is_last)
+turn (int epoll_fd, const GByteArray *frames, unsigned depth, gboolean is_last)
 {
-  struct epoll_event events[64];
-  int n_events = epoll_wait (epoll_fd, events, G_N_ELEMENTS (events), 5000);
+  struct epoll_event events[MAX_EVENTS];
+  int n_events = wait_for_events (epoll_fd, events);
   unsigned n_calls = 0;
 
-  if (n_events <= 0) {
-    g_printerr ("a server does not answer\n");
-    exit (1);
-  }
   for (int i = 0; i < n_events; i++) {
-    unsigned n_replies = take_replies (events[i].data.ptr);
+    Client *client = events[i].data.ptr;
+    unsigned n_replies = take_replies (client);
 
     n_calls += n_replies;
     if (n_replies > 0 && !is_last)
-      send_calls (events[i].data.ptr, frames, n_replies);
+      connection_send (&client->connection, frames->data,
+                       frames->len / depth * n_replies);
   }
   return n_calls;
 }
 
 /* Returns how many calls were answered until @end_us. */
 static unsigned
-run_until (int epoll_fd, const uint8_t *frames, gint64 end_us)
+run_until (int epoll_fd,
+           const GByteArray *frames,
+           unsigned depth,
+           gint64 end_us)
 {
   unsigned n_calls = 0;
 
   while (g_get_monotonic_time () < end_us)
-    n_calls += turn (epoll_fd, frames, FALSE);
+    n_calls += turn (epoll_fd, frames, depth, FALSE);
   return n_calls;
 }
 
 double
-clients_run (Clients *self, const Load *load, int procedure, gint64 duration_us)
+clients_run (Clients *self,
+             const Load *load,
+             const Request *request,
+             gint64 duration_us)
 {
-  uint8_t frames[MAX_DEPTH * FRAME_SIZE];
-  int epoll_fd = watch_clients (self, load->n_clients);
+  g_autoptr (GByteArray) frames = request_make_frames (request, load->depth);
+  int epoll_fd = watch_all (self, load->n_clients);
   unsigned n_left = load->n_clients * load->depth;
   gint64 start_us;
   unsigned n_calls;
 
-  make_frames (frames, procedure);
   for (unsigned i = 0; i < load->n_clients; i++)
-    send_calls (&self->active[i], frames, load->depth);
-  run_until (epoll_fd, frames, g_get_monotonic_time () + WARM_UP_US);
+    connection_send (&self->clients[i].connection, frames->data, frames->len);
+  run_until (epoll_fd, frames, load->depth,
+             g_get_monotonic_time () + WARM_UP_US);
 
   start_us = g_get_monotonic_time ();
-  n_calls = run_until (epoll_fd, frames, start_us + duration_us);
+  n_calls = run_until (epoll_fd, frames, load->depth, start_us + duration_us);
   duration_us = g_get_monotonic_time () - start_us;
 
   while (n_left > 0)
-    n_left -= turn (epoll_fd, frames, TRUE);
+    n_left -= turn (epoll_fd, frames, load->depth, TRUE);
   close (epoll_fd);
   return (double) duration_us / MAX (n_calls, 1);
+}
+
+/* ------------------------------------------------------------- paced --- */
+
+typedef struct {
+  const GByteArray *frame;
+  double interval_us;
+  double next_us;  /* when the next call is due */
+  GPtrArray *free; /* (element-type Client): without a call in flight */
+  GArray *times;   /* (element-type double) */
+} Pace;
+
+static void
+make_due_calls (Pace *self, double until_us)
+{
+  while (self->free->len > 0 && self->next_us <= until_us) {
+    Client *client = g_ptr_array_steal_index_fast (self->free, 0);
+
+    client->due_us = self->next_us;
+    self->next_us += self->interval_us;
+    connection_send (&client->connection, self->frame->data, self->frame->len);
+  }
+}
+
+static void
+take_paced (Pace *self, int epoll_fd)
+{
+  struct epoll_event events[MAX_EVENTS];
+  int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, 0);
+  double now_us = (double) g_get_monotonic_time ();
+
+  for (int i = 0; i < n_events; i++) {
+    Client *client = events[i].data.ptr;
+    double took_us = now_us - client->due_us;
+
+    if (take_replies (client) == 0)
+      continue;
+    g_array_append_val (self->times, took_us);
+    g_ptr_array_add (self->free, client);
+  }
+}
+
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+static double
+get_quantile (const GArray *times, double share)
+{
+  guint index = (guint) (share * times->len);
+
+  return times->len == 0
+             ? 0
+             : g_array_index (times, double, MIN (index, times->len - 1));
+}
+
+Latency
+clients_run_paced (Clients *self,
+                   const Request *request,
+                   double interval_us,
+                   gint64 duration_us)
+{
+  g_autoptr (GByteArray) frame = request_make_frames (request, 1);
+  g_autoptr (GPtrArray) idle = g_ptr_array_new ();
+  g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (double));
+  int epoll_fd = watch_all (self, self->n_clients);
+  double now_us = (double) g_get_monotonic_time ();
+  double end_us = now_us + (double) duration_us;
+  Pace pace = { frame, interval_us, now_us, idle, times };
+
+  for (unsigned i = 0; i < self->n_clients; i++)
+    g_ptr_array_add (idle, &self->clients[i]);
+  /* It does not sleep: a wake-up would take longer than a call. */
+  while (now_us < end_us || idle->len < self->n_clients) {
+    if (now_us < end_us)
+      make_due_calls (&pace, now_us);
+    take_paced (&pace, epoll_fd);
+    now_us = (double) g_get_monotonic_time ();
+  }
+  close (epoll_fd);
+  g_array_sort (times, compare);
+  return (Latency){ get_quantile (times, 0.5), get_quantile (times, 0.99),
+                    get_quantile (times, 0.999) };
+}
+
+/* ------------------------------------------------------- connections --- */
+
+typedef struct {
+  const Address *address;
+  GPtrArray *frames; /* (element-type GByteArray): of its calls */
+  int epoll_fd;
+  gint64 end_us;
+  unsigned n_open;
+  unsigned n_closed;
+} Churn;
+
+static void
+send_next (Churn *self, Client *client)
+{
+  const GByteArray *frame = self->frames->pdata[client->n_requests];
+
+  connection_send (&client->connection, frame->data, frame->len);
+}
+
+static void
+begin (Churn *self, Client *client)
+{
+  *client = (Client){ 0 };
+  connection_open (&client->connection, self->address);
+  watch (self->epoll_fd, client);
+  self->n_open++;
+  send_next (self, client);
+}
+
+static void
+go_on (Churn *self, Client *client)
+{
+  if (take_replies (client) == 0)
+    return;
+  if (++client->n_requests < self->frames->len) {
+    send_next (self, client);
+    return;
+  }
+
+  connection_close (&client->connection);
+  self->n_open--;
+  self->n_closed++;
+  if (g_get_monotonic_time () < self->end_us)
+    begin (self, client);
+}
+
+/* Without calls nothing is to be waited for: with TLS, the handshake is over;
+ * returns the number of connections. */
+static unsigned
+run_without_calls (const Address *address, gint64 end_us)
+{
+  unsigned n_connections = 0;
+
+  for (; g_get_monotonic_time () < end_us; n_connections++) {
+    Connection connection;
+
+    connection_open (&connection, address);
+    connection_close (&connection);
+  }
+  return n_connections;
+}
+
+static unsigned
+run_with_calls (const Address *address,
+                const Request *requests,
+                unsigned n_requests,
+                unsigned n_at_once,
+                gint64 end_us)
+{
+  g_autofree Client *clients = g_new (Client, n_at_once);
+  g_autoptr (GPtrArray) frames =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+  Churn churn = { address, frames, epoll_create1 (EPOLL_CLOEXEC), end_us };
+
+  for (unsigned i = 0; i < n_requests; i++)
+    g_ptr_array_add (frames, request_make_frames (&requests[i], 1));
+  for (unsigned i = 0; i < n_at_once; i++)
+    begin (&churn, &clients[i]);
+  while (churn.n_open > 0) {
+    struct epoll_event events[MAX_EVENTS];
+    int n_events = wait_for_events (churn.epoll_fd, events);
+
+    for (int i = 0; i < n_events; i++)
+      go_on (&churn, events[i].data.ptr);
+  }
+  close (churn.epoll_fd);
+  return churn.n_closed;
+}
+
+double
+connections_run (const Address *address,
+                 const Request *requests,
+                 unsigned n_requests,
+                 unsigned n_at_once,
+                 gint64 duration_us)
+{
+  gint64 start_us = g_get_monotonic_time ();
+  gint64 end_us = start_us + duration_us;
+  unsigned n = n_requests == 0 ? run_without_calls (address, end_us)
+                               : run_with_calls (address, requests, n_requests,
+                                                 n_at_once, end_us);
+
+  return (double) (g_get_monotonic_time () - start_us) / MAX (n, 1);
 }

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc-server.h"
 
-#include "load.h"
 #include "nothing.h"
 
 #include <errno.h>
@@ -24,28 +23,66 @@ static const nothing_handlers handlers = {
   .priority = do_nothing,
 };
 
-static void
-say_ready (int ready_fd)
+/* Returns the port of a name that ends with it. */
+static uint16_t
+listen_on (ReeveServer *server,
+           const char *name,
+           const ReeveServiceOptions *options)
 {
-  if (write (ready_fd, "", 1) != 1)
-    _exit (1);
-}
-
-void
-serve_reeve (const char *path, int ready_fd)
-{
-  static const ReeveServerLimits limits = { .max_clients = 20000 };
-  ReeveLoop *loop = reeve_loop_new (NULL);
-  ReeveServer *server = reeve_server_new ("bench", loop, &limits);
-  g_autofree char *name = g_strconcat ("punix:", path, NULL);
   g_autoptr (GError) error = NULL;
+  const char *used = reeve_server_listen (server, name, options, &error);
 
-  reeve_server_add_program (server, &nothing_program, &handlers, NULL);
-  if (reeve_server_listen (server, name, NULL, &error) == NULL) {
+  if (used == NULL) {
     g_printerr ("%s\n", error->message);
     _exit (1);
   }
-  say_ready (ready_fd);
+  return (uint16_t) g_ascii_strtoull (strrchr (used, ':') + 1, NULL, 10);
+}
+
+/* Clients show no certificate, as with gnutls-serv. */
+static uint16_t
+listen_with_tls (ReeveServer *server, const char *folder)
+{
+  g_autofree char *certificate =
+      g_build_filename (folder, "servercert.pem", NULL);
+  g_autofree char *key = g_build_filename (folder, "serverkey.pem", NULL);
+  const ReeveTlsSettings settings = {
+    .certificate = certificate,
+    .key = key,
+    .flags = REEVE_TLS_NO_VERIFY | REEVE_TLS_NO_SANITY,
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReeveTlsContext) context =
+      reeve_tls_context_new (REEVE_TLS_SERVER, &settings, &error);
+  g_autoptr (ReeveTlsSlot) slot = reeve_tls_slot_new (context);
+  const ReeveServiceOptions options = { .tls = slot };
+
+  if (context == NULL) {
+    g_printerr ("%s\n", error->message);
+    _exit (1);
+  }
+  return listen_on (server, "ptls:127.0.0.1:0", &options);
+}
+
+void
+serve_reeve (const ServeOptions *options)
+{
+  static const ReeveServerLimits limits = {
+    .max_clients = 20000,
+    .max_unauth_clients = REEVE_NO_LIMIT,
+  };
+  ReeveLoop *loop = reeve_loop_new (NULL);
+  ReeveServer *server = reeve_server_new ("bench", loop, &limits);
+  g_autofree char *name = g_strconcat ("punix:", options->path, NULL);
+  uint16_t tcp_port;
+  uint16_t tls_port = 0;
+
+  reeve_server_add_program (server, &nothing_program, &handlers, NULL);
+  listen_on (server, name, NULL);
+  tcp_port = listen_on (server, "ptcp:127.0.0.1:0", NULL);
+  if (options->tls_folder != NULL)
+    tls_port = listen_with_tls (server, options->tls_folder);
+  say_ready (options->ready_fd, tcp_port, tls_port);
   reeve_loop_run (loop);
   _exit (0);
 }
@@ -72,18 +109,18 @@ watch (int epoll_fd, int fd)
 }
 
 void
-serve_echo (const char *path, int ready_fd)
+serve_echo (const ServeOptions *options)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   int listen_fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
 
-  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_strlcpy (address.sun_path, options->path, sizeof address.sun_path);
   if (bind (listen_fd, (struct sockaddr *) &address, sizeof address) < 0 ||
       listen (listen_fd, SOMAXCONN) < 0)
     _exit (1);
   watch (epoll_fd, listen_fd);
-  say_ready (ready_fd);
+  say_ready (options->ready_fd, 0, 0);
 
   for (;;) {
     struct epoll_event events[64];

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Servers at a unix socket, to run in a process of their own: each says that
- * it listens by a byte to @ready_fd and does not return. */
-void serve_reeve (const char *path, int ready_fd);
-void serve_echo (const char *path, int ready_fd);
+#include "server.h"
+
+/* Each serves on a unix socket; that of libreeve on ports of TCP and, with a
+ * certificate, TLS as well. The floor sends back what comes. */
+void serve_reeve (const ServeOptions *options);
+void serve_echo (const ServeOptions *options);

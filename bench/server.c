@@ -1,0 +1,172 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+say_ready (int ready_fd, uint16_t tcp_port, uint16_t tls_port)
+{
+  const uint16_t ports[2] = { tcp_port, tls_port };
+
+  if (write (ready_fd, ports, sizeof ports) != sizeof ports)
+    _exit (1);
+}
+
+/* A process that says when it is ready, and lives no longer than we. */
+static pid_t
+fork_ready (int *ready_fd)
+{
+  int ends[2];
+  pid_t pid;
+
+  if (pipe (ends) < 0)
+    exit (1);
+  pid = fork ();
+  if (pid == 0)
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+  close (ends[pid == 0 ? 0 : 1]);
+  *ready_fd = ends[pid == 0 ? 1 : 0];
+  return pid;
+}
+
+static void
+wait_ready (int ready_fd, uint16_t *ports)
+{
+  if (read (ready_fd, ports, 2 * sizeof *ports) != 2 * sizeof *ports) {
+    g_printerr ("a process does not get ready\n");
+    exit (1);
+  }
+  close (ready_fd);
+}
+
+void
+server_start (Server *self,
+              const char *folder,
+              const char *name,
+              const char *tls_folder,
+              ServeFunc serve)
+{
+  int ready_fd;
+
+  *self = (Server){ .path = g_build_filename (folder, name, NULL),
+                    .is_ours = TRUE };
+  self->pid = fork_ready (&ready_fd);
+  if (self->pid == 0)
+    serve (&(ServeOptions){ self->path, tls_folder, ready_fd });
+  wait_ready (ready_fd, self->ports);
+}
+
+void
+server_find (Server *self, const char *path)
+{
+  Connection connection;
+
+  *self = (Server){ .path = g_strdup (path) };
+  connection_open (&connection, &(Address){ .path = path });
+  self->pid = connection_get_peer (&connection);
+  connection_close (&connection);
+}
+
+void
+server_add_crowd (Server *self, unsigned n_idle)
+{
+  uint16_t ports[2];
+  int ready_fd;
+
+  self->crowd = fork_ready (&ready_fd);
+  if (self->crowd > 0) {
+    wait_ready (ready_fd, ports);
+    return;
+  }
+
+  for (unsigned i = 0; i < n_idle; i++) {
+    Connection connection;
+
+    connection_open (&connection, &(Address){ .path = self->path });
+  }
+  say_ready (ready_fd, 0, 0);
+  for (;;)
+    pause ();
+}
+
+static void
+end_process (pid_t pid)
+{
+  if (pid <= 0)
+    return;
+
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+}
+
+void
+server_stop (Server *self)
+{
+  end_process (self->crowd);
+  if (self->is_ours) {
+    end_process (self->pid);
+    g_unlink (self->path);
+  }
+  g_free (self->path);
+  *self = (Server){ 0 };
+}
+
+/* The sum of what @key has in a file of lines "key: number". */
+static double
+add_up (const char *path, const char *key)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  double sum = 0;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return 0;
+  lines = g_strsplit (text, "\n", -1);
+  for (unsigned i = 0; lines[i] != NULL; i++)
+    if (g_str_has_prefix (lines[i], key))
+      sum += g_ascii_strtod (lines[i] + strlen (key) + 1, NULL);
+  return sum;
+}
+
+static double
+count_switches (pid_t pid)
+{
+  g_autofree char *folder = g_strdup_printf ("/proc/%d/task", (int) pid);
+  g_autoptr (GDir) tasks = g_dir_open (folder, 0, NULL);
+  const char *name;
+  double n_switches = 0;
+
+  while (tasks != NULL && (name = g_dir_read_name (tasks)) != NULL) {
+    g_autofree char *path = g_strdup_printf ("%s/%s/status", folder, name);
+
+    n_switches += add_up (path, "voluntary_ctxt_switches") +
+                  add_up (path, "nonvoluntary_ctxt_switches");
+  }
+  return n_switches;
+}
+
+Usage
+server_get_usage (const Server *self)
+{
+  g_autofree char *rollup =
+      g_strdup_printf ("/proc/%d/smaps_rollup", (int) self->pid);
+  struct timespec time = { 0 };
+  clockid_t clock;
+
+  if (clock_getcpuclockid (self->pid, &clock) == 0)
+    clock_gettime (clock, &time);
+  return (Usage){
+    .cpu_us = (double) time.tv_sec * 1e6 + (double) time.tv_nsec / 1e3,
+    .n_switches = count_switches (self->pid),
+    .private_kib = add_up (rollup, "Private_Dirty"),
+  };
+}
