@@ -3,6 +3,7 @@
 #include "resource/node.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,15 @@ struct _ReeveResourceNode {
   char *target;                /* immutable (nullable) */
   gpointer data;
   GDestroyNotify free_func;
+  uint64_t version;
+  GPtrArray *watches; /* (element-type ReeveResourceWatch) (nullable) */
+};
+
+/* A call of its function may free it, so that it is counted. */
+struct _ReeveResourceWatch {
+  ReeveResourceNode *node; /* (owned); NULL once it was freed */
+  ReeveResourceWatchFunc func;
+  gpointer data;
 };
 
 ReeveResourceNode *
@@ -35,6 +45,12 @@ reeve_resource_node_new (mode_t mode,
   self->data = data;
   self->free_func = free_func;
   return self;
+}
+
+ReeveResourceNode *
+reeve_resource_node_new_directory (mode_t mode)
+{
+  return reeve_resource_node_new (S_IFDIR | mode, NULL, NULL, NULL);
 }
 
 ReeveResourceNode *
@@ -62,6 +78,8 @@ reeve_resource_node_unref (ReeveResourceNode *self)
 
   if (self->free_func != NULL)
     self->free_func (self->data);
+  /* Each watch holds the node. */
+  g_clear_pointer (&self->watches, g_ptr_array_unref);
   g_free (self->target);
   g_free (self);
 }
@@ -79,13 +97,41 @@ reeve_resource_node_get_target (const ReeveResourceNode *self)
 }
 
 gboolean
-reeve_resource_node_has (ReeveResourceNode *self, const char *rest)
+reeve_resource_node_is_directory (const ReeveResourceNode *self)
 {
-  if (*rest == '\0')
-    return TRUE;
+  return S_ISDIR (self->attr.mode);
+}
 
-  return self->ops != NULL && self->ops->has != NULL &&
-         self->ops->has (self, rest, self->data);
+const ReeveResourceOps *
+reeve_resource_node_get_ops (const ReeveResourceNode *self)
+{
+  return self->ops;
+}
+
+gpointer
+reeve_resource_node_get_data (const ReeveResourceNode *self)
+{
+  return self->data;
+}
+
+uint64_t
+reeve_resource_node_get_size (ReeveResourceNode *self)
+{
+  if (self->target != NULL)
+    return strlen (self->target);
+  if (self->ops == NULL || self->ops->get_size == NULL)
+    return 0;
+  return self->ops->get_size (self, self->data);
+}
+
+int
+reeve_resource_node_truncate (ReeveResourceNode *self, uint64_t size)
+{
+  if (S_ISDIR (self->attr.mode))
+    return EISDIR;
+  if (self->ops == NULL || self->ops->truncate == NULL)
+    return 0;
+  return self->ops->truncate (self, size, self->data);
 }
 
 static gboolean
@@ -161,6 +207,24 @@ reeve_resource_node_chown (ReeveResourceNode *self,
   return 0;
 }
 
+int
+reeve_resource_node_set_times (ReeveResourceNode *self,
+                               const ReeveResourceCaller *caller,
+                               int64_t atime_us,
+                               int64_t mtime_us,
+                               int64_t now_us)
+{
+  if (caller->uid != 0 && caller->uid != self->attr.uid)
+    return EPERM;
+
+  if (atime_us != -1)
+    self->attr.atime_us = atime_us;
+  if (mtime_us != -1)
+    self->attr.mtime_us = mtime_us;
+  self->attr.ctime_us = now_us;
+  return 0;
+}
+
 void
 reeve_resource_node_note_read (ReeveResourceNode *self, int64_t now_us)
 {
@@ -172,4 +236,67 @@ reeve_resource_node_note_change (ReeveResourceNode *self, int64_t now_us)
 {
   self->attr.mtime_us = now_us;
   self->attr.ctime_us = now_us;
+}
+
+/* ------------------------------------------------------------- watching -- */
+
+static void
+drop_watch (gpointer data)
+{
+  g_rc_box_release (data);
+}
+
+void
+reeve_resource_node_notify (ReeveResourceNode *self)
+{
+  g_autoptr (ReeveResourceNode) alive = reeve_resource_node_ref (self);
+  g_autoptr (GPtrArray) watches = g_ptr_array_new_with_free_func (drop_watch);
+
+  self->version++;
+  reeve_resource_node_note_change (self, g_get_real_time ());
+
+  for (unsigned i = 0; self->watches != NULL && i < self->watches->len; i++)
+    g_ptr_array_add (watches, g_rc_box_acquire (self->watches->pdata[i]));
+  for (unsigned i = 0; i < watches->len; i++) {
+    ReeveResourceWatch *watch = watches->pdata[i];
+
+    if (watch->node != NULL)
+      watch->func (self, watch->data);
+  }
+}
+
+uint64_t
+reeve_resource_node_get_version (const ReeveResourceNode *self)
+{
+  return self->version;
+}
+
+ReeveResourceWatch *
+reeve_resource_watch_new (ReeveResourceNode *node,
+                          ReeveResourceWatchFunc func,
+                          gpointer data)
+{
+  ReeveResourceWatch *self = g_rc_box_new0 (ReeveResourceWatch);
+
+  self->node = reeve_resource_node_ref (node);
+  self->func = func;
+  self->data = data;
+  if (node->watches == NULL)
+    node->watches = g_ptr_array_new ();
+  g_ptr_array_add (node->watches, self);
+  return self;
+}
+
+void
+reeve_resource_watch_free (ReeveResourceWatch *self)
+{
+  ReeveResourceNode *node = NULL;
+
+  if (self == NULL)
+    return;
+
+  node = g_steal_pointer (&self->node);
+  g_ptr_array_remove (node->watches, self);
+  g_rc_box_release (self);
+  reeve_resource_node_unref (node);
 }

@@ -46,25 +46,60 @@ typedef struct {
  * ReeveResourceNode:
  *
  * An object that can be attached to one or more names of a #ReeveResourceTree.
+ * With no functions at all it is a null device: nothing to read, and what is
+ * written is taken and thrown away.
  *
  * Errors of this layer are numbers of errno: a mount passes them on as they
  * are, and the objects' clients know them from files.
  *
  * Thread: owner. A node and the trees it stands in belong to one thread, the
- * loop's in a daemon: answers come from memory, and what has to wait is
- * deferred there instead of holding a lock.
+ * loop's in a daemon: answers come from memory, and what has to wait keeps its
+ * request instead of holding a lock.
  */
 typedef struct _ReeveResourceNode ReeveResourceNode;
 
+/* One open() of a node; see handle.h. */
+typedef struct _ReeveResourceHandle ReeveResourceHandle;
+/* One read, write or devctl of a handle; see request.h. */
+typedef struct _ReeveResourceRequest ReeveResourceRequest;
+/* What a directory has; see tree.h. */
+typedef struct _ReeveResourceListing ReeveResourceListing;
+
 /**
  * ReeveResourceOps:
- * @has: whether a directory provider serves @rest, a relative path in normal
- *   form; %NULL: it serves nothing below itself
+ * @is_stream: cannot be positioned: reads take what comes next
+ * @find: (transfer full) (nullable): of a directory that was attached with
+ *   %REEVE_RESOURCE_ATTACH_DIRECTORY, the node at @rest, a relative path of at
+ *   least one component in normal form. As long as a node is used, the same
+ *   one is found again. What is on the way to another one is found, too
+ * @list: adds the names in the directory @rest, which may be "": itself
+ * @open, @close: around the use of a handle; %0 or an error, and then it is
+ *   not closed
+ * @read, @write, @devctl: answer the request, at once or later (request.h)
+ * @poll: of the bits of poll(), those that are true for the handle now; their
+ *   change is told by reeve_resource_node_notify(). %NULL: always ready
+ * @get_size: of the content, if it has one that is worth telling
+ * @truncate: to @size; %NULL: there is nothing to be cut off, which succeeds
  *
  * What a node does. Each entry may be %NULL, and a node may have none at all.
  */
 typedef struct {
-  gboolean (*has) (ReeveResourceNode *node, const char *rest, gpointer data);
+  gboolean is_stream;
+  ReeveResourceNode *(*find) (ReeveResourceNode *node,
+                              const char *rest,
+                              gpointer data);
+  void (*list) (ReeveResourceNode *node,
+                const char *rest,
+                ReeveResourceListing *listing,
+                gpointer data);
+  int (*open) (ReeveResourceHandle *handle, gpointer data);
+  void (*close) (ReeveResourceHandle *handle, gpointer data);
+  void (*read) (ReeveResourceRequest *request, gpointer data);
+  void (*write) (ReeveResourceRequest *request, gpointer data);
+  void (*devctl) (ReeveResourceRequest *request, gpointer data);
+  unsigned (*poll) (ReeveResourceHandle *handle, gpointer data);
+  uint64_t (*get_size) (ReeveResourceNode *node, gpointer data);
+  int (*truncate) (ReeveResourceNode *node, uint64_t size, gpointer data);
 } ReeveResourceOps;
 
 /**
@@ -81,6 +116,9 @@ ReeveResourceNode *reeve_resource_node_new (mode_t mode,
                                             gpointer data,
                                             GDestroyNotify free_func);
 
+/** (transfer full): a directory that has what is attached below it. */
+ReeveResourceNode *reeve_resource_node_new_directory (mode_t mode);
+
 /**
  * reeve_resource_node_new_symlink:
  * @target: where it leads: from the tree's root if it begins with a slash, else
@@ -95,11 +133,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceNode, reeve_resource_node_unref)
 const ReeveResourceAttr *
 reeve_resource_node_get_attr (const ReeveResourceNode *self);
 
-/** Returns: (nullable): the target of a symbolic link. */
+/** (nullable): the target of a symbolic link. */
 const char *reeve_resource_node_get_target (const ReeveResourceNode *self);
 
-/** Whether the node serves @rest; "" is the node itself. */
-gboolean reeve_resource_node_has (ReeveResourceNode *self, const char *rest);
+gboolean reeve_resource_node_is_directory (const ReeveResourceNode *self);
+/** (nullable): what was given to reeve_resource_node_new(). */
+const ReeveResourceOps *
+reeve_resource_node_get_ops (const ReeveResourceNode *self);
+gpointer reeve_resource_node_get_data (const ReeveResourceNode *self);
+/** 0 where it is not worth telling. */
+uint64_t reeve_resource_node_get_size (ReeveResourceNode *self);
+/** Returns: 0 or what the node says; its permission is the caller's to ask. */
+int reeve_resource_node_truncate (ReeveResourceNode *self, uint64_t size);
 
 /**
  * reeve_resource_node_check_access:
@@ -142,8 +187,46 @@ int reeve_resource_node_chown (ReeveResourceNode *self,
                                gid_t gid,
                                int64_t now_us);
 
+/**
+ * reeve_resource_node_set_times:
+ * @atime_us, @mtime_us: -1 to leave one
+ *
+ * Returns: 0; `EPERM` unless @caller is root or the owner
+ */
+int reeve_resource_node_set_times (ReeveResourceNode *self,
+                                   const ReeveResourceCaller *caller,
+                                   int64_t atime_us,
+                                   int64_t mtime_us,
+                                   int64_t now_us);
+
 /** Notes that the content was read, or changed, at @now_us. */
 void reeve_resource_node_note_read (ReeveResourceNode *self, int64_t now_us);
 void reeve_resource_node_note_change (ReeveResourceNode *self, int64_t now_us);
+
+/**
+ * reeve_resource_node_notify:
+ *
+ * The content is another one now: gives it a new version and time, and calls
+ * who watches the node.
+ */
+void reeve_resource_node_notify (ReeveResourceNode *self);
+/** Grows with each reeve_resource_node_notify(). */
+uint64_t reeve_resource_node_get_version (const ReeveResourceNode *self);
+
+typedef struct _ReeveResourceWatch ReeveResourceWatch;
+typedef void (*ReeveResourceWatchFunc) (ReeveResourceNode *node, gpointer data);
+
+/**
+ * reeve_resource_watch_new:
+ * @func: called at each reeve_resource_node_notify(); it may make and free
+ *   watches, this one included
+ *
+ * The watch holds a reference on @node.
+ */
+ReeveResourceWatch *reeve_resource_watch_new (ReeveResourceNode *node,
+                                              ReeveResourceWatchFunc func,
+                                              gpointer data);
+void reeve_resource_watch_free (ReeveResourceWatch *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceWatch, reeve_resource_watch_free)
 
 G_END_DECLS

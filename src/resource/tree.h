@@ -6,6 +6,11 @@
 
 G_BEGIN_DECLS
 
+/* Of a path: bytes, components. Of a name: bytes. */
+#define REEVE_RESOURCE_PATH_MAX 4095
+#define REEVE_RESOURCE_DEPTH_MAX 64
+#define REEVE_RESOURCE_NAME_MAX 255
+
 /**
  * ReeveResourceTree:
  *
@@ -18,13 +23,15 @@ typedef struct _ReeveResourceTree ReeveResourceTree;
 
 /**
  * ReeveResourceAttachFlags:
- * @REEVE_RESOURCE_ATTACH_DIRECTORY: serves what is below the name, too
+ * @REEVE_RESOURCE_ATTACH_DIRECTORY: serves what is below the name, too, by the
+ *   node's `find` and `list`
  * @REEVE_RESOURCE_ATTACH_BEFORE: stays in front of others of the same name that
  *   do not ask for this
  * @REEVE_RESOURCE_ATTACH_AFTER: stays behind others that do not ask for this
  * @REEVE_RESOURCE_ATTACH_OPAQUE: hides the providers of shorter prefixes
  *
- * Of equals the newest is in front.
+ * Of equals the newest is in front. Several directories of one name are one
+ * union: what the first does not have is looked for in the next.
  */
 typedef enum {
   REEVE_RESOURCE_ATTACH_DEFAULT = 0,
@@ -42,31 +49,74 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceTree, reeve_resource_tree_free)
  * reeve_resource_tree_attach:
  * @path: where; directories on the way need not be there
  * @node: (transfer none): the tree takes a reference
+ * @id: (out) (optional): above 0, for reeve_resource_tree_detach()
  *
- * Returns: an id above 0, for reeve_resource_tree_detach()
+ * Returns: 0; `ENAMETOOLONG` over one of the limits above
  */
-uint64_t reeve_resource_tree_attach (ReeveResourceTree *self,
-                                     const char *path,
-                                     ReeveResourceAttachFlags flags,
-                                     ReeveResourceNode *node);
+int reeve_resource_tree_attach (ReeveResourceTree *self,
+                                const char *path,
+                                ReeveResourceAttachFlags flags,
+                                ReeveResourceNode *node,
+                                uint64_t *id);
 
 /** Takes one name away; who holds the node keeps it. Returns: 0 or `ENOENT`. */
 int reeve_resource_tree_detach (ReeveResourceTree *self, uint64_t id);
 
 /**
  * reeve_resource_tree_resolve:
+ * @caller: (nullable): who has to be let through each directory on the way
  * @follow: whether a link at the path's end is followed; others always are
- * @node: (out) (transfer full) (nullable): the first candidate that has the
- *   rest of the path; %NULL for a directory that only leads to other names
- * @rest: (out) (transfer full): what is left of the path for @node
+ * @node: (out) (transfer full)
  *
- * Returns: 0, `ENOENT`, `ENOTDIR` below a name that is no directory, `ELOOP`
- * after 40 links
+ * Returns: 0, `ENOENT`, `ENOTDIR` below what is no directory, `ELOOP` after 40
+ * links, `ENAMETOOLONG`, `EACCES`
  */
 int reeve_resource_tree_resolve (ReeveResourceTree *self,
                                  const char *path,
+                                 const ReeveResourceCaller *caller,
                                  gboolean follow,
-                                 ReeveResourceNode **node,
-                                 char **rest);
+                                 ReeveResourceNode **node);
+
+/* A name in a directory, and the type that its mode has. */
+typedef struct {
+  char *name; /* (owned) */
+  mode_t type;
+} ReeveResourceEntry;
+
+/**
+ * reeve_resource_tree_list:
+ * @path: of a directory; links on the way are followed
+ * @caller: (nullable): who has to be let through each directory on the way, and
+ *   be allowed to read this one
+ * @entries: (out) (transfer full) (element-type ReeveResourceEntry): sorted by
+ *   name, each once
+ *
+ * The names of this moment. Who wants them in pieces keeps the array, or asks
+ * for those after the last name that he has: either way he sees what is there
+ * all the time exactly once, whatever comes and goes.
+ *
+ * Returns: 0; as reeve_resource_tree_resolve()
+ */
+int reeve_resource_tree_list (ReeveResourceTree *self,
+                              const char *path,
+                              const ReeveResourceCaller *caller,
+                              GPtrArray **entries);
+
+/** Index of the first of @entries after @name; their number if none is. */
+unsigned reeve_resource_entries_after (GPtrArray *entries, const char *name);
+
+/**
+ * reeve_resource_listing_add:
+ * @type: `S_IFREG`, `S_IFDIR` or `S_IFLNK`
+ *
+ * For `list` of a provider. A name that cannot be one (it is empty, "." or
+ * "..", has a slash or is too long) is left out.
+ */
+void reeve_resource_listing_add (ReeveResourceListing *self,
+                                 const char *name,
+                                 mode_t type);
+
+/** Whether @name can stand in a path. */
+gboolean reeve_resource_name_is_valid (const char *name);
 
 G_END_DECLS

@@ -114,12 +114,58 @@ test_times (void)
 {
   g_autoptr (ReeveResourceNode) node = new_node (0644);
   const ReeveResourceAttr *attr = reeve_resource_node_get_attr (node);
+  const ReeveResourceCaller other = { 1, 200, NULL, 0 };
 
   reeve_resource_node_note_change (node, 10);
   reeve_resource_node_note_read (node, 11);
   g_assert_cmpint (attr->mtime_us, ==, 10);
   g_assert_cmpint (attr->ctime_us, ==, 10);
   g_assert_cmpint (attr->atime_us, ==, 11);
+  g_assert_cmpint (reeve_resource_node_set_times (node, &root, -1, 0, 12), ==,
+                   0);
+  g_assert_cmpint (attr->atime_us, ==, 11);
+  g_assert_cmpint (attr->mtime_us, ==, 0);
+  g_assert_cmpint (attr->ctime_us, ==, 12);
+  g_assert_cmpint (reeve_resource_node_set_times (node, &other, 1, 1, 13), ==,
+                   EPERM);
+}
+
+typedef struct {
+  ReeveResourceWatch *first;
+  ReeveResourceWatch *second;
+  int n_calls;
+} Watched;
+
+/* Frees both watches: the second one's function must not come any more. */
+static void
+free_both (ReeveResourceNode *node, gpointer data)
+{
+  Watched *self = data;
+
+  self->n_calls++;
+  g_clear_pointer (&self->first, reeve_resource_watch_free);
+  g_clear_pointer (&self->second, reeve_resource_watch_free);
+}
+
+static void
+test_watches (void)
+{
+  ReeveResourceNode *node = new_node (0644);
+  Watched watched = { NULL, NULL, 0 };
+
+  reeve_resource_node_notify (node);
+  g_assert_cmpuint (reeve_resource_node_get_version (node), ==, 1);
+  watched.first = reeve_resource_watch_new (node, free_both, &watched);
+  watched.second = reeve_resource_watch_new (node, free_both, &watched);
+  reeve_resource_node_notify (node);
+  reeve_resource_node_notify (node);
+  g_assert_cmpint (watched.n_calls, ==, 1);
+
+  /* A watch keeps its node. */
+  watched.first = reeve_resource_watch_new (node, free_both, &watched);
+  reeve_resource_node_unref (node);
+  reeve_resource_node_notify (node);
+  g_assert_cmpint (watched.n_calls, ==, 2);
 }
 
 static void
@@ -129,8 +175,9 @@ test_defaults (void)
       reeve_resource_node_new (0644, NULL, NULL, NULL);
 
   g_assert_true (S_ISREG (reeve_resource_node_get_attr (node)->mode));
-  g_assert_true (reeve_resource_node_has (node, ""));
-  g_assert_false (reeve_resource_node_has (node, "x"));
+  g_assert_false (reeve_resource_node_is_directory (node));
+  g_assert_cmpint (reeve_resource_node_get_size (node), ==, 0);
+  g_assert_cmpint (reeve_resource_node_truncate (node, 0), ==, 0);
   g_assert_null (reeve_resource_node_get_target (node));
 }
 
@@ -149,6 +196,7 @@ main (int argc, char **argv)
   g_test_add_func ("/resource/node/chown", test_chown);
   g_test_add_func ("/resource/node/frees-data-once", test_frees_data_once);
   g_test_add_func ("/resource/node/times", test_times);
+  g_test_add_func ("/resource/node/watches", test_watches);
   g_test_add_func ("/resource/node/defaults", test_defaults);
   return g_test_run ();
 }
