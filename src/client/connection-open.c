@@ -86,7 +86,7 @@ open_existing (const ReeveUri *uri,
     .flags = uri->tls_flags,
   };
 
-  if (reeve_socket_name_skip (uri->stream, "tls") != NULL)
+  if (reeve_socket_name_is (uri->stream, FALSE, REEVE_SOCKET_TLS))
     return reeve_tls_client_open (uri->stream, &options, deadline_us,
                                   cancellable, error);
   return reeve_stream_open (uri->stream, deadline_us, cancellable, error);

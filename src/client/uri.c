@@ -333,15 +333,9 @@ get_name (const Parts *parts)
 static gboolean
 is_stream_name (const char *text)
 {
-  static const char *const schemes[] = { "unix:", "tcp:", "tls:", "fd:",
-                                         "exec:" };
+  const char *colon = strchr (text, ':');
 
-  for (size_t i = 0; i < G_N_ELEMENTS (schemes); i++)
-    if (g_str_has_prefix (text, schemes[i]) &&
-        strncmp (text + strlen (schemes[i]), "//", 2) != 0)
-      return TRUE;
-
-  return FALSE;
+  return reeve_socket_name_is_known (text) && strncmp (colon, "://", 3) != 0;
 }
 
 /* Of what a command does with the bytes nobody knows. */
@@ -352,30 +346,22 @@ is_protected (const char *transport)
          g_str_equal (transport, "ssh");
 }
 
-/* (transfer full): of `tcp:HOST:PORT` and `tls:HOST[:PORT]`, and nothing that
- * is not a host for the others. */
-static char *
-get_stream_host (const char *name)
-{
-  g_autoptr (GSocketConnectable) where =
-      reeve_socket_name_parse (name, FALSE, NULL);
-
-  if (where != NULL && G_IS_NETWORK_ADDRESS (where))
-    return g_strdup (
-        g_network_address_get_hostname (G_NETWORK_ADDRESS (where)));
-  return g_strdup ("localhost");
-}
-
 static ReeveUri *
-make_from_stream (const char *name)
+make_from_stream (const char *text, GError **error)
 {
-  ReeveUri *self = g_new0 (ReeveUri, 1);
-  g_autofree char *transport = g_strndup (name, strcspn (name, ":"));
+  g_autoptr (ReeveSocketName) name =
+      reeve_socket_name_parse (text, FALSE, error);
+  ReeveUri *self;
 
-  self->stream = g_strdup (name);
+  if (name == NULL)
+    return NULL;
+
+  self = g_new0 (ReeveUri, 1);
+  self->stream = reeve_socket_name_to_string (name);
   self->name = g_strdup ("");
-  self->host = get_stream_host (name);
-  self->is_protected = is_protected (transport);
+  self->host = g_strdup (name->host != NULL ? name->host : "localhost");
+  self->is_protected =
+      name->kind == REEVE_SOCKET_UNIX || name->kind == REEVE_SOCKET_TLS;
   self->is_plain = TRUE;
   return self;
 }
@@ -414,7 +400,7 @@ reeve_uri_parse (const char *uri, gboolean is_read_only, GError **error)
   g_autoptr (ReeveUri) self = NULL;
 
   if (is_stream_name (uri))
-    return make_from_stream (uri);
+    return make_from_stream (uri, error);
 
   self = g_new0 (ReeveUri, 1);
   if (!split (&parts, error) || !take_auth (self, &parts, error))

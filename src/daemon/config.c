@@ -282,12 +282,10 @@ static gboolean
 check_listeners (char **names, GError **error)
 {
   for (; *names != NULL; names++) {
-    g_autoptr (GSocketConnectable) address = NULL;
+    g_autoptr (ReeveSocketName) name =
+        reeve_socket_name_parse (*names, TRUE, error);
 
-    if (reeve_socket_name_skip (*names, "pfd") != NULL)
-      continue;
-    address = reeve_socket_name_parse (*names, TRUE, error);
-    if (address == NULL)
+    if (name == NULL)
       return FALSE;
   }
 

@@ -6,7 +6,6 @@
 #include "rpc/error.h"
 #include "rpc/socket-name.h"
 
-#include <stdlib.h>
 #include <sys/socket.h>
 
 static gboolean
@@ -34,16 +33,27 @@ get_tls (ReeveDaemon *self)
 static gboolean
 is_unix (const char *name)
 {
-  const char *number = reeve_socket_name_skip (name, "pfd");
+  g_autoptr (ReeveSocketName) parsed =
+      reeve_socket_name_parse (name, TRUE, NULL);
   struct sockaddr address = { .sa_family = AF_UNIX };
   socklen_t size = sizeof address;
 
-  if (number == NULL)
-    return reeve_socket_name_skip (name, "punix") != NULL;
+  /* What is no name is refused when it is opened. */
+  if (parsed == NULL || parsed->kind != REEVE_SOCKET_FD)
+    return reeve_socket_name_is (name, TRUE, REEVE_SOCKET_UNIX);
 
-  /* What is no number is refused when it is opened. */
-  getsockname (atoi (number), &address, &size);
+  getsockname (parsed->fd, &address, &size);
   return address.sa_family == AF_UNIX;
+}
+
+/* Nobody's permissions guard it. */
+static gboolean
+is_abstract (const char *name)
+{
+  g_autoptr (ReeveSocketName) parsed =
+      reeve_socket_name_parse (name, TRUE, NULL);
+
+  return parsed != NULL && reeve_socket_name_is_abstract (parsed);
 }
 
 /* @name: that it is handed over with */
@@ -62,7 +72,8 @@ listen_at (ReeveDaemon *self,
     return FALSE;
 
   g_message (_ ("Listening at %s"), actual);
-  if (!is_unix (actual) && options->auth == REEVE_AUTH_NONE &&
+  if ((!is_unix (actual) || is_abstract (actual)) &&
+      options->auth == REEVE_AUTH_NONE &&
       (options->tls == NULL || !self->config->tls.verify_clients) &&
       !reeve_daemon_policy_has_rules (self->policy))
     g_warning (_ ("%s asks nobody who he is: whoever reaches it controls this "
@@ -130,12 +141,17 @@ close_unwanted (ReeveDaemon *self)
   }
 }
 
+/* @folder: (nullable): that relative paths are of; NULL: the working one */
 static gboolean
-listen_at_all (ReeveDaemon *self, char **names, GError **error)
+listen_at_all (ReeveDaemon *self,
+               char **names,
+               const char *folder,
+               GError **error)
 {
   const ReeveDaemonConfig *config = self->config;
 
   for (char **name = names; name != NULL && *name != NULL; name++) {
+    g_autofree char *address = reeve_socket_name_resolve (*name, folder);
     ReeveServiceOptions options = {
       .mode = config->unix_mode,
       .group = config->unix_group,
@@ -143,11 +159,11 @@ listen_at_all (ReeveDaemon *self, char **names, GError **error)
       .handshake_timeout_ms = config->tls.handshake_timeout_ms,
     };
 
-    if (reeve_socket_name_skip (*name, "ptls") != NULL) {
+    if (reeve_socket_name_is (*name, TRUE, REEVE_SOCKET_TLS)) {
       options.auth = config->auth_tls;
       options.tls = get_tls (self);
     }
-    if (!listen_at (self, self->server, *name, *name, &options, error))
+    if (!listen_at (self, self->server, *name, address, &options, error))
       return FALSE;
   }
 
@@ -180,8 +196,8 @@ reeve_daemon_listen (ReeveDaemon *self, GError **error)
       !listen_at_socket (self, self->server, "ro", "-ro", &read_only, error) ||
       !listen_at_socket (self, reeve_admin_get_server (self->admin), "admin",
                          "-admin", &admin, error) ||
-      !listen_at_all (self, config->listen, error) ||
-      !listen_at_all (self, self->options->listen, error) ||
+      !listen_at_all (self, config->listen, self->places->run_dir, error) ||
+      !listen_at_all (self, self->options->listen, NULL, error) ||
       !listen_at_network (self, error))
     return FALSE;
 

@@ -65,7 +65,8 @@ is_of_daemon (const char *name)
 static gboolean
 is_of_unix (const char *name)
 {
-  return is_of_daemon (name) || reeve_socket_name_skip (name, "punix") != NULL;
+  return is_of_daemon (name) ||
+         reeve_socket_name_is (name, TRUE, REEVE_SOCKET_UNIX);
 }
 
 /* Whether there may be several, each with an address of its own. */
@@ -73,8 +74,8 @@ static gboolean
 is_of_network (const char *name)
 {
   return g_str_equal (name, "tcp") || g_str_equal (name, "tls") ||
-         reeve_socket_name_skip (name, "ptcp") != NULL ||
-         reeve_socket_name_skip (name, "ptls") != NULL;
+         reeve_socket_name_is (name, TRUE, REEVE_SOCKET_TCP) ||
+         reeve_socket_name_is (name, TRUE, REEVE_SOCKET_TLS);
 }
 
 static gboolean
@@ -82,7 +83,7 @@ check_name (const char *name, GError **error)
 {
   /* Any number may be of any family. */
   if (is_of_unix (name) || is_of_network (name) ||
-      reeve_socket_name_skip (name, "pfd") != NULL)
+      reeve_socket_name_is (name, TRUE, REEVE_SOCKET_FD))
     return TRUE;
 
   g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,

@@ -70,14 +70,9 @@ make_paths_absolute (ReeveDaemonOptions *self)
 {
   make_absolute (&self->config_path);
   for (char **name = self->listen; name != NULL && *name != NULL; name++) {
-    const char *path = reeve_socket_name_skip (*name, "punix");
-    g_autofree char *absolute = NULL;
+    g_autofree char *given = *name;
 
-    if (path == NULL || path[0] == '\0')
-      continue;
-    absolute = g_canonicalize_filename (path, NULL);
-    g_free (*name);
-    *name = g_strconcat ("punix:", absolute, NULL);
+    *name = reeve_socket_name_resolve (given, NULL);
   }
 }
 

@@ -79,6 +79,13 @@ make_way (const char *name,
   return TRUE;
 }
 
+static gboolean
+set_access (const char *path, mode_t mode, gid_t group)
+{
+  return (group == (gid_t) -1 || chown (path, (uid_t) -1, group) == 0) &&
+         chmod (path, mode) == 0;
+}
+
 static int
 bind_unix (const char *name,
            const struct sockaddr_un *address,
@@ -87,6 +94,7 @@ bind_unix (const char *name,
            gid_t group,
            GError **error)
 {
+  gboolean is_abstract = address->sun_path[0] == '\0';
   REEVE_AUTOFD int fd =
       socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -94,13 +102,12 @@ bind_unix (const char *name,
     reeve_error_from_errno (error, errno, "%s", name);
     return -1;
   }
-  if (!make_way (name, address, size, error))
+  if (!is_abstract && !make_way (name, address, size, error))
     return -1;
   /* Nobody can connect before listen(), so owner and mode are right in time. */
   if (bind (fd, (const struct sockaddr *) address, size) < 0 ||
-      (group != (gid_t) -1 &&
-       chown (address->sun_path, (uid_t) -1, group) < 0) ||
-      chmod (address->sun_path, mode) < 0 || listen (fd, BACKLOG) < 0) {
+      (!is_abstract && !set_access (address->sun_path, mode, group)) ||
+      listen (fd, BACKLOG) < 0) {
     reeve_error_from_errno (error, errno, "%s", name);
     return -1;
   }
@@ -136,51 +143,42 @@ bind_inet (const char *name,
   return g_steal_fd (&fd);
 }
 
-/* The name with the port that the kernel chose. */
-static char *
-get_actual_name (const char *name, int fd)
+/* The port that the kernel chose. */
+static void
+take_actual_port (ReeveSocketName *name, int fd)
 {
   struct sockaddr_storage storage;
   socklen_t size = sizeof storage;
   g_autoptr (GSocketAddress) address = NULL;
-  const char *port = reeve_socket_name_get_port (name);
-  size_t length = port == NULL ? strlen (name) : (size_t) (port - name);
-  const char *colon = length > 0 && name[length - 1] == ':' ? "" : ":";
 
   if (getsockname (fd, (struct sockaddr *) &storage, &size) < 0)
-    return g_strdup (name);
+    return;
 
   address = g_socket_address_new_from_native (&storage, size);
-  if (!G_IS_INET_SOCKET_ADDRESS (address))
-    return g_strdup (name);
-
-  return g_strdup_printf (
-      "%.*s%s%u", (int) length, name, colon,
-      g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
+  if (G_IS_INET_SOCKET_ADDRESS (address))
+    name->port =
+        g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
 }
 
 static ReevePStream *
-open_fd (const char *name, const char *text, GError **error)
+open_fd (const char *name, int fd, GError **error)
 {
   ReevePStream *self;
   int is_listening = 0, family = 0;
   socklen_t size = sizeof (int);
-  guint64 fd;
 
-  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT, &fd, NULL) ||
-      getsockopt ((int) fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) <
-          0 ||
+  if (getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) < 0 ||
       !is_listening) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                  _ ("%s: there is no socket that listens"), name);
     return NULL;
   }
 
-  getsockopt ((int) fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
-  fcntl ((int) fd, F_SETFL, fcntl ((int) fd, F_GETFL) | O_NONBLOCK);
-  fcntl ((int) fd, F_SETFD, FD_CLOEXEC);
+  getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
+  fcntl (fd, F_SETFD, FD_CLOEXEC);
   self = g_new0 (ReevePStream, 1);
-  self->fd = (int) fd;
+  self->fd = fd;
   self->name = g_strdup (name);
   self->is_unix = family == AF_UNIX;
   return self;
@@ -285,17 +283,20 @@ reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
   g_autoptr (GSocketConnectable) where = NULL;
   g_autoptr (GSocketAddress) found = NULL;
   struct sockaddr_storage address = { 0 };
-  const char *rest = reeve_socket_name_skip (name, "pfd");
+  g_autoptr (ReeveSocketName) parsed =
+      reeve_socket_name_parse (name, TRUE, error);
   ReevePStream *self;
   gboolean is_unix;
   socklen_t size;
   int fd;
 
-  if (rest != NULL)
-    return open_fd (name, rest, error);
+  if (parsed == NULL)
+    return NULL;
+  if (parsed->kind == REEVE_SOCKET_FD)
+    return open_fd (name, parsed->fd, error);
 
-  where = reeve_socket_name_parse (name, TRUE, error);
-  found = where == NULL ? NULL : look_up (name, where, error);
+  where = reeve_socket_name_get_address (parsed);
+  found = look_up (name, where, error);
   if (found == NULL)
     return NULL;
 
@@ -313,8 +314,9 @@ reeve_pstream_open (const char *name, mode_t mode, gid_t group, GError **error)
   self = g_new0 (ReevePStream, 1);
   self->fd = fd;
   self->is_unix = is_unix;
-  self->name = get_actual_name (name, fd);
-  if (is_unix)
+  take_actual_port (parsed, fd);
+  self->name = reeve_socket_name_to_string (parsed);
+  if (is_unix && !reeve_socket_name_is_abstract (parsed))
     own_path (self, ((struct sockaddr_un *) &address)->sun_path);
   return self;
 }

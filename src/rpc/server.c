@@ -402,7 +402,8 @@ reeve_server_get_batch (ReeveServer *self)
 static gboolean
 check_tls (const char *name, const ReeveServiceOptions *options, GError **error)
 {
-  if (options->tls != NULL || reeve_socket_name_skip (name, "ptls") == NULL)
+  if (options->tls != NULL ||
+      !reeve_socket_name_is (name, TRUE, REEVE_SOCKET_TLS))
     return TRUE;
 
   g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,

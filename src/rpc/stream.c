@@ -221,20 +221,14 @@ open_command (const char *name, const char *command, GError **error)
   return self;
 }
 
-static gboolean
-parse_fd (const char *name, const char *text, int *fd, GError **error)
+static ReeveStream *
+open_fd (const char *name, int fd, GError **error)
 {
-  gint64 number;
-
-  if (!g_ascii_string_to_signed (text, 10, 0, G_MAXINT, &number, NULL)) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
-                 _ ("%s: a file descriptor is a number"), name);
-    return FALSE;
+  if (fcntl (fd, F_GETFD) < 0) {
+    reeve_error_from_errno (error, errno, "%s", name);
+    return NULL;
   }
-  *fd = (int) number;
-  if (fcntl (*fd, F_GETFD) < 0)
-    return reeve_error_from_errno (error, errno, "%s", name);
-  return TRUE;
+  return reeve_stream_new_for_fd (fd);
 }
 
 ReeveStream *
@@ -243,21 +237,18 @@ reeve_stream_connect (const char *name,
                       GCancellable *cancellable,
                       GError **error)
 {
+  g_autoptr (ReeveSocketName) parsed =
+      reeve_socket_name_parse (name, FALSE, error);
   g_autoptr (GSocketConnectable) where = NULL;
-  const char *rest;
-  int fd;
 
-  rest = reeve_socket_name_skip (name, "exec");
-  if (rest != NULL)
-    return open_command (name, rest, error);
-  rest = reeve_socket_name_skip (name, "fd");
-  if (rest != NULL)
-    return parse_fd (name, rest, &fd, error) ? reeve_stream_new_for_fd (fd)
-                                             : NULL;
-
-  where = reeve_socket_name_parse (name, FALSE, error);
-  if (where == NULL)
+  if (parsed == NULL)
     return NULL;
+  if (parsed->kind == REEVE_SOCKET_EXEC)
+    return open_command (name, parsed->command, error);
+  if (parsed->kind == REEVE_SOCKET_FD)
+    return open_fd (name, parsed->fd, error);
+
+  where = reeve_socket_name_get_address (parsed);
   return open_socket (name, where, deadline_us, cancellable, error);
 }
 
@@ -267,7 +258,7 @@ reeve_stream_open (const char *name,
                    GCancellable *cancellable,
                    GError **error)
 {
-  if (reeve_socket_name_skip (name, "tls") != NULL)
+  if (reeve_socket_name_is (name, FALSE, REEVE_SOCKET_TLS))
     return reeve_tls_client_open (name, NULL, deadline_us, cancellable, error);
 
   return reeve_stream_connect (name, deadline_us, cancellable, error);

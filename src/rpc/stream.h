@@ -13,10 +13,13 @@ G_BEGIN_DECLS
  * ("pstream") listens. Nothing here blocks once it is open: "would block" is
  * -1 with errno EAGAIN.
  *
- * Active: `unix:PATH`, `tcp:HOST:PORT` (`[::1]` for IPv6), `tls:HOST[:PORT]`,
- * `fd:N`, `exec:COMMAND` (a shell command whose stdin and stdout are the peer).
- * Passive: `punix:PATH`, `ptcp:[HOST:]PORT` (port 0: the kernel chooses),
- * `ptls:` with the same (the port may be left out), `pfd:N`.
+ * To connect: `unix:PATH`, `tcp:HOST[:PORT]` (`[::1]` for IPv6),
+ * `tls:HOST[:PORT]` or `ssl:` with the same, `fd:N`, `exec:COMMAND` (a shell
+ * command whose stdin and stdout are the peer).
+ * To listen: `punix:PATH`, `ptcp:[HOST:]PORT` or, as with Open vSwitch,
+ * `ptcp:PORT:HOST` (port 0: the kernel chooses), `ptls:` or `pssl:` with the
+ * same, `pfd:N`. A port that is left out is 16509, with TLS 16514. `@NAME` for
+ * PATH is a socket in the abstract namespace, which no permissions guard.
  */
 
 typedef struct _ReeveStream ReeveStream;
@@ -113,7 +116,7 @@ ReevePStream *reeve_pstream_new_for_fd (int fd,
 void reeve_pstream_disown (ReevePStream *self);
 gboolean reeve_pstream_owns_path (ReevePStream *self);
 int reeve_pstream_get_fd (ReevePStream *self);
-/* (transfer none): as given, with the port that the kernel chose. */
+/* (transfer none): parses to the same, with the port that the kernel chose. */
 const char *reeve_pstream_get_name (ReevePStream *self);
 gboolean reeve_pstream_is_unix (ReevePStream *self);
 

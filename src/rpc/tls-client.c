@@ -305,12 +305,10 @@ wait_for_verdict (Opening *self, ReeveStream *stream, GError **error)
 static char *
 get_host (const char *name, GError **error)
 {
-  g_autoptr (GSocketConnectable) where =
+  g_autoptr (ReeveSocketName) parsed =
       reeve_socket_name_parse (name, FALSE, error);
 
-  return where == NULL ? NULL
-                       : g_strdup (g_network_address_get_hostname (
-                             G_NETWORK_ADDRESS (where)));
+  return parsed == NULL ? NULL : g_steal_pointer (&parsed->host);
 }
 
 static gboolean

@@ -464,16 +464,28 @@ check_machine (Doctor *self, const char *name, GError **error)
 
 /* ------------------------------------------------------------- command --- */
 
+/* (nullable): of the file of a unix socket. */
+static const char *
+get_path (const char *stream)
+{
+  const char *path = strchr (stream, ':') + 1;
+
+  return reeve_socket_name_is (stream, FALSE, REEVE_SOCKET_UNIX) &&
+                 path[0] != '@'
+             ? path
+             : NULL;
+}
+
 static gboolean
 examine (Doctor *self, const char *machine, GError **error)
 {
   gboolean is_connected;
 
   add_ok (self, "uri", self->uri->stream);
-  self->path = reeve_socket_name_skip (self->uri->stream, "unix");
+  self->path = get_path (self->uri->stream);
   if (self->path != NULL)
     check_socket (self);
-  else if (reeve_socket_name_skip (self->uri->stream, "tls") != NULL)
+  else if (reeve_socket_name_is (self->uri->stream, FALSE, REEVE_SOCKET_TLS))
     check_certificates (self);
 
   /* What is known to fail need not fail twice. */

@@ -275,7 +275,8 @@ parse_uri (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   g_autoptr (GError) why = NULL;
   g_autoptr (ReeveUri) uri = reeve_uri_parse (text, FALSE, &why);
 
-  if (uri != NULL && reeve_socket_name_skip (uri->stream, "tls") != NULL)
+  if (uri != NULL &&
+      reeve_socket_name_is (uri->stream, FALSE, REEVE_SOCKET_TLS))
     return g_steal_pointer (&uri);
 
   if (uri != NULL)
