@@ -123,6 +123,17 @@ child_write_pid (const Child *child)
     child_fail (child);
 }
 
+/* What keeps us, or ends us first, when memory runs out is not meant for it.
+ * Somebody without privileges cannot undo what root set: then it stays. */
+static void
+child_reset_oom_score (void)
+{
+  int fd = open ("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+  if (fd >= 0)
+    (void) syscall (SYS_write, fd, "0", 1);
+}
+
 static void
 child_set_limits (const Child *child)
 {
@@ -176,6 +187,7 @@ child_run (const Child *child)
   if (setsid () < 0 || chdir ("/") < 0)
     child_fail (child);
   (void) umask (077);
+  child_reset_oom_score ();
   child_set_limits (child);
   child_write_pid (child);
   child_place_fds (child);

@@ -54,8 +54,8 @@ typedef struct {
  * reeve_process_spawn:
  *
  * Runs a program in a session of its own, in `/`, with umask 077, default
- * signal handlers and no signal blocked. Blocks until the program was loaded,
- * about a millisecond.
+ * signal handlers, no signal blocked, and an OOM score of its own (0). Blocks
+ * until the program was loaded, about a millisecond.
  *
  * Errors: %REEVE_ERROR_SYSTEM: the program cannot be run, with the reason.
  *

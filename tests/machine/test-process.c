@@ -105,6 +105,33 @@ test_output_goes_to_the_log (void)
   g_assert_false (reeve_process_is_alive (process));
 }
 
+/* Raising its own is what everybody may. */
+static void
+test_has_an_oom_score_of_its_own (void)
+{
+  static const char path[] = "/proc/self/oom_score_adj";
+  REEVE_AUTOFD int log_fd = make_file ();
+  REEVE_AUTOFD int own = open (path, O_WRONLY | O_CLOEXEC);
+  g_autofree char *before = NULL;
+  g_autofree char *during = NULL;
+  g_autofree char *text = NULL;
+  g_autoptr (ReeveProcess) process = NULL;
+
+  g_assert_true (g_file_get_contents (path, &before, NULL, NULL));
+  if (strcmp (before, "0\n") != 0) {
+    g_test_skip ("the test itself has a score that it may not undo");
+    return;
+  }
+  g_assert_cmpint (write (own, "321", 3), ==, 3);
+  process = spawn_shell ("cat /proc/self/oom_score_adj", log_fd, -1);
+  g_assert_true (g_file_get_contents (path, &during, NULL, NULL));
+  g_assert_cmpstr (during, ==, "321\n");
+  g_assert_cmpint (write (own, "0", 1), ==, 1);
+  wait_for_end (process);
+  text = read_file (log_fd);
+  g_assert_cmpstr (text, ==, "0\n");
+}
+
 static void
 test_inherits_what_is_named_alone (void)
 {
@@ -291,6 +318,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  ADD ("has-an-oom-score-of-its-own", test_has_an_oom_score_of_its_own);
   ADD ("output-goes-to-the-log", test_output_goes_to_the_log);
   ADD ("inherits-what-is-named-alone", test_inherits_what_is_named_alone);
   ADD ("a-program-that-cannot-be-run", test_a_program_that_cannot_be_run);
