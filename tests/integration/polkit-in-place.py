@@ -6,12 +6,10 @@ What it answers is in the file DIRECTORY/answer: yes, no, challenge, dismissed,
 error, or later (never). What it was asked it appends to DIRECTORY/asked, a line
 of JSON for each call.
 """
-import json
-import sys
+from gi.repository import GLib
 
-from gi.repository import Gio, GLib
+from in_place import DIRECTORY, note, serve
 
-DIRECTORY = sys.argv[1]
 NAME = "org.freedesktop.PolicyKit1"
 INTERFACE = """
 <node><interface name='org.freedesktop.PolicyKit1.Authority'>
@@ -43,8 +41,7 @@ def cancelled(invocation):
 
 def call(_bus, _sender, _path, _interface, method, parameters, invocation):
     arguments = parameters.unpack()
-    with open(f"{DIRECTORY}/asked", "a", encoding="utf-8") as file:
-        file.write(json.dumps([method, *arguments]) + "\n")
+    note([method, *arguments])
     if method == "CancelCheckAuthorization":
         if arguments[0] in later:
             cancelled(later.pop(arguments[0]))
@@ -60,12 +57,4 @@ def call(_bus, _sender, _path, _interface, method, parameters, invocation):
         invocation.return_value(GLib.Variant("((bba{ss}))", (ANSWERS[answer],)))
 
 
-def main():
-    bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-    interface = Gio.DBusNodeInfo.new_for_xml(INTERFACE).interfaces[0]
-    bus.register_object("/org/freedesktop/PolicyKit1/Authority", interface, call)
-    Gio.bus_own_name_on_connection(bus, NAME, 0, lambda *_: print("ready", flush=True), None)
-    GLib.MainLoop().run()
-
-
-main()
+serve(NAME, [("/org/freedesktop/PolicyKit1/Authority", INTERFACE, call, None)])

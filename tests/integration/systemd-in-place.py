@@ -3,17 +3,24 @@
 """systemd-in-place.py DIRECTORY: answers on the system bus as systemd does.
 
 If there is a file DIRECTORY/refuse, with an error. What it was asked it appends
-to DIRECTORY/asked, a line of JSON for each call.
+to DIRECTORY/asked, a line of JSON for each call. A file with the name of a unit
+on the bus, in DIRECTORY, has the unit's state.
 """
-import json
 import os
-import sys
 
-from gi.repository import Gio, GLib
+from gi.repository import GLib
 
-DIRECTORY = sys.argv[1]
+from in_place import DIRECTORY, note, serve
+
 NAME = "org.freedesktop.systemd1"
-INTERFACE = """
+PATH = "/org/freedesktop/systemd1"
+UNITS = "reeved_2eservice", "reeved_2esocket"
+UNIT = """
+<node><interface name='org.freedesktop.systemd1.Unit'>
+  <property name='ActiveState' type='s' access='read'/>
+</interface></node>
+"""
+MANAGER = """
 <node><interface name='org.freedesktop.systemd1.Manager'>
   <method name='StartTransientUnit'>
     <arg type='s' name='name' direction='in'/>
@@ -27,8 +34,7 @@ INTERFACE = """
 
 
 def call(_bus, _sender, _path, _interface, _method, parameters, invocation):
-    with open(f"{DIRECTORY}/asked", "a", encoding="utf-8") as file:
-        file.write(json.dumps(parameters.unpack()) + "\n")
+    note(parameters.unpack())
     if os.path.exists(f"{DIRECTORY}/refuse"):
         invocation.return_dbus_error(f"{NAME}.UnitExists", "it is there already")
     else:
@@ -36,12 +42,13 @@ def call(_bus, _sender, _path, _interface, _method, parameters, invocation):
         invocation.return_value(job)
 
 
-def main():
-    bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-    interface = Gio.DBusNodeInfo.new_for_xml(INTERFACE).interfaces[0]
-    bus.register_object("/org/freedesktop/systemd1", interface, call)
-    Gio.bus_own_name_on_connection(bus, NAME, 0, lambda *_: print("ready", flush=True), None)
-    GLib.MainLoop().run()
+def get(_bus, _sender, path, _interface, _property):
+    try:
+        with open(f"{DIRECTORY}/{os.path.basename(path)}", encoding="utf-8") as file:
+            return GLib.Variant("s", file.read())
+    except FileNotFoundError:
+        return GLib.Variant("s", "inactive")
 
 
-main()
+serve(NAME, [(PATH, MANAGER, call, None),
+             *((f"{PATH}/unit/{unit}", UNIT, None, get) for unit in UNITS)])

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 
 import harness
 
@@ -98,7 +99,7 @@ class Doctor(harness.TestCase):
         place = self.path("place")
         os.mkdir(place)
         os.chmod(place, 0o777)
-        fake = shutil.copyfile(shutil.which("socat"), self.path("libvirtd"))
+        fake = shutil.copyfile(shutil.which("socat"), f"{place}/libvirtd")
         os.chmod(fake, 0o755)
         for who, name, words in ((0, "reeved.sock", "stop libvirt's daemon"),
                                  (NOBODY, "s.sock", "do not trust")):
@@ -115,6 +116,56 @@ class Doctor(harness.TestCase):
             finally:
                 listener.kill()
                 listener.wait()
+
+    def test_libvirts_daemon_holds_the_socket(self):
+        """The stock one, in the place where ours is looked for."""
+        libvirtd = harness.Libvirtd(self.directory).start()
+        self.addCleanup(libvirtd.stop)
+        path = self.path("reeved.sock")
+        os.symlink(libvirtd.socket, path)
+        found = self.examine(f"unix:{path}")
+        [row] = found["listener"]
+        self.assertEqual(row["result"], "problem")
+        self.assertRegex(row["detail"], r"^libvirtd, process \d+ of the user ")
+        self.assertIn("stop libvirt's daemon there", row["advice"])
+        # by its own name it is nobody's mistake
+        found = self.examine(f"unix:{libvirtd.socket}")
+        self.assertEqual(found["listener"][0]["result"], "ok")
+
+    def test_units(self):
+        """What the stock systemctl says of them."""
+        self.need_root()
+        bus = harness.Bus(self.directory)
+        systemd = harness.Daemon(
+            self.directory, "systemd",
+            [sys.executable, os.path.join(os.path.dirname(__file__), "systemd-in-place.py"),
+             self.directory], lambda: "ready" in systemd.log())
+        env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus.path}"}
+        for daemon in bus, systemd:
+            daemon.env = env
+            daemon.start()
+            self.addCleanup(daemon.kill)
+
+        def look(place="systemd/system"):
+            """At the host's daemon, of which there is none."""
+            script = f'mount -t tmpfs none /run && mkdir -p /run/{place} && exec "$@"'
+            done = run_doctor("--json", "doctor", env=env, become=[
+                "unshare", "--mount", "sh", "-c", script, "sh"])
+            rows = {row["check"]: row for row in json.loads(done.stdout)}
+            self.assertEqual(rows["socket"]["result"], "problem")
+            return rows["unit"], rows["socket"]["advice"]
+
+        start = "systemctl enable --now reeved.socket"
+        problem = {"check": "unit", "result": "problem", "advice": start}
+        self.assertEqual(look(), ({**problem, "detail": "inactive, inactive"}, start))
+        self.write("reeved_2eservice", "failed")
+        self.assertEqual(look(), ({**problem, "detail": "inactive, failed"}, start))
+        self.write("reeved_2esocket", "active")
+        unit, _ = look()
+        self.assertEqual((unit["result"], unit["detail"]), ("ok", "active, failed"))
+        unit, advice = look(place="nothing")
+        self.assertEqual((unit["result"], unit["detail"]), ("skipped", "there is no systemd"))
+        self.assertEqual(advice, "start reeved as root")
 
     def test_not_in_the_group(self):
         self.need_root()
@@ -218,5 +269,5 @@ class Doctor(harness.TestCase):
         self.assertIn("the certificate expired on 2020-01-03", row["detail"])
 
 
-harness.main(harness.REEVED, "qemu-system-x86_64", "socat",
-             *(["setpriv", "unshare"] if os.geteuid() == 0 else []))
+harness.main(harness.REEVED, "qemu-system-x86_64", "socat", "libvirtd", "unshare",
+             *(["setpriv", "dbus-daemon", "systemctl", "python3-gi"] if os.geteuid() == 0 else []))
