@@ -48,18 +48,31 @@ find (ReeveCall *call, const machine_name *args, GError **error)
 }
 
 static gboolean
+look_at (ReeveCall *call,
+         const machine_name *args,
+         ReeveMachineSnapshot *snapshot,
+         GError **error)
+{
+  g_autoptr (ReeveMachine) machine = find (call, args, error);
+
+  if (machine == NULL)
+    return FALSE;
+
+  reeve_machine_get_snapshot (machine, snapshot);
+  return TRUE;
+}
+
+static gboolean
 state (ReeveCall *call,
        const machine_name *args,
        machine_state_ret *ret,
        GError **error)
 {
-  g_autoptr (ReeveMachine) machine = find (call, args, error);
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
 
-  if (machine == NULL)
+  if (!look_at (call, args, &snapshot, error))
     return FALSE;
 
-  reeve_machine_get_snapshot (machine, &snapshot);
   ret->state = g_strdup (get_state_name (snapshot.state));
   ret->reason = snapshot.reason;
   ret->id = snapshot.id;
@@ -72,13 +85,11 @@ describe (ReeveCall *call,
           machine_xml_ret *ret,
           GError **error)
 {
-  g_autoptr (ReeveMachine) machine = find (call, args, error);
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
 
-  if (machine == NULL)
+  if (!look_at (call, args, &snapshot, error))
     return FALSE;
 
-  reeve_machine_get_snapshot (machine, &snapshot);
   ret->xml = g_strdup (reeve_config_get_xml (
       snapshot.live_config != NULL ? snapshot.live_config : snapshot.config));
   return TRUE;
@@ -99,66 +110,48 @@ run (ReeveCall *call,
   return TRUE;
 }
 
-static gboolean
-start (ReeveCall *call, const machine_name *args, GError **error)
+static void
+start (ReeveMachine *machine,
+       gint64 deadline_us,
+       ReeveMachineDone done,
+       gpointer data)
 {
-  g_autoptr (ReeveMachine) machine = find (call, args, error);
-
-  if (machine == NULL)
-    return FALSE;
-
-  reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL,
-                       reeve_remote_get_deadline_us (call), reeve_remote_answer,
-                       reeve_call_defer (call));
-  return TRUE;
+  reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL, deadline_us,
+                       done, data);
 }
 
-static gboolean
-destroy (ReeveCall *call, const machine_name *args, GError **error)
+static void
+destroy (ReeveMachine *machine,
+         gint64 deadline_us,
+         ReeveMachineDone done,
+         gpointer data)
 {
-  g_autoptr (ReeveMachine) machine = find (call, args, error);
-
-  if (machine == NULL)
-    return FALSE;
-
-  reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT,
-                         reeve_remote_get_deadline_us (call),
-                         reeve_remote_answer, reeve_call_defer (call));
-  return TRUE;
+  reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT, deadline_us,
+                         done, data);
 }
 
-static gboolean
-do_shutdown (ReeveCall *call, const machine_name *args, GError **error)
-{
-  return run (call, args, reeve_machine_shutdown, error);
-}
+#define RUN(name, operation)                                                   \
+  static gboolean do_##name (ReeveCall *call, const machine_name *args,        \
+                             GError **error)                                   \
+  {                                                                            \
+    return run (call, args, operation, error);                                 \
+  }
 
-static gboolean
-do_reboot (ReeveCall *call, const machine_name *args, GError **error)
-{
-  return run (call, args, reeve_machine_reboot, error);
-}
-
-static gboolean
-do_suspend (ReeveCall *call, const machine_name *args, GError **error)
-{
-  return run (call, args, reeve_machine_suspend, error);
-}
-
-static gboolean
-do_resume (ReeveCall *call, const machine_name *args, GError **error)
-{
-  return run (call, args, reeve_machine_resume, error);
-}
+RUN (start, start)
+RUN (shutdown, reeve_machine_shutdown)
+RUN (reboot, reeve_machine_reboot)
+RUN (destroy, destroy)
+RUN (suspend, reeve_machine_suspend)
+RUN (resume, reeve_machine_resume)
 
 static const machine_handlers handlers = {
   .list = list,
   .state = state,
   .describe = describe,
-  .start = start,
+  .start = do_start,
   .shutdown = do_shutdown,
   .reboot = do_reboot,
-  .destroy = destroy,
+  .destroy = do_destroy,
   .suspend = do_suspend,
   .resume = do_resume,
 };
