@@ -11,9 +11,34 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define N_ROWS 100
+
 static gboolean
 do_nothing (ReeveCall *call, GError **error)
 {
+  return TRUE;
+}
+
+static gboolean
+list (ReeveCall *call, nothing_rows *ret, GError **error)
+{
+  ret->rows.n_items = N_ROWS;
+  ret->rows.items = g_new0 (nothing_row, N_ROWS);
+  for (int i = 0; i < N_ROWS; i++) {
+    ret->rows.items[i].name = g_strdup ("machine");
+    ret->rows.items[i].id = i;
+  }
+  return TRUE;
+}
+
+static gboolean
+give_back (ReeveCall *call,
+           const nothing_row *args,
+           nothing_row *ret,
+           GError **error)
+{
+  *ret = *args;
+  ret->name = g_strdup (args->name);
   return TRUE;
 }
 
@@ -21,6 +46,8 @@ static const nothing_handlers handlers = {
   .on_loop = do_nothing,
   .normal = do_nothing,
   .priority = do_nothing,
+  .list = list,
+  .give_back = give_back,
 };
 
 /* Returns the port of a name that ends with it. */
