@@ -47,6 +47,15 @@ def wait_for(what, condition, timeout_s=WAIT_S):
         time.sleep(0.005)
 
 
+def wait_for_value(expected, get, timeout_s=WAIT_S):
+    """Waits until get() is what is expected."""
+    deadline = time.monotonic() + timeout_s
+    while (value := get()) != expected:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{value!r} has not become {expected!r} within {timeout_s} s")
+        time.sleep(0.005)
+
+
 def run(*words, stdin="", timeout_s=WAIT_S, check=True):
     """Runs a program in the C locale; with check it must succeed."""
     done = subprocess.run(

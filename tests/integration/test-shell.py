@@ -8,7 +8,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 import harness
-from harness import REEVE, run, wait_for
+from harness import REEVE, run, wait_for, wait_for_value
 
 OK, FAILED, USAGE, CANNOT_CONNECT, NOT_FOUND, DENIED = range(6)
 UUID = str(uuid.uuid4())
@@ -129,8 +129,8 @@ class Reeved(Shell, harness.TestCase):
         self.wait_serial("m", "REEVE-BOOT", count=3)
         self.reeve("send-key", "m", "KEY_LEFTCTRL", "KEY_C")
         self.reeve("shutdown", "m")
-        wait_for("shut off", lambda: self.reeve(
-            "domstate", "--reason", "m") == "shut off (shutdown)\n")
+        wait_for_value("shut off (shutdown)\n",
+                       lambda: self.reeve("domstate", "--reason", "m"))
         self.reeve("create", self.write("t.xml", self.boot_xml("t")))
         self.reeve("destroy", "t")
         self.reeve("domstate", "t", status=NOT_FOUND)

@@ -8,7 +8,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 import harness
-from harness import run, wait_for
+from harness import run, wait_for, wait_for_value
 
 
 class Commands:
@@ -46,7 +46,7 @@ class Commands:
         return self.virsh("domstate", "--reason", name)
 
     def wait_state(self, name, state):
-        wait_for(f"{name}: {state}", lambda: self.state(name) == state)
+        wait_for_value(state, lambda: self.state(name))
 
     def tearDown(self):
         for name in self.names():
