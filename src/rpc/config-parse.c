@@ -362,7 +362,7 @@ reeve_config_node_parse (const char *text, size_t size, GError **error)
   g_autoptr (ReeveConfigNode) root = reeve_config_node_new ();
   Reader reader = {
     .text = text,
-    .end = text + strnlen (text, size),
+    .end = size == 0 ? text : text + strnlen (text, size),
     .next = text,
     .kind = TOKEN_END,
   };

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/config-tree.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -237,6 +238,57 @@ reeve_config_node_add_string (ReeveConfigNode *self,
 {
   reeve_config_node_append_string (reeve_config_node_add_section (self, key),
                                    value);
+}
+
+/* Which value stands behind a format decides what is taken off the list. */
+static void
+add_value (ReeveConfigNode *self,
+           const char *key,
+           const char *conversion,
+           va_list *values)
+{
+  if (g_str_equal (conversion, "%s")) {
+    const char *string = va_arg (*values, const char *);
+
+    if (string != NULL)
+      reeve_config_node_add_string (self, key, string);
+  } else if (g_str_equal (conversion, "%d")) {
+    reeve_config_node_add_int (self, key, va_arg (*values, int));
+  } else if (g_str_equal (conversion, "%" PRId64)) {
+    reeve_config_node_add_int (self, key, va_arg (*values, int64_t));
+  } else if (g_str_equal (conversion, "%f")) {
+    reeve_config_node_append_float (reeve_config_node_add_section (self, key),
+                                    va_arg (*values, double));
+  } else {
+    g_assert_not_reached ();
+  }
+}
+
+void
+reeve_config_node_add_valist (ReeveConfigNode *self,
+                              const char *format,
+                              va_list values)
+{
+  va_list rest;
+
+  va_copy (rest, values);
+  for (; format != NULL; format = va_arg (rest, const char *)) {
+    g_auto (GStrv) parts = g_strsplit (format, "=", 2);
+
+    g_assert (parts[0] != NULL && parts[1] != NULL);
+    add_value (self, g_strstrip (parts[0]), g_strstrip (parts[1]), &rest);
+  }
+  va_end (rest);
+}
+
+void
+reeve_config_node_add_values (ReeveConfigNode *self, const char *format, ...)
+{
+  va_list values;
+
+  va_start (values, format);
+  reeve_config_node_add_valist (self, format, values);
+  va_end (values);
 }
 
 /* ------------------------------------------------------------ printing --- */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdarg.h>
 #include <stdint.h>
 
 G_BEGIN_DECLS
@@ -139,5 +140,22 @@ void reeve_config_node_add_int (ReeveConfigNode *self,
 void reeve_config_node_add_string (ReeveConfigNode *self,
                                    const char *key,
                                    const char *value);
+
+/**
+ * reeve_config_node_add_values:
+ * @format: `KEY = %s` (a NULL leaves the key out), `KEY = %d`, `KEY = %f`, or,
+ *   for an int64_t, `"KEY = %" PRId64`, with its value behind it; then the next
+ *   ones, and NULL
+ *
+ * Adds a node for each, as the functions of LVM's libdaemon are told what to
+ * send.
+ */
+void reeve_config_node_add_values (ReeveConfigNode *self,
+                                   const char *format,
+                                   ...) G_GNUC_NULL_TERMINATED;
+/* The same; @format may be %NULL for none. */
+void reeve_config_node_add_valist (ReeveConfigNode *self,
+                                   const char *format,
+                                   va_list values);
 
 G_END_DECLS
