@@ -249,7 +249,8 @@ drop_watch (gpointer data)
 void
 reeve_resource_node_notify (ReeveResourceNode *self)
 {
-  g_autoptr (ReeveResourceNode) alive = reeve_resource_node_ref (self);
+  g_autoptr (ReeveResourceNode) alive G_GNUC_UNUSED =
+      reeve_resource_node_ref (self);
   g_autoptr (GPtrArray) watches = g_ptr_array_new_with_free_func (drop_watch);
 
   self->version++;

@@ -157,7 +157,8 @@ get_stream (ReeveResourceNode *node)
 static void
 wake (ReeveResourceNode *node, Stream *self)
 {
-  g_autoptr (ReeveResourceNode) alive = reeve_resource_node_ref (node);
+  g_autoptr (ReeveResourceNode) alive G_GNUC_UNUSED =
+      reeve_resource_node_ref (node);
 
   for (unsigned n = self->waiting.length; n > 0 && self->waiting.length > 0;
        n--) {

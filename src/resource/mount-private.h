@@ -1,0 +1,84 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "resource/handle.h"
+#include "resource/mount.h"
+
+#define FUSE_USE_VERSION 35
+#include <fuse_lowlevel.h>
+
+G_BEGIN_DECLS
+
+/* A name that the kernel knows, until it forgets it. When another node comes to
+ * the name, it gets another number. */
+typedef struct {
+  uint64_t number;
+  uint64_t n_lookups;
+  char *path;              /* (owned): "" for the root */
+  ReeveResourceNode *node; /* (owned) */
+} ReeveMountInode;
+
+/* All of the loop's thread. */
+struct _ReeveResourceMount {
+  ReeveLoop *loop;           /* immutable (owned), as what follows */
+  ReeveResourceTree *tree;   /* (not owned) */
+  char *path;                /* (owned) */
+  pid_t helper;              /* waits for our end, to unmount */
+  int helper_fd;             /* (owned): by whose end it sees ours */
+  struct fuse_session *fuse; /* (owned) (nullable) */
+  struct fuse_buf buffer;    /* (owned): of one request */
+  int watch;                 /* of the session's file, 0: none */
+
+  uint64_t last_number;
+  GHashTable *inodes;  /* (element-type guint64 ReeveMountInode) (owned) */
+  GHashTable *by_path; /* (element-type utf8 ReeveMountInode) */
+  GQueue files;        /* (element-type ReeveMountFile) (owned): open ones */
+  GQueue calls;        /* (element-type ReeveMountCall) (owned): that wait */
+};
+
+/* ----------------------------------------------------------- mount-inode -- */
+
+void reeve_mount_inodes_init (ReeveResourceMount *self);
+void reeve_mount_inodes_clear (ReeveResourceMount *self);
+
+/* (transfer none): what the kernel knows by @number. */
+ReeveMountInode *
+reeve_mount_get_inode (ReeveResourceMount *self, uint64_t number);
+/* (transfer none): what is at @name in @parent, looked up once more. Returns: 0
+ * or an error. */
+int reeve_mount_look_up (ReeveResourceMount *self,
+                         const ReeveMountInode *parent,
+                         const char *name,
+                         ReeveMountInode **inode);
+void reeve_mount_forget (ReeveResourceMount *self,
+                         uint64_t number,
+                         uint64_t n_lookups);
+/* Of the name @name in @parent, if the kernel knows it, else 0. */
+uint64_t reeve_mount_find_number (ReeveResourceMount *self,
+                                  const ReeveMountInode *parent,
+                                  const char *name);
+void reeve_mount_fill_stat (const ReeveMountInode *inode, struct stat *st);
+
+/* ------------------------------------------------------------ mount-file -- */
+
+/* Who asks. It is valid until it is cleared. */
+typedef struct {
+  ReeveResourceCaller caller;
+  gid_t *groups; /* (owned) (nullable) */
+} ReeveMountCaller;
+
+void reeve_mount_caller_init (ReeveMountCaller *self, fuse_req_t req);
+void reeve_mount_caller_clear (ReeveMountCaller *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReeveMountCaller, reeve_mount_caller_clear)
+
+/* Puts what files do into @ops. */
+void reeve_mount_add_file_ops (struct fuse_lowlevel_ops *ops);
+/* Answers all calls that wait with ENODEV, and closes all files. */
+void reeve_mount_close_files (ReeveResourceMount *self);
+
+/* ------------------------------------------------------------- mount-ops -- */
+
+extern const struct fuse_lowlevel_ops *reeve_mount_get_ops (void);
+
+G_END_DECLS

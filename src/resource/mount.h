@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "event/loop.h"
+#include "resource/tree.h"
+
+G_BEGIN_DECLS
+
+/**
+ * ReeveResourceMount:
+ *
+ * A tree as a file system, by FUSE. The kernel judges by the nodes' owners and
+ * modes before it asks; what it asks is judged by the nodes once more. Nothing
+ * is cached by the kernel but what it has as names.
+ *
+ * The mount goes with the process, however that ends: the program `fusermount3`
+ * waits for its end and unmounts then. Nothing that the loop's thread does may
+ * look below the mount point, as it would wait for itself.
+ *
+ * Thread: loop.
+ */
+typedef struct _ReeveResourceMount ReeveResourceMount;
+
+/**
+ * reeve_resource_mount_new:
+ * @tree: (transfer none): as long as the mount
+ * @name: of the daemon, for `mount` and `df`
+ * @path: of the mount point, which is made if it is not there. What a process
+ *   that is dead left mounted there is unmounted
+ *
+ * Of root's daemon all users may use it, else its own user alone. Runs
+ * `fusermount3`, so that it may take a while; not while the loop runs.
+ *
+ * Errors: %REEVE_ERROR_NO_SUPPORT if this was built without libfuse3, or the
+ * kernel or `fusermount3` do not do it; %REEVE_ERROR_SYSTEM
+ *
+ * Returns: (transfer full)
+ */
+ReeveResourceMount *reeve_resource_mount_new (ReeveLoop *loop,
+                                              ReeveResourceTree *tree,
+                                              const char *name,
+                                              const char *path,
+                                              GError **error);
+
+/** Unmounts. Who waits in a call gets `ENODEV`, who has files open keeps them
+ * and finds that nobody is there. */
+void reeve_resource_mount_free (ReeveResourceMount *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceMount, reeve_resource_mount_free)
+
+/* How many files are open, and how many calls wait for an answer. */
+unsigned reeve_resource_mount_count_open (const ReeveResourceMount *self);
+unsigned reeve_resource_mount_count_waiting (const ReeveResourceMount *self);
+
+G_END_DECLS

@@ -1,0 +1,445 @@
+# SPDX-FileCopyrightText: The Reeve authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The resource tree as files: a mount, and the programs that everybody has."""
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import select
+import signal
+import stat
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import harness
+from harness import run, wait_for
+
+DAEMON = os.environ.get("REEVE_RESOURCE_DAEMON", "")
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+MNT_DETACH = 2
+N_WATCHED = 1000
+# How long a woken reader may take; sanitizers are slow.
+WAKE_S = 0.5 if harness.SANITIZED else 0.05
+
+
+def unmount(path):
+    """Takes off what a failed test left there."""
+    ctypes.CDLL(None).umount2(os.fsencode(path), MNT_DETACH)
+
+
+def is_mounted(path):
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return any(line.split()[1] == path for line in mounts)
+
+
+def missing():
+    """Why no mount can be made here, or None."""
+    if os.environ.get("REEVE_FUSE") == "no":
+        return "built without libfuse3"
+    if os.geteuid() != 0:
+        return "mounts need root"
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return f"/dev/fuse: {error.strerror}"
+    return None
+
+
+class Mount(harness.Daemon):
+    def __init__(self, directory, name):
+        self.path = os.path.join(directory, name)
+        super().__init__(directory, name, [DAEMON, self.path],
+                         lambda: self.log().startswith("ready"))
+
+
+@unittest.skipIf(missing(), missing())
+class Resource(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="reeve-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.directory = directory.name
+        os.chmod(cls.directory, 0o711)
+        cls.mount = Mount(cls.directory, "tree")
+        cls.addClassCleanup(unmount, cls.mount.path)
+        cls.mount.start()
+        cls.addClassCleanup(cls.mount.stop)
+
+    def path(self, name):
+        return os.path.join(self.mount.path, name)
+
+    def read(self, name):
+        return run("cat", self.path(name)).stdout
+
+    def shell(self, script, check=True):
+        """In bash, with the mount as its directory."""
+        return run("bash", "-c", f"cd {self.mount.path} && {script}", check=check)
+
+    def command(self, words):
+        with open(self.path("ctl"), "w", encoding="utf-8") as ctl:
+            ctl.write(words)
+
+    def open(self, name, flags=os.O_RDONLY):
+        fd = os.open(self.path(name), flags)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def stats(self):
+        return dict(line.split() for line in self.read(".stats").splitlines())
+
+    def refused(self, number, function, *words):
+        with self.assertRaises(OSError) as caught:
+            function(*words)
+        self.assertEqual(caught.exception.errno, number)
+
+    # ------------------------------------------------- names, attributes --
+
+    def test_names_and_modes(self):
+        self.assertIn("name\n", run("ls", self.mount.path).stdout)
+        self.assertEqual(run("stat", "-c", "%A %U %s", self.path("name")).stdout,
+                         "-rw-r--r-- root 0\n")
+        self.assertEqual(run("stat", "-c", "%F", self.path("d")).stdout, "directory\n")
+        self.assertEqual(run("cat", self.path("null"), self.path("d/only-in-one")).stdout,
+                         "one only-in-one\n")
+
+    def test_one_provider_has_what_is_below(self):
+        self.assertEqual(self.read("d/any/deep/name"), "one any/deep/name\n")
+        refused = run("cat", self.path("name/x"), check=False)
+        self.assertIn("Not a directory", refused.stderr)
+        refused = run("cat", self.path("d/no-such"), check=False)
+        self.assertIn("No such file", refused.stderr)
+
+    def test_longest_prefix_and_union(self):
+        self.assertEqual(self.read("d/sub/who/is/it"), "sub who/is/it\n")
+        self.assertEqual(self.read("d/only-in-two"), "two only-in-two\n")
+        self.assertEqual(self.read("d/in-both"), "one in-both\n")
+        self.assertEqual(run("ls", self.path("d")).stdout.split(),
+                         ["in-both", "only-in-one", "only-in-two", "sub"])
+
+    def test_links(self):
+        self.assertEqual(run("readlink", self.path("cur")).stdout, "name\n")
+        self.assertEqual(self.read("cur"), self.read("name"))
+        self.assertEqual(self.read("root-cur/in-both"), "sub in-both\n")
+
+    def test_permission_by_who_asks(self):
+        refused = run(*NOBODY, "cat", self.path("secret"), check=False)
+        self.assertIn("Permission denied", refused.stderr)
+        self.assertEqual(refused.returncode, 1)
+        self.assertEqual(run(*NOBODY, "cat", self.path("d/in-both")).stdout, "one in-both\n")
+        refused = run(*NOBODY, "chmod", "666", self.path("name"), check=False)
+        self.assertIn("Operation not permitted", refused.stderr)
+        run("chgrp", "1234", self.path("secret"))
+        self.addCleanup(os.chmod, self.path("secret"), 0o600)
+        run("chmod", "640", self.path("secret"))
+        group = ["setpriv", "--reuid", "65534", "--regid", "65534", "--groups", "1234"]
+        self.assertEqual(run(*group, "cat", self.path("secret")).stdout, "secret\n")
+
+    def test_attributes_change(self):
+        path = self.path("watched/7")
+        run("chmod", "600", path)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        run("touch", "-d", "@0", path)
+        self.assertEqual(run("stat", "-c", "%Y", path).stdout, "0\n")
+        self.assertEqual(run("stat", "-c", "%Y", path).stdout, "0\n")
+        self.shell("echo x > watched/7")
+        self.assertNotEqual(run("stat", "-c", "%Y", path).stdout, "0\n")
+        self.assertEqual(os.getxattr(path, "user.type"), b"text")
+        self.assertEqual(os.listxattr(path), ["user.type"])
+        self.refused(errno.ENODATA, os.getxattr, path, "user.none")
+
+    def test_only_the_daemon_makes_names(self):
+        for words in (["mkdir", "new"], ["mkfifo", "new"], ["rm", "-f", "name"],
+                      ["rmdir", "d"], ["ln", "-s", "name", "new"],
+                      ["ln", "name", "new"], ["mv", "name", "new"], ["touch", "new"]):
+            done = self.shell(" ".join(words), check=False)
+            self.assertIn("Operation not permitted", done.stderr, words)
+
+    def test_limits_are_told(self):
+        self.assertEqual(run("getconf", "NAME_MAX", self.mount.path).stdout, "255\n")
+        self.assertIn("fuse", run("stat", "-f", self.mount.path).stdout)
+        self.refused(errno.ENAMETOOLONG, os.stat, self.path("n" * 256))
+
+    # ----------------------------------------------------------- contents --
+
+    def test_null_device(self):
+        self.assertEqual(self.shell("cat null; echo x > null").stdout, "")
+
+    def test_reader_sees_one_text(self):
+        self.shell("echo first > name")
+        done = self.shell("exec 3<name; dd bs=1 count=2 <&3 2>/dev/null;"
+                          "echo second > name; cat <&3; cat name; head -c 3 name")
+        self.assertEqual(done.stdout, "first\nsecond\nsec")
+
+    def test_writes_are_checked(self):
+        self.shell("echo ok > name; echo better >> name; : > name; truncate -s 0 name")
+        done = self.shell("echo bad > name", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Invalid argument", done.stderr)
+        self.assertEqual(self.read("name"), "better\n")
+        done = self.shell("head -c 70000 /dev/zero | tr '\\0' x | dd bs=70000 iflag=fullblock of=name", check=False)
+        self.assertIn("Message too long", done.stderr)
+        self.refused(errno.EBADF, os.write, self.open("name"), b"x")
+
+    def test_log_grows(self):
+        with subprocess.Popen(["tail", "-n", "1", "-f", self.path("log")],
+                              stdout=subprocess.PIPE, text=True) as tail:
+            try:
+                self.command("log before")
+                self.command("log 0123456789")
+                self.assertEqual(run("tail", "-c", "5", self.path("log")).stdout, "6789\n")
+                lines = []
+                while "0123456789\n" not in lines:
+                    lines.append(tail.stdout.readline())
+                self.command("log behind")
+                began = time.monotonic()
+                while "behind\n" not in lines:
+                    lines.append(tail.stdout.readline())
+                self.assertLess(time.monotonic() - began, 5)
+            finally:
+                tail.kill()
+        size = os.stat(self.path("log")).st_size
+        self.assertEqual(len(self.read("log")), size)
+        skipped = run("dd", "skip=7", "bs=1", "count=4", f"if={self.path('log')}").stdout
+        self.assertEqual(skipped, self.read("log")[7:11])
+        done = self.shell("sync log; (dd bs=1 count=3 2>/dev/null; cat) <log | cmp - log")
+        self.assertEqual(done.stdout, "")
+        self.shell("echo mine >> log")
+        self.assertTrue(self.read("log").endswith("behind\nmine\n"))
+        fd = self.open("log")
+        with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as mapped:
+            self.assertEqual(mapped[:].decode(), self.read("log"))
+        self.shell(": > log")
+        self.assertEqual(self.read("log"), "")
+
+    def test_transaction(self):
+        done = self.shell("exec 3<>rpc; echo 'ping 1' >&3; head -1 <&3; exec 4<>rpc;"
+                          "echo a >&3; echo b >&4; head -1 <&4; head -1 <&3")
+        self.assertEqual(done.stdout, "PING 1\nB\nA\n")
+
+    def test_ioctl(self):
+        fd = self.open("ioctl")
+        code = 3 << 30 | 8 << 16 | ord("q") << 8 | 4
+        number = bytearray(struct.pack("q", 21))
+        self.assertEqual(fcntl.ioctl(fd, code, number), 5)
+        self.assertEqual(struct.unpack("q", number), (42,))
+        self.refused(errno.ENOTTY, fcntl.ioctl, fd, code + 1, number)
+        self.refused(errno.ENOTTY, fcntl.ioctl, self.open("name"), code, number)
+
+    def test_locks(self):
+        held = self.open("name")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run("flock", "-n", self.path("name"), "true", check=False)
+        self.assertEqual(done.returncode, 1)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        run("flock", "-n", self.path("name"), "true")
+
+    # ------------------------------------------------------------- events --
+
+    def test_event_is_waited_for(self):
+        done = run("timeout", "0.2", "cat", self.path("events"), check=False)
+        self.assertEqual((done.returncode, done.stdout), (124, ""))
+        with subprocess.Popen(["head", "-n", "2", self.path("events")],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True) as head:
+            wait_for("a reader", lambda: self.stats()["waiting"] == "1")
+            self.command("event one")
+            self.command("event two")
+            self.assertEqual(head.communicate(timeout=harness.WAIT_S)[0], "one\ntwo\n")
+
+    def test_event_is_not_waited_for(self):
+        fd = self.open("events", os.O_RDONLY | os.O_NONBLOCK)
+        self.refused(errno.EAGAIN, os.read, fd, 100)
+        self.refused(errno.ESPIPE, os.lseek, fd, 0, os.SEEK_SET)
+        self.command("event now")
+        self.assertEqual(os.read(fd, 100), b"now\n")
+        for number in range(20):
+            self.command(f"event {number}")
+        self.assertEqual(os.read(fd, 100), b"lost 4\n")
+        self.assertEqual(os.read(fd, 100), b"4\n")
+
+    def test_poll_select_and_epoll(self):
+        fd = self.open("events", os.O_RDONLY | os.O_NONBLOCK)
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        epoll = select.epoll()
+        self.addCleanup(epoll.close)
+        epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+        self.assertEqual(poll.poll(0), [])
+        timer = threading.Timer(0.1, self.command, ["event one"])
+        timer.start()
+        self.assertEqual(poll.poll(harness.WAIT_S * 1000), [(fd, select.POLLIN)])
+        timer.join()
+        self.assertEqual(epoll.poll(harness.WAIT_S), [(fd, select.EPOLLIN)])
+        self.assertEqual(epoll.poll(0), [])
+        self.assertEqual(select.select([fd], [], [], 0)[0], [fd])
+        self.assertEqual(os.read(fd, 100), b"one\n")
+        self.assertEqual(select.select([fd], [], [], 0)[0], [])
+
+    def test_one_change_wakes_its_readers(self):
+        """A thousand files; of fifty readers, the two of the changed one."""
+        fds = [self.open(f"watched/{i % 49 * 20}") for i in range(50)]
+        woken = []
+        ready = threading.Barrier(51)
+
+        def watch(index):
+            os.read(fds[index], 100)
+            poll = select.poll()
+            poll.register(fds[index], select.POLLIN)
+            ready.wait()
+            if poll.poll(harness.WAIT_S * 1000):
+                woken.append((index, time.monotonic()))
+
+        threads = [threading.Thread(target=watch, args=[i]) for i in range(50)]
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        self.assertEqual(len(os.listdir(self.path("watched"))), N_WATCHED)
+        self.assertEqual(woken, [])
+        began = time.monotonic()
+        self.command("touch 0")
+        wait_for("both readers", lambda: len(woken) == 2)
+        self.assertEqual(sorted(index for index, _ in woken), [0, 49])
+        self.assertLess(max(when for _, when in woken) - began, WAKE_S)
+        self.command("touch 1")
+        time.sleep(0.05)
+        self.assertEqual(len(woken), 2)
+        for i in range(49):
+            self.command(f"touch {i * 20}")
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(woken), 50)
+
+    def test_signals_end_a_wait(self):
+        def handled(number, frame):
+            raise InterruptedError
+
+        before = signal.signal(signal.SIGALRM, handled)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        self.assertRaises(InterruptedError, os.read, self.open("events"), 100)
+        cat = subprocess.Popen(["cat", self.path("events")])
+        wait_for("a reader", lambda: self.stats()["waiting"] == "1")
+        cat.kill()
+        cat.wait()
+        wait_for("nobody", lambda: self.stats()["waiting"] == "0")
+
+    def test_readers_do_not_wait_for_each_other(self):
+        began = time.monotonic()
+        readers = [subprocess.Popen(["cat", self.path("slow")], stdout=subprocess.PIPE)
+                   for _ in range(20)]
+        for reader in readers:
+            self.assertEqual(reader.communicate(timeout=harness.WAIT_S)[0], b"slow\n")
+        # one after the other they would take four seconds
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_files_are_closed(self):
+        before = int(self.stats()["open"])
+        done = self.shell("exec 3<name 4<log; (exit); cat .stats; exec 3<&- 4<&-; cat .stats")
+        opened = [int(line.split()[1]) for line in done.stdout.splitlines()
+                  if line.startswith("open")]
+        self.assertEqual(opened, [before + 2, before])
+
+    # --------------------------------------------------------- many names --
+
+    def test_list_while_names_come_and_go(self):
+        self.command("many 10000")
+        stays = {f"{i:06}" for i in range(9000)}
+        self.command("churn")
+        for _ in range(3):
+            listed = run("find", self.path("many"), "-type", "f").stdout.split()
+            names = [os.path.basename(path) for path in listed]
+            self.assertEqual(len(names), len(set(names)))
+            self.assertEqual(stays - set(names), set())
+        with os.scandir(self.path("many")) as entries:
+            names = [entry.name for entry in entries]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual(stays - set(names), set())
+
+
+@unittest.skipIf(missing(), missing())
+class Death(unittest.TestCase):
+    def start(self):
+        self.mount = Mount(self.directory, "tree")
+        self.addCleanup(unmount, self.mount.path)
+        return self.mount.start()
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="reeve-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def reader(self, mount):
+        reader = subprocess.Popen(["cat", os.path.join(mount.path, "events")],
+                                  stderr=subprocess.PIPE, text=True)
+        stats = os.path.join(mount.path, ".stats")
+        wait_for("a reader", lambda: "waiting 1" in harness.read(stats))
+        return reader
+
+    def assert_reader_fails(self, reader):
+        _, words = reader.communicate(timeout=harness.WAIT_S)
+        self.assertEqual(reader.returncode, 1, words)
+
+    def test_killed(self):
+        mount = self.start()
+        reader = self.reader(mount)
+        mount.kill()
+        self.assert_reader_fails(reader)
+        wait_for("unmounting", lambda: not is_mounted(mount.path))
+        self.assertEqual(run("ls", "-A", mount.path).stdout, "")
+        again = self.start()
+        self.assertEqual(run("cat", os.path.join(again.path, "name")).stdout, "value\n")
+        again.stop()
+
+    def test_killed_with_its_helper(self):
+        """What nobody has unmounted the next daemon does."""
+        mount = self.start()
+        helpers = [pid for pid in harness.descendants()
+                   if "fusermount3" in harness.read(f"/proc/{pid}/cmdline")]
+        self.assertEqual(len(helpers), 1)
+        os.kill(helpers[0], signal.SIGKILL)
+        mount.kill()
+        self.assertRaises(OSError, os.stat, mount.path)
+        again = self.start()
+        self.assertEqual(run("cat", os.path.join(again.path, "name")).stdout, "value\n")
+        again.stop()
+        self.assertFalse(is_mounted(mount.path))
+
+    def test_started_at_once_after_its_death(self):
+        """The helper of the dead one leaves the new mount alone."""
+        mount = self.start()
+        for _ in range(5):
+            mount.kill()
+            mount = self.start()
+        time.sleep(0.1)
+        self.assertEqual(run("cat", os.path.join(mount.path, "name")).stdout, "value\n")
+        mount.stop()
+
+    def test_stopped_with_readers(self):
+        mount = self.start()
+        reader = self.reader(mount)
+        mount.stop()
+        self.assert_reader_fails(reader)
+        self.assertFalse(is_mounted(mount.path))
+
+    def test_unmounted_by_root(self):
+        mount = self.start()
+        run("umount", mount.path)
+        wait_for("the daemon to see it", lambda: "was unmounted" in mount.log())
+        mount.stop()
+
+    def test_mount_point_that_cannot_be(self):
+        path = os.path.join(self.directory, "file")
+        with open(path, "w", encoding="utf-8"):
+            pass
+        done = run(DAEMON, path, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(path, done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main("fusermount3", "setpriv")
