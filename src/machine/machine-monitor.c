@@ -173,8 +173,9 @@ take_shutdown (ReeveMachine *self, JsonObject *details)
   gboolean is_guest = get_boolean (details, "guest");
   gboolean is_panic = g_str_equal (reason, "guest-panic");
 
-  /* The one that our quit causes, after the guest's own, is no news. */
-  if (self->is_shut_down)
+  /* The one that our quit causes, after the guest's own, is no news; nor is
+   * what the guest still asked for while QEMU stopped it for a restart. */
+  if (self->is_shut_down || (is_guest && self->is_restarting))
     return;
   self->is_shut_down = TRUE;
   if (self->end == REEVE_END_FAILED)

@@ -596,6 +596,9 @@ class _Tap(unittest.TestResult):
     def _line(self, ok, test, more="", text=""):
         self.lines += 1
         name = test.id().removeprefix("__main__.")
+        reeved = getattr(test, "reeved", None)
+        if not ok and reeved is not None:
+            text += f"The end of its log:\n{reeved.log()[-2000:]}"
         print(f"{'ok' if ok else 'not ok'} {self.lines} - {name}{more}")
         for line in text.splitlines():
             print(f"# {line}")
