@@ -140,27 +140,32 @@ grow_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
          add_ordinary_locked (self, self->size.increment);
 }
 
-static void
-wake_locked (Crew *crew)
+/* (nullable): who is to be woken, by wake(), for the work that there is. */
+static Crew *
+choose_crew_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 {
-  if (crew->n_woken > 0)
-    return;
+  Crew *crew = NULL;
+
+  if (self->ordinary_crew.n_waiting > 0)
+    crew = &self->ordinary_crew;
+  else if (self->priority.lines.length > 0 && self->priority_crew.n_waiting > 0)
+    crew = &self->priority_crew;
+  else if (self->size.lo_water == 0 && add_ordinary_locked (self, 1))
+    crew = &self->ordinary_crew; /* nobody was to wait for it */
+
+  if (crew == NULL || crew->n_woken > 0)
+    return NULL;
   crew->n_woken++;
-  reeve_cond_signal (&crew->work);
+  return crew;
 }
 
+/* Best without the pool's lock: who wakes on the same core runs at once, and
+ * would have to wait for it. */
 static void
-wake_one_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
+wake (Crew *crew)
 {
-  Crew *ordinary = &self->ordinary_crew;
-  Crew *priority = &self->priority_crew;
-
-  if (ordinary->n_waiting > 0)
-    wake_locked (ordinary);
-  else if (self->priority.lines.length > 0 && priority->n_waiting > 0)
-    wake_locked (priority);
-  else if (self->size.lo_water == 0 && add_ordinary_locked (self, 1))
-    wake_locked (ordinary); /* nobody was to wait for it */
+  if (crew != NULL)
+    reeve_cond_signal (&crew->work);
 }
 
 /* Work that may be taken. */
@@ -266,14 +271,15 @@ run_batch_locked (ReeveJobPool *self,
                   const Batch *batch,
                   Run *run) REEVE_UNCHECKED
 {
-  if (has_work_locked (self))
-    wake_one_locked (self);
+  Crew *next = has_work_locked (self) ? choose_crew_locked (self) : NULL;
+
   run->what.name = batch->jobs[0]->name;
   run->what.start_us = g_get_monotonic_time ();
   run->link.data = run;
   g_queue_push_tail_link (&self->running, &run->link);
 
   pthread_mutex_unlock (&self->lock.impl);
+  wake (next);
   if (batch->jobs[0]->run != NULL)
     batch->jobs[0]->run (batch->jobs[0]);
   else
@@ -302,7 +308,7 @@ end_thread_locked (ReeveJobPool *self, Crew *crew) REEVE_REQUIRES (self->lock)
 {
   crew->n_threads--;
   if (has_work_locked (self))
-    wake_one_locked (self);
+    wake (choose_crew_locked (self));
   reeve_cond_signal (&self->ended);
 }
 
@@ -445,13 +451,11 @@ add_priority_locked (ReeveJobPool *self, ReeveJobGroup *group, GList *link)
     g_queue_push_tail_link (&self->priority.lines, &group->priority.link);
 }
 
-void
-reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
+/* Returns who is to be woken. */
+static Crew *
+add_all (ReeveJobPool *self, GQueue *jobs)
 {
   GList *link;
-
-  if (g_queue_is_empty (jobs))
-    return;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -466,7 +470,14 @@ reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
   }
   self->max_queued =
       MAX (self->max_queued, self->normal.n_jobs + self->priority.n_jobs);
-  wake_one_locked (self);
+  return choose_crew_locked (self);
+}
+
+void
+reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
+{
+  if (!g_queue_is_empty (jobs))
+    wake (add_all (self, jobs));
 }
 
 static gboolean
@@ -507,7 +518,7 @@ reeve_job_pool_resize (ReeveJobPool *self,
   add_ordinary_threads_locked (self);
   add_priority_threads_locked (self);
   if (has_work_locked (self))
-    wake_one_locked (self);
+    wake (choose_crew_locked (self));
   /* Those that are too many see it when they wake. */
   reeve_cond_broadcast (&self->ordinary_crew.work);
   reeve_cond_broadcast (&self->priority_crew.work);
