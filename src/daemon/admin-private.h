@@ -9,15 +9,17 @@
  */
 
 #include "daemon/admin.h"
+#include "daemon/call-monitor.h"
 #include "event/thread.h"
 #include "protocol/admin.h"
 
 G_BEGIN_DECLS
 
 struct _ReeveAdmin {
-  ReeveDaemon *daemon;    /* immutable */
-  ReeveServer *server;    /* (owned) */
-  ReeveMutex change_lock; /* held from reading a limit to changing it */
+  ReeveDaemon *daemon;       /* immutable */
+  ReeveServer *server;       /* (owned) */
+  ReeveCallMonitor *monitor; /* (owned) */
+  ReeveMutex change_lock;    /* held from reading a limit to changing it */
 };
 
 ReeveAdmin *reeve_admin_get (ReeveCall *call);

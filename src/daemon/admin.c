@@ -165,6 +165,9 @@ reeve_admin_new (ReeveDaemon *daemon)
       reeve_server_new ("admin", reeve_daemon_get_loop (daemon), &limits);
   reeve_server_add_program (self->server, &admin_program, &handlers, self);
   reeve_introspection_register (daemon, self->server);
+  self->monitor = reeve_call_monitor_new (self->server);
+  reeve_call_monitor_add (self->monitor, self->server);
+  reeve_call_monitor_add (self->monitor, reeve_daemon_get_server (daemon));
   return self;
 }
 
@@ -175,6 +178,7 @@ reeve_admin_free (ReeveAdmin *self)
     return;
 
   reeve_server_unref (self->server);
+  reeve_call_monitor_free (self->monitor);
   reeve_mutex_clear (&self->change_lock);
   g_free (self);
 }

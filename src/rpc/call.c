@@ -210,19 +210,21 @@ answer (ReeveCall *self, GBytes *frame)
   reeve_call_unref (self);
 }
 
-static gboolean
-answer_with_fds (ReeveCall *self, gconstpointer ret, GError **error)
+static GBytes *
+encode_with_fds (ReeveCall *self, gconstpointer ret, GError **error)
 {
   ReeveHeader reply = reeve_call_make_reply (self);
-  GBytes *frame = reeve_message_encode_with_fds (
-      &reply, self->reply_fds->len, self->procedure->ret, ret, error);
 
-  if (frame == NULL)
-    return FALSE;
+  return reeve_message_encode_with_fds (&reply, self->reply_fds->len,
+                                        self->procedure->ret, ret, error);
+}
+
+static void
+answer_with_fds (ReeveCall *self, GBytes *frame)
+{
   reeve_server_client_answer_with_fds (self->client, self, frame,
                                        g_steal_pointer (&self->reply_fds));
   reeve_call_unref (self);
-  return TRUE;
 }
 
 void
@@ -232,14 +234,16 @@ reeve_call_reply (ReeveCall *self, gconstpointer ret)
   g_autoptr (GError) error = NULL;
   GBytes *frame = NULL;
 
-  if (self->reply_fds != NULL) {
-    if (answer_with_fds (self, ret, &error))
-      return;
-  } else {
+  if (self->reply_fds != NULL)
+    frame = encode_with_fds (self, ret, &error);
+  else
     frame = wire->encode_reply (self, ret, &error);
-  }
 
-  reeve_call_count (self, frame == NULL);
+  reeve_call_count (self, error);
+  if (frame != NULL && self->reply_fds != NULL) {
+    answer_with_fds (self, frame);
+    return;
+  }
   if (frame == NULL)
     frame = wire->encode_error (self, error);
   answer (self, frame);
@@ -249,6 +253,6 @@ void
 reeve_call_fail (ReeveCall *self, const GError *failure)
 {
   reeve_data_stream_discard (g_steal_pointer (&self->data_stream));
-  reeve_call_count (self, TRUE);
+  reeve_call_count (self, failure);
   answer (self, self->client->wire->encode_error (self, failure));
 }

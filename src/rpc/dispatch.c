@@ -120,7 +120,7 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     reeve_call_unref (call);
     return;
   }
-  reeve_call_count (call, has_failed);
+  reeve_call_count (call, error);
   self->calls[self->n_calls] = call;
   self->ends[self->n_calls] = self->size;
   self->n_calls++;

@@ -25,6 +25,8 @@ struct _ReeveServer {
   GPtrArray *commands;   /* (element-type ReeveCommand) */
   GArray *subscriptions; /* (element-type ReeveSubscription) */
   ReeveServerPolicy policy;
+  ReeveAnsweredCallFunc call_func; /* (nullable) */
+  gpointer call_data;
 
   /* Of the loop's thread. */
   GPtrArray *services; /* (element-type ReeveService) (owned) */
@@ -44,6 +46,7 @@ struct _ReeveServer {
                              follows; immutable once there are listeners */
   GPtrArray *stream_kinds;
 
+  atomic_bool is_watched;
   atomic_ullong n_accepted;
   ReeveRefusals refusals; /* with a lock of its own */
   atomic_ullong n_handshakes;

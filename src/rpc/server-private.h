@@ -121,8 +121,8 @@ void reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds);
 ReeveCall *reeve_call_ref (ReeveCall *self);
 void reeve_call_unref (ReeveCall *self);
 
-/* It was answered just now. */
-void reeve_call_count (ReeveCall *self, gboolean has_failed);
+/* It was answered just now. @failure: (nullable): by that */
+void reeve_call_count (ReeveCall *self, const GError *failure);
 
 /* The header of the reply to it. */
 ReeveHeader reeve_call_make_reply (const ReeveCall *self);
@@ -273,6 +273,10 @@ gboolean reeve_server_client_restore (ReeveServer *server,
                                       GError **error);
 
 /* ----------------------------------------------------------- server.c --- */
+
+/* Whether somebody wants to know of it. */
+gboolean reeve_server_is_watched (ReeveServer *self);
+void reeve_server_tell (ReeveServer *self, const ReeveAnsweredCall *call);
 
 /* @authenticator: (transfer full). Once, before the server listens. */
 void reeve_server_set_authenticator (ReeveServer *self,

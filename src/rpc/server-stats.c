@@ -14,9 +14,25 @@ get_bucket (guint64 took_us)
   return MIN (bucket, REEVE_LATENCY_BUCKETS - 1);
 }
 
-void
-reeve_call_count (ReeveCall *self, gboolean has_failed)
+static void
+tell (ReeveCall *self, ReeveServer *server, gint64 took_us, const GError *error)
 {
+  const ReeveAnsweredCall answered = {
+    .client = self->client,
+    .program = self->program->program,
+    .procedure = self->procedure,
+    .serial = self->header.serial,
+    .took_us = took_us,
+    .error = error,
+  };
+
+  reeve_server_tell (server, &answered);
+}
+
+void
+reeve_call_count (ReeveCall *self, const GError *failure)
+{
+  ReeveServer *server = reeve_server_client_get_server (self->client);
   ReeveProcedureCounters *counters =
       &self->program
            ->counters[self->procedure - self->program->program->procedures];
@@ -26,8 +42,10 @@ reeve_call_count (ReeveCall *self, gboolean has_failed)
   atomic_fetch_add_explicit (&counters->n_calls, 1, memory_order_relaxed);
   atomic_fetch_add_explicit (&counters->latency[bucket], 1,
                              memory_order_relaxed);
-  if (has_failed)
+  if (failure != NULL)
     atomic_fetch_add_explicit (&counters->n_failed, 1, memory_order_relaxed);
+  if (reeve_server_is_watched (server))
+    tell (self, server, MAX (took_us, 0), failure);
 }
 
 static void

@@ -532,6 +532,33 @@ reeve_server_count_event (ReeveServer *self, gboolean is_dropped)
                              1, memory_order_relaxed);
 }
 
+void
+reeve_server_set_call_func (ReeveServer *self,
+                            ReeveAnsweredCallFunc func,
+                            gpointer data)
+{
+  self->call_func = func;
+  self->call_data = data;
+}
+
+void
+reeve_server_watch_calls (ReeveServer *self, gboolean is_watched)
+{
+  atomic_store (&self->is_watched, is_watched && self->call_func != NULL);
+}
+
+gboolean
+reeve_server_is_watched (ReeveServer *self)
+{
+  return atomic_load_explicit (&self->is_watched, memory_order_relaxed);
+}
+
+void
+reeve_server_tell (ReeveServer *self, const ReeveAnsweredCall *call)
+{
+  self->call_func (call, self->call_data);
+}
+
 static void
 add_calls (const ReeveProcedureStats *procedure, gpointer data)
 {

@@ -238,6 +238,39 @@ void reeve_server_foreach_procedure (ReeveServer *self,
 guint64 reeve_procedure_stats_get_quantile (const ReeveProcedureStats *self,
                                             double share);
 
+/**
+ * ReeveAnsweredCall:
+ * @took_us: from its arrival to the answer
+ * @error: (nullable): if it failed
+ *
+ * A call that was answered just now. One whose deadline had passed is told when
+ * its handler has ended.
+ */
+typedef struct {
+  ReeveServerClient *client;
+  const ReeveProgram *program;
+  const ReeveProcedure *procedure;
+  uint32_t serial;
+  gint64 took_us;
+  const GError *error;
+} ReeveAnsweredCall;
+
+typedef void (*ReeveAnsweredCallFunc) (const ReeveAnsweredCall *call,
+                                       gpointer data);
+
+/**
+ * reeve_server_set_call_func:
+ * @func: called for each call while reeve_server_watch_calls() says so, by the
+ *   thread that answers it and with no lock held; it must not block
+ *
+ * Before the first listen. Thread: owner.
+ */
+void reeve_server_set_call_func (ReeveServer *self,
+                                 ReeveAnsweredCallFunc func,
+                                 gpointer data);
+/* While nobody watches, a call costs one look at a flag. Thread: any. */
+void reeve_server_watch_calls (ReeveServer *self, gboolean is_watched);
+
 ReeveJobPool *reeve_server_get_pool (ReeveServer *self);
 
 /* Calls @func for each client. No lock is held meanwhile. Thread: any. */

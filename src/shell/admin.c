@@ -415,7 +415,19 @@ static const ReeveOption timeout_options[] = {
   { "timeout", REEVE_OPTION_NUMBER, TRUE, .help = N_ ("seconds; 0: for ever") },
 };
 
+static const ReeveOption monitor_options[] = {
+  { "procedure", REEVE_OPTION_STRING, .completion = REEVE_COMPLETE_PROCEDURES,
+    .help = N_ ("calls of this program, or of PROGRAM.PROCEDURE, alone") },
+  { "failed", REEVE_OPTION_FLAG, .help = N_ ("calls that failed alone") },
+  { "count", REEVE_OPTION_NUMBER, .is_named_only = TRUE,
+    .help = N_ ("end after so many calls") },
+  { "timeout", REEVE_OPTION_NUMBER, .is_named_only = TRUE,
+    .help = N_ ("how long to watch, in seconds") },
+};
+
 static const ReeveCommand commands[] = {
+  { "monitor", N_ ("show the daemon's calls as they are answered"),
+    monitor_options, G_N_ELEMENTS (monitor_options), reeve_admin_run_monitor },
   { "srv-list", N_ ("list the servers of the daemon"), NULL, 0, run_srv_list },
   { "srv-metrics", N_ ("show all limits and counters of servers"),
     metrics_options, G_N_ELEMENTS (metrics_options), reeve_admin_run_metrics },

@@ -46,6 +46,12 @@ gboolean reeve_admin_run_metrics (ReeveShell *shell,
                                   const ReeveArguments *arguments,
                                   GError **error);
 
+/* --------------------------------------------------- admin-monitor.c --- */
+
+gboolean reeve_admin_run_monitor (ReeveShell *shell,
+                                  const ReeveArguments *arguments,
+                                  GError **error);
+
 /* ------------------------------------------------------- admin-tls.c --- */
 
 gboolean reeve_admin_run_tls_info (ReeveShell *shell,

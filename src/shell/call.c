@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shell/call.h"
 
-#include "client/description.h"
+#include "client/peer.h"
+#include "client/uri.h"
 #include "event/intl.h"
 #include "protocol/admin.h"
 #include "protocol/qemu.h"
@@ -10,7 +11,6 @@
 #include "protocol/remote.h"
 #include "rpc/error.h"
 #include "rpc/wire-json.h"
-#include "shell/command.h"
 #include "shell/output.h"
 
 #include <string.h>
@@ -52,13 +52,11 @@ find_known_program (const char *name)
   return NULL;
 }
 
-/* The server's own description, kept in *@description; for a server that has
- * none, ours. */
-static const ReeveProgram *
-find_program (ReeveShell *shell,
-              const char *name,
-              ReeveDescription **description,
-              GError **error)
+const ReeveProgram *
+reeve_call_find_program (ReeveShell *shell,
+                         const char *name,
+                         ReeveDescription **description,
+                         GError **error)
 {
   g_autoptr (GError) why = NULL;
   const ReeveProgram *known = find_known_program (name);
@@ -128,26 +126,68 @@ parse_params (const ReeveArguments *arguments, GError **error)
   return node;
 }
 
+/* Whatever speaks JSON-RPC at the shell's URI. Parameters in an array are of
+ * 1.0. */
+static gboolean
+call_json (ReeveShell *shell,
+           const char *method,
+           JsonNode *params,
+           GError **error)
+{
+  g_autofree char *text = shell->uri != NULL
+                              ? g_strdup (shell->uri)
+                              : reeve_uri_get_default (shell->is_read_only);
+  g_autoptr (ReeveUri) uri = reeve_uri_parse (text, shell->is_read_only, error);
+  g_autoptr (ReevePeer) peer = NULL;
+  g_autoptr (JsonNode) result = NULL;
+
+  if (uri == NULL)
+    return FALSE;
+  peer = reeve_peer_open_json (
+      uri->stream,
+      JSON_NODE_HOLDS_ARRAY (params) ? REEVE_PEER_JSON_1 : REEVE_PEER_JSON_2,
+      NULL, shell->timeout_ms, NULL, error);
+  if (peer == NULL)
+    return FALSE;
+  /* It has its own connection, which is there. */
+  shell->is_local = TRUE;
+  result = reeve_peer_call_json (peer, method, params, shell->timeout_ms, NULL,
+                                 error);
+  if (result == NULL)
+    return FALSE;
+
+  /* Text is for reading. */
+  if (shell->format == REEVE_OUTPUT_TEXT &&
+      json_node_get_value_type (result) == G_TYPE_STRING)
+    reeve_output_text (shell, "result", json_node_get_string (result));
+  else
+    reeve_output_json (shell, result);
+  return TRUE;
+}
+
 static gboolean
 run_call (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
 {
   const char *name = reeve_arguments_get (arguments, "procedure");
+  g_autoptr (JsonNode) params = parse_params (arguments, error);
   g_auto (GStrv) parts = g_strsplit (name, ".", 2);
   g_autoptr (ReeveDescription) description = NULL;
-  g_autoptr (JsonNode) params = NULL;
   const ReeveProgram *program;
   const ReeveProcedure *procedure;
 
+  if (params == NULL)
+    return FALSE;
+  if (reeve_arguments_has (arguments, "json-rpc"))
+    return call_json (shell, name, params, error);
   if (g_strv_length (parts) != 2) {
     g_set_error (error, REEVE_SHELL_ERROR, REEVE_SHELL_ERROR_USAGE,
                  _ ("call: “%s” is not PROGRAM.PROCEDURE"), name);
     return FALSE;
   }
 
-  params = parse_params (arguments, error);
-  if (params == NULL || reeve_shell_connect (shell, error) == NULL)
+  if (reeve_shell_connect (shell, error) == NULL)
     return FALSE;
-  program = find_program (shell, parts[0], &description, error);
+  program = reeve_call_find_program (shell, parts[0], &description, error);
   if (program == NULL)
     return FALSE;
 
@@ -196,8 +236,8 @@ run_procedures (ReeveShell *shell,
 
   if (reeve_shell_connect (shell, error) == NULL)
     return FALSE;
-  program = find_program (shell, reeve_arguments_get (arguments, "program"),
-                          &description, error);
+  program = reeve_call_find_program (
+      shell, reeve_arguments_get (arguments, "program"), &description, error);
   if (program == NULL)
     return FALSE;
 
@@ -212,6 +252,14 @@ static const ReeveOption call_options[] = {
     .completion = REEVE_COMPLETE_PROCEDURES,
     .help = N_ ("PROGRAM.PROCEDURE, e.g. remote.connect_get_hostname") },
   { "params", REEVE_OPTION_STRING, .help = N_ ("the arguments, as JSON") },
+  { "json-rpc", REEVE_OPTION_FLAG,
+    .help = N_ ("speak JSON-RPC: with arguments in an array that of Open "
+                "vSwitch") },
+};
+
+static const ReeveOption introspect_options[] = {
+  { "name", REEVE_OPTION_STRING, .completion = REEVE_COMPLETE_PROCEDURES,
+    .help = N_ ("a program, or PROGRAM.PROCEDURE") },
 };
 
 static const ReeveOption procedures_options[] = {
@@ -222,6 +270,9 @@ static const ReeveOption procedures_options[] = {
 static const ReeveCommand commands[] = {
   { "call", N_ ("call a procedure of the daemon"), call_options,
     G_N_ELEMENTS (call_options), run_call },
+  { "introspect", N_ ("show programs, procedures and their types"),
+    introspect_options, G_N_ELEMENTS (introspect_options),
+    reeve_introspect_run },
   { "procedures", N_ ("list the procedures of a program"), procedures_options,
     G_N_ELEMENTS (procedures_options), run_procedures },
 };

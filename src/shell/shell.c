@@ -129,6 +129,16 @@ connect_admin (ReeveShell *self, GError **error)
   return g_steal_pointer (&connection);
 }
 
+ReeveConnection *
+reeve_shell_connect_admin (ReeveShell *self, GError **error)
+{
+  if (self->admin != NULL && reeve_connection_is_closed (self->admin))
+    g_clear_pointer (&self->admin, reeve_connection_unref);
+  if (self->admin == NULL)
+    self->admin = connect_admin (self, error);
+  return self->admin;
+}
+
 gboolean
 reeve_shell_call_admin_socket (ReeveShell *self,
                                const ReeveProgram *program,
@@ -137,12 +147,7 @@ reeve_shell_call_admin_socket (ReeveShell *self,
                                gpointer ret,
                                GError **error)
 {
-  if (self->admin != NULL && reeve_connection_is_closed (self->admin))
-    g_clear_pointer (&self->admin, reeve_connection_unref);
-  if (self->admin == NULL)
-    self->admin = connect_admin (self, error);
-
-  return self->admin != NULL &&
+  return reeve_shell_connect_admin (self, error) != NULL &&
          call_admin (self, self->admin, program, procedure, args, ret, error);
 }
 

@@ -68,6 +68,9 @@ gboolean reeve_shell_call (ReeveShell *self,
                            gpointer ret,
                            GError **error);
 
+/* (transfer none): the same to the admin socket of the daemon. */
+ReeveConnection *reeve_shell_connect_admin (ReeveShell *self, GError **error);
+
 /* Calls a procedure of the `admin` program, on the admin socket of the daemon
  * that the shell drives. */
 gboolean reeve_shell_call_admin (ReeveShell *self,

@@ -18,6 +18,7 @@ typedef struct {
 extern const RpcgenRow admin_rpcgen_rows[];
 extern const RpcgenRow auth_rpcgen_rows[];
 extern const RpcgenRow message_rpcgen_rows[];
+extern const RpcgenRow monitor_rpcgen_rows[];
 extern const RpcgenRow qemu_rpcgen_rows[];
 extern const RpcgenRow reeve_rpcgen_rows[];
 extern const RpcgenRow remote_rpcgen_rows[];

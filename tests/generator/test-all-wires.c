@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/admin.h"
 #include "protocol/machine.h"
+#include "protocol/monitor.h"
 #include "protocol/qemu.h"
 #include "protocol/reeve.h"
 #include "protocol/remote.h"
@@ -236,7 +237,7 @@ int
 main (int argc, char **argv)
 {
   static const ReeveProgram *const programs[] = {
-    &admin_program, &machine_program, &qemu_program,
+    &admin_program, &machine_program, &monitor_program, &qemu_program,
     &reeve_program, &remote_program,  &watch_program,
   };
 

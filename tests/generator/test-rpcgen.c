@@ -213,9 +213,9 @@ int
 main (int argc, char **argv)
 {
   static const RpcgenRow *const tables[] = {
-    admin_rpcgen_rows,  auth_rpcgen_rows,  message_rpcgen_rows,
-    qemu_rpcgen_rows,   reeve_rpcgen_rows, remote_rpcgen_rows,
-    shapes_rpcgen_rows,
+    admin_rpcgen_rows,   auth_rpcgen_rows,   message_rpcgen_rows,
+    monitor_rpcgen_rows, qemu_rpcgen_rows,   reeve_rpcgen_rows,
+    remote_rpcgen_rows,  shapes_rpcgen_rows,
   };
 
   g_test_init (&argc, &argv, NULL);
