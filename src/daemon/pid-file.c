@@ -97,13 +97,14 @@ open_locked (const char *path, GError **error)
   }
 }
 
+/* At no moment is it empty: somebody may look at it. */
 static gboolean
 write_pid (int fd)
 {
   char text[32];
   int length = snprintf (text, sizeof text, "%ld\n", (long) getpid ());
 
-  return ftruncate (fd, 0) == 0 && pwrite (fd, text, length, 0) == length;
+  return pwrite (fd, text, length, 0) == length && ftruncate (fd, length) == 0;
 }
 
 ReevePidFile *

@@ -4,7 +4,9 @@
 
 #include "rpc/error.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -135,6 +137,38 @@ test_race (Fixture *self, gconstpointer data)
   g_assert_cmpint (reap (), ==, 0);
 }
 
+/* Until it is empty, or killed. */
+static void
+read_forever (const char *path)
+{
+  char text[32];
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+
+  while (pread (fd, text, sizeof text, 0) > 0)
+    ;
+  _exit (1);
+}
+
+/* Somebody who looks at it finds an id in it, whoever holds it. */
+static void
+test_never_empty (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReevePidFile) file = take (self);
+  pid_t reader = fork ();
+  int status;
+
+  if (reader == 0)
+    read_forever (self->path);
+  for (int i = 0; i < 5000; i++) {
+    reeve_pid_file_lend (file);
+    reeve_pid_file_hold (file);
+  }
+  kill (reader, SIGKILL);
+  g_assert_cmpint (waitpid (reader, &status, 0), ==, reader);
+  g_assert_true (WIFSIGNALED (status));
+  assert_ours (self);
+}
+
 static void
 test_no_folder (Fixture *self, gconstpointer data)
 {
@@ -158,6 +192,8 @@ main (int argc, char **argv)
               test_held, tear_down);
   g_test_add ("/daemon/pid-file/one-of-many-gets-it", Fixture, NULL, set_up,
               test_race, tear_down);
+  g_test_add ("/daemon/pid-file/never-empty", Fixture, NULL, set_up,
+              test_never_empty, tear_down);
   g_test_add ("/daemon/pid-file/no-folder", Fixture, NULL, set_up,
               test_no_folder, tear_down);
   return g_test_run ();
