@@ -17,11 +17,14 @@ make_path (ReeveDaemon *self)
   return reeve_takeover_make_path (self->places->run_dir, self->info->name);
 }
 
-/* (nullable): what module @i has to do with it. */
+/* What module @i has to do with it; maybe nothing. */
 static const ReeveDaemonTakeover *
 get_takeover (ReeveDaemon *self, size_t i)
 {
-  return self->info->modules[i]->takeover;
+  static const ReeveDaemonTakeover nothing = { 0 };
+  const ReeveDaemonModule *module = self->info->modules[i];
+
+  return module->takeover != NULL ? module->takeover : &nothing;
 }
 
 /* --------------------------------------------------------- handing over -- */
@@ -46,7 +49,7 @@ freeze (gpointer data)
   for (unsigned i = 0; self->servers[i] != NULL; i++)
     reeve_server_freeze (self->servers[i]);
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL)
+    if (get_takeover (self, i)->freeze != NULL)
       get_takeover (self, i)->freeze (self->states[i]);
 }
 
@@ -57,7 +60,7 @@ thaw (gpointer data)
 
   reeve_pid_file_hold (self->pid_file);
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL)
+    if (get_takeover (self, i)->thaw != NULL)
       get_takeover (self, i)->thaw (self->states[i]);
   for (unsigned i = 0; self->servers[i] != NULL; i++)
     reeve_server_thaw (self->servers[i]);
@@ -76,7 +79,7 @@ is_quiet (gpointer data, char **why)
     if (!reeve_server_is_quiet (self->servers[i], why))
       return FALSE;
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL &&
+    if (get_takeover (self, i)->is_quiet != NULL &&
         !get_takeover (self, i)->is_quiet (self->states[i], why))
       return FALSE;
 
@@ -154,7 +157,7 @@ save (gpointer data, ReeveSavedState *state, GError **error)
   if (!save_daemon (self, state, error))
     return FALSE;
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL &&
+    if (get_takeover (self, i)->save != NULL &&
         !get_takeover (self, i)->save (self->states[i], state, error))
       return FALSE;
   for (unsigned i = 0; self->servers[i] != NULL; i++)
@@ -169,7 +172,7 @@ static void
 leave (ReeveDaemon *self)
 {
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL)
+    if (get_takeover (self, i)->leave != NULL)
       get_takeover (self, i)->leave (self->states[i]);
   reeve_listeners_disown (self->listeners);
   if (self->takeover != NULL)
@@ -297,7 +300,7 @@ static gboolean
 restore_modules (ReeveDaemon *self, ReeveSavedState *state, GError **error)
 {
   for (size_t i = 0; i < self->n_made; i++)
-    if (get_takeover (self, i) != NULL &&
+    if (get_takeover (self, i)->restore != NULL &&
         !get_takeover (self, i)->restore (self->states[i], state, error))
       return FALSE;
 

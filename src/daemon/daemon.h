@@ -34,15 +34,16 @@ typedef struct {
 
 /**
  * ReeveDaemonTakeover:
- * @freeze, @thaw: begins nothing more, and goes on. A module of a daemon that
- *   takes over is frozen until it has taken over
- * @is_quiet: whether nothing runs any more. Else @why (transfer full) says what
+ * @freeze, @thaw: (nullable): begins nothing more, and goes on. A module of a
+ *   daemon that takes over is frozen until it has taken over
+ * @is_quiet: (nullable): whether nothing runs any more. Else @why (transfer
+ * full) says what
  * @save: adds its sections; with what it keeps for clients, see
  *   rpc/server-state.h, which are saved after it
  * @restore: makes of them what was there; before the clients are. Nothing is
  *   written, and nobody spoken to, before it is thawed
- * @leave: what is here is another process's now, and must not be ended when the
- *   module stops, nor when its clients go; once, before those
+ * @leave: (nullable): what is here is another process's now, and must not be
+ * ended when the module stops, nor when its clients go; once, before those
  *
  * How a module goes on in another process: see docs/takeover.md. Everything is
  * called in the loop's thread.
