@@ -42,8 +42,9 @@ typedef struct {
   ReeveConnectionStream *stream; /* (nullable): which it opens */
 
   /* Of an asynchronous one. */
-  GTask *task; /* (owned) (nullable) */
-  int timeout; /* of the I/O loop; -1 for none */
+  GTask *task;    /* (owned) (nullable) */
+  int timeout_ms; /* immutable */
+  int timeout;    /* of the I/O thread, as is what follows */
   gulong cancel_handler;
 } Pending;
 
@@ -56,7 +57,6 @@ pending_new (const ReeveProgram *program, const ReeveProcedure *procedure)
   self->procedure = procedure;
   self->registration = reeve_registration_kind_find (program, procedure,
                                                      &self->ends_registration);
-  self->timeout = -1;
   reeve_cond_init (&self->done);
   return self;
 }
@@ -82,7 +82,11 @@ static GTask *
 settle_locked (ReeveConnection *self, Pending *pending, GError *failure)
     REEVE_REQUIRES (self->lock)
 {
-  g_hash_table_remove (self->pending, GUINT_TO_POINTER (pending->serial));
+  gpointer serial = GUINT_TO_POINTER (pending->serial);
+
+  /* One that was not sent has no serial yet. */
+  if (g_hash_table_lookup (self->pending, serial) == pending)
+    g_hash_table_remove (self->pending, serial);
   if (pending->is_kept)
     self->kept_size -= pending->frame.size;
   pending->is_kept = FALSE;
@@ -93,17 +97,23 @@ settle_locked (ReeveConnection *self, Pending *pending, GError *failure)
 }
 
 /* The task's own data is the pending call, which it frees. */
-void
-reeve_connection_complete (ReeveConnection *self, GTask *task)
+static void
+complete (ReeveLoop *loop, gpointer data)
 {
+  GTask *task = data;
   Pending *pending = g_task_get_task_data (task);
 
-  if (pending->timeout >= 0)
-    reeve_loop_remove (self->loop, pending->timeout);
+  reeve_loop_remove (loop, pending->timeout);
   g_cancellable_disconnect (g_task_get_cancellable (task),
                             pending->cancel_handler);
   g_task_return_boolean (task, TRUE);
   g_object_unref (task);
+}
+
+void
+reeve_connection_complete (ReeveConnection *self, GTask *task)
+{
+  reeve_loop_invoke (self->loop, complete, task);
 }
 
 /* A call that ends by itself as the server forgot what it was to end. Its reply
@@ -393,8 +403,8 @@ end_registration_locked (ReeveConnection *self, Pending *pending, GTask **ended)
   return FALSE;
 }
 
-/* Sends the call, or keeps it until it can be sent. *@ended: the task of a call
- * that is done already. */
+/* Sends the call, or keeps it until it can be sent; neither if it was given up
+ * before. *@ended: the task of a call that is done already. */
 static gboolean
 start_call (ReeveConnection *self,
             Pending *pending,
@@ -403,14 +413,18 @@ start_call (ReeveConnection *self,
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!check_open_locked (self, pending, error))
+  if (pending->is_done)
+    return TRUE;
+  pending->is_done = !check_open_locked (self, pending, error);
+  if (pending->is_done)
     return FALSE;
 
   pending->serial = self->next_serial++;
   if (!end_registration_locked (self, pending, ended))
     return TRUE;
   if (self->stream == NULL || !send_call_locked (self, pending)) {
-    if (!self->is_lasting)
+    pending->is_done = !self->is_lasting;
+    if (pending->is_done)
       return reeve_error_from_errno (error, errno,
                                      _ ("Cannot send the call of %s"),
                                      pending->procedure->name);
@@ -707,6 +721,22 @@ cancel_task (GCancellable *cancellable, gpointer data)
                      g_object_ref (data));
 }
 
+/* What may end the call from our side. Before anything can complete it, which
+ * the I/O thread does, too. */
+static void
+arm (ReeveLoop *loop, gpointer data)
+{
+  GTask *task = data;
+  Pending *pending = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  pending->timeout = reeve_loop_add_timeout (
+      loop, pending->timeout_ms, time_out_task, task, g_object_unref);
+  if (cancellable != NULL)
+    pending->cancel_handler = g_cancellable_connect (
+        cancellable, G_CALLBACK (cancel_task), task, NULL);
+}
+
 void
 reeve_connection_call_async (ReeveConnection *self,
                              const ReeveProgram *program,
@@ -736,12 +766,9 @@ reeve_connection_call_async (ReeveConnection *self,
 
   g_task_set_task_data (task, pending, pending_free);
   pending->task = g_object_ref (task);
-  pending->timeout = reeve_loop_add_timeout (
-      self->loop, timeout_ms < 0 ? REEVE_CONNECTION_TIMEOUT_MS : timeout_ms,
-      time_out_task, g_object_ref (task), g_object_unref);
-  if (cancellable != NULL)
-    pending->cancel_handler = g_cancellable_connect (
-        cancellable, G_CALLBACK (cancel_task), task, NULL);
+  pending->timeout_ms =
+      timeout_ms < 0 ? REEVE_CONNECTION_TIMEOUT_MS : timeout_ms;
+  reeve_loop_invoke (self->loop, arm, g_object_ref (task));
   if (!start_call (self, pending, &ended, &error)) {
     pending->failure = error;
     g_clear_object (&pending->task);

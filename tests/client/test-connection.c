@@ -444,6 +444,43 @@ test_cancel (Fixture *self, gconstpointer data)
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_ABORTED);
 }
 
+typedef struct {
+  ReeveConnection *connection;
+  int n_open;
+} Cancelled;
+
+static void
+take_cancelled (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Cancelled *self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!reeve_connection_call_finish (self->connection, result, NULL, &error))
+    g_assert_error (error, REEVE_ERROR, REEVE_ERROR_ABORTED);
+  self->n_open--;
+}
+
+/* Each may end before it is sent, and its reply finds nobody. */
+static void
+test_cancelled_before (Fixture *self, gconstpointer data)
+{
+  enum { N_CALLS = 500 };
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  Cancelled cancelled = { self->connection, N_CALLS };
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  for (int i = 0; i < N_CALLS; i++)
+    reeve_connection_call_async (
+        self->connection, &patience_program,
+        reeve_program_find (&patience_program, PATIENCE_PROC_QUICK), NULL,
+        TIMEOUT_MS, cancellable, take_cancelled, &cancelled);
+  while (cancelled.n_open > 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (call (self, TIMEOUT_MS, NULL, &error));
+  g_assert_no_error (error);
+}
+
 static void *
 close_soon (void *connection)
 {
@@ -539,6 +576,8 @@ main (int argc, char **argv)
               set_up_silent, test_close, tear_down);
   g_test_add ("/client/connection/async/thousand-in-flight", Fixture, NULL,
               set_up_answering, test_async, tear_down);
+  g_test_add ("/client/connection/async/cancelled-before", Fixture, NULL,
+              set_up_answering, test_cancelled_before, tear_down);
   g_test_add ("/client/connection/threads/call-together", Fixture, NULL,
               set_up_answering, test_threads, tear_down);
   g_test_add ("/client/connection/keepalive/silence-ends-calls", Fixture, NULL,
