@@ -20,7 +20,8 @@ reeve_call_new (ReeveServerClient *client,
                 size_t payload_size)
 {
   ReeveServer *server = reeve_server_client_get_server (client);
-  ReeveCall *self = g_malloc (sizeof (ReeveCall) + payload_size);
+  ReeveCall *self = reeve_call_memory_take (
+      reeve_server_get_call_memory (server), sizeof (ReeveCall) + payload_size);
 
   memset (self, 0, sizeof *self);
   self->job.link.data = &self->job;
@@ -84,6 +85,8 @@ reeve_call_ref (ReeveCall *self)
 void
 reeve_call_unref (ReeveCall *self)
 {
+  ReeveServerClient *client = self->client;
+
   if (!reeve_refs_dec (&self->refs))
     return;
 
@@ -93,8 +96,10 @@ reeve_call_unref (ReeveCall *self)
     reeve_type_free (self->procedure->args, self->args);
   drop_fds (self);
   g_clear_object (&self->cancellable);
-  reeve_server_client_unref (self->client);
-  g_free (self);
+  reeve_call_memory_give (
+      reeve_server_get_call_memory (reeve_server_client_get_server (client)),
+      self, sizeof (ReeveCall) + self->payload_size);
+  reeve_server_client_unref (client);
 }
 
 ReeveHeader

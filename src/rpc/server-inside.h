@@ -40,6 +40,7 @@ struct _ReeveServer {
   unsigned n_refused_tls; /* of these, clients of TLS */
   uint8_t *scratch;       /* (owned) */
   ReeveReplyBatch batch;
+  ReeveCallMemory call_memory; /* as it says */
 
   atomic_bool is_frozen;  /* changed by the loop's thread */
   GPtrArray *attachments; /* (element-type ReeveServerRow) (owned), as what

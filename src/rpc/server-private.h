@@ -9,6 +9,7 @@
 #include "rpc/access.h"
 #include "rpc/auth-private.h"
 #include "rpc/call-batch.h"
+#include "rpc/call-memory.h"
 #include "rpc/call.h"
 #include "rpc/command.h"
 #include "rpc/data-stream.h"
@@ -332,5 +333,6 @@ void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */
 uint8_t *reeve_server_get_scratch (ReeveServer *self, size_t *size);
 ReeveReplyBatch *reeve_server_get_batch (ReeveServer *self);
+ReeveCallMemory *reeve_server_get_call_memory (ReeveServer *self);
 
 G_END_DECLS

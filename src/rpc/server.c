@@ -364,6 +364,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->stream_kinds);
   g_hash_table_unref (self->clients);
   reeve_reply_batch_clear (&self->batch);
+  reeve_call_memory_clear (&self->call_memory);
   reeve_authenticator_free (self->authenticator);
   g_free (self->scratch);
   reeve_mutex_clear (&self->lock);
@@ -397,6 +398,12 @@ ReeveReplyBatch *
 reeve_server_get_batch (ReeveServer *self)
 {
   return &self->batch;
+}
+
+ReeveCallMemory *
+reeve_server_get_call_memory (ReeveServer *self)
+{
+  return &self->call_memory;
 }
 
 static gboolean

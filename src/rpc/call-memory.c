@@ -1,0 +1,75 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/call-memory.h"
+
+struct _ReeveCallMemoryPiece {
+  ReeveCallMemoryPiece *next;
+};
+
+/* Memory that is used again looks as good as new after it was freed. */
+#ifdef __SANITIZE_ADDRESS__
+#define LONGEST 0
+#else
+#define LONGEST REEVE_CALL_MEMORY_SIZE
+#endif
+
+gpointer
+reeve_call_memory_take (ReeveCallMemory *self, size_t size)
+{
+  ReeveCallMemoryPiece *piece;
+
+  if (size > LONGEST)
+    return g_malloc (size);
+
+  /* All at once: nobody else takes any, so none can come back meanwhile under
+   * an address that was seen before. */
+  if (self->ready == NULL) {
+    self->ready =
+        atomic_exchange_explicit (&self->returned, NULL, memory_order_acquire);
+    atomic_store_explicit (&self->n_returned, 0, memory_order_relaxed);
+  }
+  piece = self->ready;
+  if (piece == NULL)
+    return g_malloc (LONGEST);
+
+  self->ready = piece->next;
+  return piece;
+}
+
+void
+reeve_call_memory_give (ReeveCallMemory *self, gpointer data, size_t size)
+{
+  ReeveCallMemoryPiece *piece = data;
+
+  if (size > LONGEST ||
+      atomic_load_explicit (&self->n_returned, memory_order_relaxed) >=
+          REEVE_CALL_MEMORY_MAX) {
+    g_free (data);
+    return;
+  }
+
+  atomic_fetch_add_explicit (&self->n_returned, 1, memory_order_relaxed);
+  piece->next = atomic_load_explicit (&self->returned, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak_explicit (&self->returned, &piece->next,
+                                                 piece, memory_order_release,
+                                                 memory_order_relaxed))
+    ;
+}
+
+static void
+free_all (ReeveCallMemoryPiece *piece)
+{
+  while (piece != NULL) {
+    ReeveCallMemoryPiece *next = piece->next;
+
+    g_free (piece);
+    piece = next;
+  }
+}
+
+void
+reeve_call_memory_clear (ReeveCallMemory *self)
+{
+  free_all (g_steal_pointer (&self->ready));
+  free_all (atomic_exchange (&self->returned, NULL));
+}

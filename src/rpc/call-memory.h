@@ -1,0 +1,37 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Memory for calls with short arguments, used again and again: the loop's
+ * thread takes it, whoever answered the call gives it back. There is no lock,
+ * and what is kept is bounded. AddressSanitizer sees fresh memory each time.
+ */
+typedef struct _ReeveCallMemoryPiece ReeveCallMemoryPiece;
+
+typedef struct {
+  ReeveCallMemoryPiece *ready;               /* (owned): of the loop's thread */
+  _Atomic (ReeveCallMemoryPiece *) returned; /* (owned) */
+  atomic_uint n_returned;                    /* more or less */
+} ReeveCallMemory;
+
+/* What is longer is not kept. */
+#define REEVE_CALL_MEMORY_SIZE 512
+/* How many pieces that are given back wait for the loop's thread. */
+#define REEVE_CALL_MEMORY_MAX 512
+
+/* (transfer full): not cleared. Thread: loop. */
+gpointer reeve_call_memory_take (ReeveCallMemory *self, size_t size);
+/* @piece: (transfer full): and the @size that it was taken with. Thread: any.
+ */
+void
+reeve_call_memory_give (ReeveCallMemory *self, gpointer piece, size_t size);
+/* When nobody else uses it any more. */
+void reeve_call_memory_clear (ReeveCallMemory *self);
+
+G_END_DECLS
