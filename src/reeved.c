@@ -3,6 +3,7 @@
 #include "daemon/daemon.h"
 #include "event/intl.h"
 #include "machine/module.h"
+#include "tree/module.h"
 
 /* `reeved`: the machine daemon, put together from its modules. */
 
@@ -11,6 +12,7 @@ main (int argc, char **argv)
 {
   static const ReeveDaemonModule *const modules[] = {
     &reeve_machine_module,
+    &reeve_tree_module,
   };
   const ReeveDaemonInfo info = {
     .name = "reeved",

@@ -432,6 +432,16 @@ prepare (ReeveDaemon *self, GError **error)
          serve (self, error);
 }
 
+gpointer
+reeve_daemon_get_state (ReeveDaemon *self, const ReeveDaemonModule *module)
+{
+  for (size_t i = 0; i < self->n_made; i++)
+    if (self->info->modules[i] == module)
+      return self->states[i];
+
+  return NULL;
+}
+
 gboolean
 reeve_daemon_reload_tls (ReeveDaemon *self, GError **error)
 {

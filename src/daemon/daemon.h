@@ -118,6 +118,10 @@ int reeve_daemon_main (const ReeveDaemonInfo *info, int argc, char **argv);
 const ReeveDaemonInfo *reeve_daemon_get_info (ReeveDaemon *self);
 const ReevePlaces *reeve_daemon_get_places (ReeveDaemon *self);
 ReeveLoop *reeve_daemon_get_loop (ReeveDaemon *self);
+/* (nullable): what the init of @module made, which has run and whose stop has
+ * not: for the modules behind it. */
+gpointer
+reeve_daemon_get_state (ReeveDaemon *self, const ReeveDaemonModule *module);
 ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
 /* (transfer none) (array zero-terminated=1): the server of the daemon's
  * clients, which has its name, and "admin". */

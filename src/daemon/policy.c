@@ -255,10 +255,48 @@ reeve_daemon_policy_trusts_owner (ReeveDaemonPolicy *self)
 }
 
 static gboolean
-is_trusted (ReeveDaemonPolicy *self, const Identity *identity)
+is_trusted (ReeveDaemonPolicy *self, const ReeveAccessCaller *caller)
 {
   return self->trusts_owner &&
-         reeve_access_caller_is_owner (&identity->caller, self->owner);
+         reeve_access_caller_is_owner (caller, self->owner);
+}
+
+static gboolean
+allows_caller (ReeveDaemonPolicy *self,
+               const ReeveAccessCaller *caller,
+               const char *tag,
+               ReeveAccessScope scope,
+               const char *name)
+{
+  g_autoptr (ReeveAccessRules) rules = NULL;
+
+  if (is_trusted (self, caller))
+    return TRUE;
+
+  rules = reeve_daemon_policy_get_rules (self);
+  return rules == NULL ||
+         reeve_access_rules_decide (rules, caller, tag, scope, name).is_allowed;
+}
+
+gboolean
+reeve_daemon_policy_allows_user (ReeveDaemonPolicy *self,
+                                 uid_t uid,
+                                 const gid_t *groups,
+                                 size_t n_groups,
+                                 const char *tag,
+                                 const char *name)
+{
+  const ReeveAccessCaller caller = {
+    .has_peer = TRUE,
+    .uid = uid,
+    .groups = groups,
+    .n_groups = n_groups,
+    .transport = REEVE_TRANSPORT_UNIX,
+  };
+
+  return allows_caller (
+      self, &caller, tag,
+      name == NULL ? REEVE_ACCESS_NAMELESS : REEVE_ACCESS_NAMED, name);
 }
 
 /* ------------------------------------------------------------ interface -- */
@@ -274,18 +312,8 @@ is_active (gpointer data)
 static gboolean
 allows (gpointer data, const ReeveAccessQuestion *question)
 {
-  ReeveDaemonPolicy *self = data;
-  const Identity *identity = get_identity (question->client);
-  g_autoptr (ReeveAccessRules) rules = NULL;
-
-  if (is_trusted (self, identity))
-    return TRUE;
-
-  rules = reeve_daemon_policy_get_rules (self);
-  return rules == NULL ||
-         reeve_access_rules_decide (rules, &identity->caller, question->tag,
-                                    question->scope, question->name)
-             .is_allowed;
+  return allows_caller (data, &get_identity (question->client)->caller,
+                        question->tag, question->scope, question->name);
 }
 
 static void
@@ -304,7 +332,8 @@ report (gpointer data,
 
   identity = get_identity (question->client);
   rules = reeve_daemon_policy_get_rules (self);
-  if (rules != NULL && question->tag != NULL && !is_trusted (self, identity))
+  if (rules != NULL && question->tag != NULL &&
+      !is_trusted (self, &identity->caller))
     verdict =
         reeve_access_rules_decide (rules, &identity->caller, question->tag,
                                    question->scope, question->name);

@@ -75,6 +75,20 @@ gboolean reeve_daemon_policy_reload (ReeveDaemonPolicy *self, GError **error);
 /* Makes it the policy of a server. Before the first listen. Thread: owner. */
 void reeve_daemon_policy_attach (ReeveDaemonPolicy *self, ReeveServer *server);
 
+/**
+ * reeve_daemon_policy_allows_user:
+ * @groups: (array length=n_groups): all of them
+ * @name: (nullable): of the object; %NULL: the daemon itself
+ *
+ * Asks about a user of this host who is no client of a socket. Thread: any.
+ */
+gboolean reeve_daemon_policy_allows_user (ReeveDaemonPolicy *self,
+                                          uid_t uid,
+                                          const gid_t *groups,
+                                          size_t n_groups,
+                                          const char *tag,
+                                          const char *name);
+
 gboolean reeve_daemon_policy_has_rules (ReeveDaemonPolicy *self);
 /* (transfer full) (nullable): NULL: there are none, all may do all. Thread:
  * any, as of what stands beside it. */

@@ -72,6 +72,12 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
   return reeve_machine_list_load (self->machines, error);
 }
 
+ReeveMachineList *
+reeve_machine_module_get_machines (gpointer state)
+{
+  return ((Module *) state)->machines;
+}
+
 static gboolean
 start (ReeveDaemon *daemon, gpointer state, GError **error)
 {

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 struct _ReeveResourceHandle {
-  grefcount refs;          /* of the opener, and of each request */
-  ReeveResourceNode *node; /* immutable (owned) */
-  int flags;               /* immutable */
-  GQueue waiting;          /* (element-type ReeveResourceRequest) */
-  gpointer data;           /* (owned) (nullable) */
+  grefcount refs;             /* of the opener, and of each request */
+  ReeveResourceNode *node;    /* immutable (owned) */
+  int flags;                  /* immutable */
+  ReeveResourceCaller caller; /* immutable; its groups are owned */
+  GQueue waiting;             /* (element-type ReeveResourceRequest) */
+  gpointer data;              /* (owned) (nullable) */
   GDestroyNotify free_func;
 };
 
@@ -68,6 +69,9 @@ reeve_resource_handle_open (ReeveResourceNode *node,
   self = g_new0 (ReeveResourceHandle, 1);
   g_ref_count_init (&self->refs);
   self->flags = flags & (O_ACCMODE | O_NONBLOCK);
+  self->caller = *caller;
+  self->caller.groups =
+      g_memdup2 (caller->groups, caller->n_groups * sizeof *caller->groups);
   if (ops != NULL && ops->open != NULL) {
     self->node = node;
     result = ops->open (self, reeve_resource_node_get_data (node));
@@ -89,6 +93,7 @@ handle_unref (ReeveResourceHandle *self)
   if (self->free_func != NULL)
     self->free_func (self->data);
   reeve_resource_node_unref (self->node);
+  g_free ((gpointer) self->caller.groups);
   g_free (self);
 }
 
@@ -125,6 +130,12 @@ ReeveResourceNode *
 reeve_resource_handle_get_node (ReeveResourceHandle *self)
 {
   return self->node;
+}
+
+const ReeveResourceCaller *
+reeve_resource_handle_get_caller (const ReeveResourceHandle *self)
+{
+  return &self->caller;
 }
 
 int
@@ -406,7 +417,13 @@ reeve_resource_request_give_at (ReeveResourceRequest *self, GBytes *bytes)
 void
 reeve_resource_request_take (ReeveResourceRequest *self)
 {
-  const ReeveResourceReply reply = { .size = self->size };
+  reeve_resource_request_take_some (self, self->size);
+}
+
+void
+reeve_resource_request_take_some (ReeveResourceRequest *self, size_t size)
+{
+  const ReeveResourceReply reply = { .size = size };
 
   if (self->reply != NULL)
     reeve_resource_node_note_change (self->handle->node, g_get_real_time ());

@@ -104,6 +104,9 @@ void reeve_resource_request_cancel (ReeveResourceRequest *self, int errnum);
 unsigned reeve_resource_handle_poll (ReeveResourceHandle *self);
 
 ReeveResourceNode *reeve_resource_handle_get_node (ReeveResourceHandle *self);
+/** Who opened it; valid as long as the handle. */
+const ReeveResourceCaller *
+reeve_resource_handle_get_caller (const ReeveResourceHandle *self);
 int reeve_resource_handle_get_flags (const ReeveResourceHandle *self);
 /** What a node keeps of the handle, freed with it. */
 gpointer reeve_resource_handle_get_data (const ReeveResourceHandle *self);

@@ -14,6 +14,8 @@ struct _ReeveResourceNode {
   char *target;                /* immutable (nullable) */
   gpointer data;
   GDestroyNotify free_func;
+  ReeveResourceGuard guard; /* (nullable) */
+  gpointer guard_data;
   uint64_t version;
   GPtrArray *watches; /* (element-type ReeveResourceWatch) (nullable) */
 };
@@ -147,8 +149,17 @@ caller_is_member (const ReeveResourceCaller *caller, gid_t gid)
   return FALSE;
 }
 
+void
+reeve_resource_node_set_guard (ReeveResourceNode *self,
+                               ReeveResourceGuard guard,
+                               gpointer data)
+{
+  self->guard = guard;
+  self->guard_data = data;
+}
+
 int
-reeve_resource_node_check_access (const ReeveResourceNode *self,
+reeve_resource_node_check_access (ReeveResourceNode *self,
                                   const ReeveResourceCaller *caller,
                                   int want)
 {
@@ -164,7 +175,12 @@ reeve_resource_node_check_access (const ReeveResourceNode *self,
   else
     bits = mode;
 
-  return ((mode_t) want & ~bits) == 0 ? 0 : EACCES;
+  if (((mode_t) want & ~bits) != 0)
+    return EACCES;
+  return self->guard == NULL ||
+                 self->guard (self, caller, want, self->guard_data)
+             ? 0
+             : EACCES;
 }
 
 int

@@ -147,16 +147,32 @@ uint64_t reeve_resource_node_get_size (ReeveResourceNode *self);
 int reeve_resource_node_truncate (ReeveResourceNode *self, uint64_t size);
 
 /**
+ * ReeveResourceGuard:
+ * @want: of `R_OK`, `W_OK`, `X_OK`
+ *
+ * Returns: whether @caller may do that, whom owner and mode let through
+ */
+typedef gboolean (*ReeveResourceGuard) (ReeveResourceNode *node,
+                                        const ReeveResourceCaller *caller,
+                                        int want,
+                                        gpointer data);
+
+/** @data: as long as the node. For rules that are none of owners and modes. */
+void reeve_resource_node_set_guard (ReeveResourceNode *self,
+                                    ReeveResourceGuard guard,
+                                    gpointer data);
+
+/**
  * reeve_resource_node_check_access:
  * @want: of `R_OK`, `W_OK`, `X_OK`
  *
  * The rule of files: root may all, but execute only what has an x bit; the
  * owner is judged by the owner's bits alone, a member of the group by the
- * group's.
+ * group's. Then the guard is asked, if there is one.
  *
  * Returns: 0 or `EACCES`
  */
-int reeve_resource_node_check_access (const ReeveResourceNode *self,
+int reeve_resource_node_check_access (ReeveResourceNode *self,
                                       const ReeveResourceCaller *caller,
                                       int want);
 

@@ -61,6 +61,8 @@ void reeve_resource_request_give (ReeveResourceRequest *self,
 void reeve_resource_request_give_at (ReeveResourceRequest *self, GBytes *bytes);
 /** A write: all was taken. */
 void reeve_resource_request_take (ReeveResourceRequest *self);
+/** A write: so much of it was taken, at least a byte. */
+void reeve_resource_request_take_some (ReeveResourceRequest *self, size_t size);
 /** A devctl; @size is at most what it may give back. */
 void reeve_resource_request_answer (ReeveResourceRequest *self,
                                     int value,

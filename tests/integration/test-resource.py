@@ -37,6 +37,16 @@ def is_mounted(path):
         return any(line.split()[1] == path for line in mounts)
 
 
+def has_open(pid, name):
+    """Whether a process has a file of that name open."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(os.path.basename(os.readlink(f"{folder}/{fd}")) == name
+                   for fd in os.listdir(folder))
+    except FileNotFoundError:
+        return False
+
+
 def missing():
     """Why no mount can be made here, or None."""
     if os.environ.get("REEVE_FUSE") == "no":
@@ -441,5 +451,220 @@ class Death(unittest.TestCase):
         self.assertIn(path, done.stderr)
 
 
+class WithTree(harness.TestCase):
+    """A reeved whose tree everybody may enter."""
+
+    config = "[resource]\nmount = 1\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        os.chmod(cls.directory, 0o711)
+        os.chmod(cls.reeved.root, 0o711)
+        os.chmod(f"{cls.reeved.root}/run", 0o711)
+        cls.tree = f"{cls.reeved.root}/run/tree"
+        cls.addClassCleanup(unmount, cls.tree)
+
+    def read(self, name):
+        return run("cat", f"{self.tree}/{name}").stdout
+
+    def virsh(self, *words):
+        return run("virsh", "-c", self.reeved.unix_uri, *words)
+
+    def control(self, name, command, check=True):
+        return run("bash", "-c", f"echo {command} > {self.tree}/machines/{name}/ctl", check=check)
+
+    def define(self, name, **more):
+        path = self.write(f"{name}.xml", self.boot_xml(name, **more))
+        self.virsh("define", path)
+        self.addCleanup(self.virsh, "undefine", name)
+
+    def refused(self, number, function, *words):
+        with self.assertRaises(OSError) as caught:
+            function(*words)
+        self.assertEqual(caught.exception.errno, number)
+
+
+@unittest.skipIf(missing(), missing())
+class Machines(WithTree):
+    """What reeved has as files."""
+
+    def test_server(self):
+        self.assertEqual(self.read("server/pid"), f"{self.reeved.process.pid}\n")
+        self.assertIn(self.read("server/version").strip(), run(harness.REEVED, "--version").stdout)
+        before = self.read("server/metrics")
+        self.virsh("list")
+        self.assertNotEqual(self.read("server/metrics"), before)
+        self.assertIn("max_clients", self.read("server/limits"))
+
+    def test_names(self):
+        self.define("names")
+        self.assertIn("names", os.listdir(f"{self.tree}/machines"))
+        uuid = self.read("machines/names/uuid").strip()
+        self.assertEqual(uuid, self.virsh("domuuid", "names").stdout.strip())
+        self.assertEqual(os.readlink(f"{self.tree}/machines/by-uuid/{uuid}"), "../names")
+        self.assertEqual(self.read(f"machines/by-uuid/{uuid}/state"), "shut off\n")
+        self.assertEqual(self.read("machines/names/xml").strip(),
+                         self.virsh("dumpxml", "names").stdout.strip())
+        self.assertFalse(os.path.exists(f"{self.tree}/machines/none"))
+        self.virsh("domrename", "names", "other")
+        self.assertEqual(os.readlink(f"{self.tree}/machines/by-uuid/{uuid}"), "../other")
+        self.assertFalse(os.path.exists(f"{self.tree}/machines/names"))
+        self.virsh("domrename", "other", "names")
+
+    def test_life(self):
+        self.define("life")
+        events = subprocess.Popen(["cat", f"{self.tree}/machines/life/events"],
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(events.communicate)
+        self.addCleanup(events.kill)
+        wait_for("a reader", lambda: has_open(events.pid, "events"))
+        state = os.open(f"{self.tree}/machines/life/state", os.O_RDONLY)
+        self.addCleanup(os.close, state)
+        self.assertEqual(os.read(state, 100), b"shut off\n")
+        self.control("life", "start")
+        self.assertEqual(self.read("machines/life/state"), "running\n")
+        self.assertTrue(select.select([state], [], [], harness.WAIT_S)[0])
+        self.assertEqual(os.pread(state, 100, 0), b"running\n")
+        self.wait_serial("life", "REEVE")
+        self.assertIn([int(self.read("machines/life/pid"))], harness.qemus().values())
+        refused = self.control("life", "start", check=False)
+        self.assertIn("busy", refused.stderr)
+        refused = self.control("life", "nonsense", check=False)
+        self.assertIn("Invalid argument", refused.stderr)
+        self.control("life", "suspend")
+        self.assertEqual(self.read("machines/life/state"), "paused\n")
+        self.control("life", "resume")
+        self.control("life", "destroy")
+        self.assertEqual(self.virsh("domstate", "life").stdout.strip(), "shut off")
+        words = []
+        while "stopped" not in words:
+            words.append(events.stdout.readline().split()[1])
+        self.assertEqual([word for word in words if word != "shutdown"],
+                         ["resumed", "started", "suspended", "resumed", "stopped"])
+
+    def test_end_of_a_machine(self):
+        path = self.write("end.xml", self.boot_xml("end"))
+        self.virsh("create", path)
+        with subprocess.Popen(["cat", f"{self.tree}/machines/end/events"],
+                              stdout=subprocess.PIPE, text=True) as events:
+            wait_for("a reader", lambda: has_open(events.pid, "events"))
+            self.virsh("destroy", "end")
+            self.assertIn("stopped", events.communicate(timeout=harness.WAIT_S)[0])
+            self.assertEqual(events.returncode, 0)
+        self.assertFalse(os.path.exists(f"{self.tree}/machines/end"))
+
+    def test_console(self):
+        """The guest sends back what it gets."""
+        path = self.write("talk.xml", self.boot_xml("talk", pty=True))
+        self.virsh("create", path)
+        self.addCleanup(self.virsh, "destroy", "talk")
+        console = os.open(f"{self.tree}/machines/talk/console", os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, console)
+        text = b""
+
+        def has(words):
+            nonlocal text
+            if select.select([console], [], [], 0.1)[0]:
+                try:
+                    text += os.read(console, 4096)
+                except BlockingIOError:
+                    pass
+            return words in text
+
+        wait_for("the guest", lambda: has(b"REEVE-BOOT"))
+        self.assertEqual(os.write(console, b"hello"), 5)
+        wait_for("the echo", lambda: has(b"hello"))
+        self.assertRaises(BlockingIOError, os.read, console, 100)
+        self.define("off")
+        self.refused(errno.EBUSY, os.open, f"{self.tree}/machines/off/console", os.O_RDWR)
+
+    def test_memory(self):
+        self.define("memory")
+        memory = f"{self.tree}/machines/memory/memory"
+        self.assertEqual(run("cat", memory).stdout, "32768\n")
+        done = run("bash", "-c", f"echo lots > {memory}", check=False)
+        self.assertIn("Invalid argument", done.stderr)
+        done = run("bash", "-c", f"echo 16384 > {memory}", check=False)
+        self.assertIn("busy", done.stderr)
+
+
+@unittest.skipIf(missing(), missing())
+class Rules(WithTree):
+    """As for clients of the socket, besides owner and mode."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with open(f"{cls.reeved.root}/etc/reeved-access.conf", "w", encoding="utf-8") as rules:
+            rules.write("[rule guest]\nwho = uid:65534\nmay = read\non = seen*\n"
+                        "[rule root]\nwho = uid:0\nmay = all\n")
+        cls.reeved.stop()
+        cls.reeved.start()
+
+    def test_rules(self):
+        for name in "seen", "unseen":
+            self.define(name)
+        self.assertEqual(run(*NOBODY, "cat", f"{self.tree}/machines/seen/state").stdout,
+                         "shut off\n")
+        done = run(*NOBODY, "cat", f"{self.tree}/machines/unseen/state", check=False)
+        self.assertIn("Permission denied", done.stderr)
+        done = run(*NOBODY, "cat", f"{self.tree}/machines/unseen/events", check=False)
+        self.assertIn("Permission denied", done.stderr)
+        os.chmod(f"{self.tree}/machines/seen/ctl", 0o222)
+        done = run(*NOBODY, "bash", "-c", f"echo start > {self.tree}/machines/seen/ctl",
+                   check=False)
+        self.assertIn("Permission denied", done.stderr)
+        self.assertEqual(self.read("machines/seen/state"), "shut off\n")
+
+
+@unittest.skipIf(missing(), missing())
+class Successor(harness.TestCase):
+    with_reeved = False
+
+    def setUp(self):
+        self.reeved = harness.Reeved(self.directory, "[resource]\nmount = 1\n").start()
+        self.tree = f"{self.reeved.root}/run/tree"
+        self.addCleanup(unmount, self.tree)
+        self.addCleanup(lambda: self.reeved.stop())
+        path = self.write("stays.xml", self.boot_xml("stays"))
+        run("virsh", "-c", self.reeved.unix_uri, "create", path)
+        self.addCleanup(run, "virsh", "-c", self.reeved.unix_uri, "destroy", "stays")
+
+    def assert_mounted(self):
+        state = f"{self.tree}/machines/stays/state"
+        wait_for("the mount", lambda: is_mounted(self.tree))
+        wait_for("the machine", lambda: run("cat", state, check=False).stdout == "running\n")
+
+    def test_killed_while_a_machine_runs(self):
+        """What outlives the daemon does not hold its mount."""
+        self.assert_mounted()
+        reader = subprocess.Popen(["cat", f"{self.tree}/machines/events"],
+                                  stderr=subprocess.DEVNULL)
+        self.reeved.kill()
+        wait_for("unmounting", lambda: not is_mounted(self.tree))
+        self.assertEqual(run("ls", "-A", self.tree).stdout, "")
+        reader.wait(harness.WAIT_S)
+        self.reeved.start()
+        self.assert_mounted()
+
+    def test_takeover(self):
+        self.assert_mounted()
+        old = self.reeved.process
+        self.reeved.words.append("--takeover")
+        self.reeved.start()
+        self.assertEqual(old.wait(harness.WAIT_S), 0)
+        pid = f"{self.tree}/server/pid"
+        wait_for("the new mount", lambda: run("cat", pid, check=False).stdout
+                 == f"{self.reeved.process.pid}\n")
+        self.assert_mounted()
+        time.sleep(0.1)
+        self.assert_mounted()
+        self.reeved.stop()
+        self.assertFalse(is_mounted(self.tree))
+        self.reeved.words.remove("--takeover")
+        self.reeved.start()
+
+
 if __name__ == "__main__":
-    harness.main("fusermount3", "setpriv")
+    harness.main("fusermount3", "setpriv", "virsh", "qemu-system-x86_64")

@@ -51,6 +51,31 @@ test_access (gconstpointer data)
                    ==, c->result);
 }
 
+static gboolean
+only_reads (ReeveResourceNode *node,
+            const ReeveResourceCaller *caller,
+            int want,
+            gpointer data)
+{
+  g_assert_cmpuint (caller->uid, ==, 0);
+  return want == R_OK;
+}
+
+static void
+test_guard (void)
+{
+  g_autoptr (ReeveResourceNode) node = new_node (0600);
+  const ReeveResourceCaller other = { 1, 1, NULL, 0 };
+
+  reeve_resource_node_set_guard (node, only_reads, NULL);
+  g_assert_cmpint (reeve_resource_node_check_access (node, &root, R_OK), ==, 0);
+  g_assert_cmpint (reeve_resource_node_check_access (node, &root, W_OK), ==,
+                   EACCES);
+  /* It is not asked about whom the mode keeps out. */
+  g_assert_cmpint (reeve_resource_node_check_access (node, &other, R_OK), ==,
+                   EACCES);
+}
+
 static void
 test_chmod (void)
 {
@@ -192,6 +217,7 @@ main (int argc, char **argv)
 
     g_test_add_data_func (path, &access_cases[i], test_access);
   }
+  g_test_add_func ("/resource/node/guard", test_guard);
   g_test_add_func ("/resource/node/chmod", test_chmod);
   g_test_add_func ("/resource/node/chown", test_chown);
   g_test_add_func ("/resource/node/frees-data-once", test_frees_data_once);

@@ -1,0 +1,371 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/daemon-private.h"
+#include "resource/stream.h"
+#include "rpc/uuid.h"
+#include "tree/module.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_EVENTS 256 /* that are kept for slow readers of one machine */
+#define MAX_ALL_EVENTS 4096
+
+/* A machine that somebody has looked for. */
+typedef struct {
+  ReeveMachine *machine;        /* (owned) */
+  ReeveDaemon *daemon;          /* (not owned) */
+  ReeveResourceNode *directory; /* (owned) */
+  ReeveResourceNode *link;      /* (owned) (nullable): in by-uuid */
+  ReeveResourceNode *events;    /* (owned) */
+  GHashTable *files;            /* (element-type utf8 ReeveResourceNode) */
+} Entry;
+
+struct _ReeveTreeMachines {
+  ReeveMachineList *machines; /* (owned) */
+  ReeveDaemon *daemon;        /* (not owned) */
+  ReeveResourceNode *events;  /* (owned): of all machines */
+  GHashTable *entries;        /* (element-type uuid Entry) (owned) */
+  unsigned subscription;
+};
+
+static unsigned
+hash_uuid (gconstpointer key)
+{
+  unsigned hash;
+
+  memcpy (&hash, key, sizeof hash);
+  return hash;
+}
+
+static gboolean
+is_same_uuid (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, REEVE_UUID_SIZE) == 0;
+}
+
+static gboolean
+guard_events (ReeveResourceNode *node,
+              const ReeveResourceCaller *caller,
+              int want,
+              gpointer data)
+{
+  const Entry *self = data;
+
+  return reeve_tree_allows (self->daemon, caller, "domain:read", self->machine);
+}
+
+/* Of a machine that is gone. */
+static gboolean
+deny (ReeveResourceNode *node,
+      const ReeveResourceCaller *caller,
+      int want,
+      gpointer data)
+{
+  return FALSE;
+}
+
+static void
+entry_free (gpointer data)
+{
+  Entry *self = data;
+
+  reeve_resource_stream_end (self->events);
+  reeve_resource_node_set_guard (self->events, deny, NULL);
+  g_hash_table_unref (self->files);
+  reeve_resource_node_unref (self->events);
+  reeve_resource_node_unref (self->link);
+  reeve_resource_node_unref (self->directory);
+  reeve_machine_unref (self->machine);
+  g_free (self);
+}
+
+/* (transfer none): made when there is none yet. */
+static Entry *
+get_entry (ReeveTreeMachines *self, ReeveMachine *machine)
+{
+  Entry *entry =
+      g_hash_table_lookup (self->entries, reeve_machine_get_uuid (machine));
+
+  if (entry != NULL)
+    return entry;
+
+  entry = g_new0 (Entry, 1);
+  entry->machine = reeve_machine_ref (machine);
+  entry->daemon = self->daemon;
+  entry->directory = reeve_resource_node_new_directory (0755);
+  entry->files = reeve_tree_make_machine_files (machine, self->daemon);
+  entry->events = reeve_resource_stream_new (0444, MAX_EVENTS);
+  reeve_resource_node_set_guard (entry->events, guard_events, entry);
+  g_hash_table_insert (self->entries,
+                       (gpointer) reeve_machine_get_uuid (machine), entry);
+  return entry;
+}
+
+/* ------------------------------------------------------------- looking --- */
+
+/* @rest: NAME, or NAME/FILE. */
+static ReeveResourceNode *
+find (ReeveResourceNode *node, const char *rest, gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  g_auto (GStrv) names = g_strsplit (rest, "/", 3);
+  g_autoptr (ReeveMachine) machine =
+      reeve_machine_list_lookup_name (self->machines, names[0], NULL);
+  Entry *entry = NULL;
+  ReeveResourceNode *file = NULL;
+
+  if (machine == NULL)
+    return NULL;
+  entry = get_entry (self, machine);
+  if (names[1] == NULL)
+    return reeve_resource_node_ref (entry->directory);
+  if (names[2] != NULL)
+    return NULL;
+  file = g_str_equal (names[1], "events")
+             ? entry->events
+             : g_hash_table_lookup (entry->files, names[1]);
+  return file == NULL ? NULL : reeve_resource_node_ref (file);
+}
+
+static void
+list (ReeveResourceNode *node,
+      const char *rest,
+      ReeveResourceListing *listing,
+      gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  g_autoptr (GPtrArray) machines = NULL;
+
+  if (*rest != '\0') {
+    reeve_tree_list_machine_files (listing);
+    reeve_resource_listing_add (listing, "events", S_IFREG);
+    return;
+  }
+
+  machines = reeve_machine_list_get_machines (self->machines, 0, NULL);
+  for (unsigned i = 0; i < machines->len; i++) {
+    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
+    reeve_resource_listing_add (listing, snapshot.name, S_IFDIR);
+  }
+}
+
+static ReeveResourceNode *
+find_by_uuid (ReeveResourceNode *node, const char *rest, gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  uint8_t uuid[REEVE_UUID_SIZE];
+  char text[REEVE_UUID_TEXT_SIZE];
+  g_autoptr (ReeveMachine) machine = NULL;
+  Entry *entry = NULL;
+
+  if (!reeve_uuid_parse (rest, uuid))
+    return NULL;
+  /* There is one name for each. */
+  reeve_uuid_format (uuid, text);
+  if (g_str_equal (rest, text))
+    machine = reeve_machine_list_lookup_uuid (self->machines, uuid, NULL);
+  if (machine == NULL)
+    return NULL;
+
+  entry = get_entry (self, machine);
+  if (entry->link == NULL) {
+    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+    g_autofree char *target = NULL;
+
+    reeve_machine_get_snapshot (machine, &snapshot);
+    target = g_strconcat ("../", snapshot.name, NULL);
+    entry->link = reeve_resource_node_new_symlink (target);
+  }
+  return reeve_resource_node_ref (entry->link);
+}
+
+static void
+list_by_uuid (ReeveResourceNode *node,
+              const char *rest,
+              ReeveResourceListing *listing,
+              gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  g_autoptr (GPtrArray) machines =
+      reeve_machine_list_get_machines (self->machines, 0, NULL);
+
+  for (unsigned i = 0; i < machines->len; i++) {
+    char text[REEVE_UUID_TEXT_SIZE];
+
+    reeve_uuid_format (reeve_machine_get_uuid (machines->pdata[i]), text);
+    reeve_resource_listing_add (listing, text, S_IFLNK);
+  }
+}
+
+/* -------------------------------------------------------------- events --- */
+
+static const char *const lifecycle_names[] = {
+  [REEVE_LIFECYCLE_DEFINED] = "defined",
+  [REEVE_LIFECYCLE_UNDEFINED] = "undefined",
+  [REEVE_LIFECYCLE_STARTED] = "started",
+  [REEVE_LIFECYCLE_SUSPENDED] = "suspended",
+  [REEVE_LIFECYCLE_RESUMED] = "resumed",
+  [REEVE_LIFECYCLE_STOPPED] = "stopped",
+  [REEVE_LIFECYCLE_SHUTDOWN] = "shutdown",
+  [REEVE_LIFECYCLE_PMSUSPENDED] = "pmsuspended",
+  [REEVE_LIFECYCLE_CRASHED] = "crashed",
+};
+
+static const char *
+name_event (const ReeveMachineEvent *event)
+{
+  switch (event->type) {
+  case REEVE_MACHINE_EVENT_LIFECYCLE:
+    return event->event >= 0 &&
+                   (size_t) event->event < G_N_ELEMENTS (lifecycle_names)
+               ? lifecycle_names[event->event]
+               : "lifecycle";
+  case REEVE_MACHINE_EVENT_REBOOT:
+    return "reboot";
+  case REEVE_MACHINE_EVENT_RTC_CHANGE:
+    return "rtc-change";
+  case REEVE_MACHINE_EVENT_WATCHDOG:
+    return "watchdog";
+  case REEVE_MACHINE_EVENT_IO_ERROR:
+    return "io-error";
+  case REEVE_MACHINE_EVENT_TRAY_CHANGE:
+    return "tray-change";
+  case REEVE_MACHINE_EVENT_PMWAKEUP:
+    return "pmwakeup";
+  case REEVE_MACHINE_EVENT_PMSUSPEND:
+    return "pmsuspend";
+  case REEVE_MACHINE_EVENT_BALLOON_CHANGE:
+    return "balloon-change";
+  case REEVE_MACHINE_EVENT_PMSUSPEND_DISK:
+    return "pmsuspend-disk";
+  case REEVE_MACHINE_EVENT_DEVICE_REMOVED:
+    return "device-removed";
+  case REEVE_MACHINE_EVENT_AGENT_LIFECYCLE:
+    return "agent-lifecycle";
+  case REEVE_MACHINE_EVENT_DEVICE_REMOVAL_FAILED:
+    return "device-removal-failed";
+  case REEVE_MACHINE_EVENT_METADATA_CHANGE:
+    return "metadata-change";
+  case REEVE_MACHINE_EVENT_AUTOSTART:
+    return "autostart";
+  default:
+    return NULL;
+  }
+}
+
+static void
+notify_files (Entry *entry)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, entry->files);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    reeve_resource_node_notify (value);
+}
+
+static void
+take_event (ReeveMachineEvent *event, gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  Entry *entry = g_hash_table_lookup (self->entries, event->uuid);
+  const char *name = name_event (event);
+  g_autoptr (ReeveMachine) machine = NULL;
+
+  /* Those of the monitor are QEMU's. */
+  if (name == NULL)
+    return;
+  if (entry != NULL) {
+    g_autofree char *record =
+        g_strdup_printf ("%" PRIu64 " %s\n", event->sequence, name);
+
+    reeve_resource_stream_push (entry->events, record);
+    g_clear_pointer (&entry->link, reeve_resource_node_unref);
+    notify_files (entry);
+    machine =
+        reeve_machine_list_lookup_uuid (self->machines, event->uuid, NULL);
+    if (machine == NULL)
+      g_hash_table_remove (self->entries, event->uuid);
+  }
+  if (reeve_resource_name_is_valid (event->name)) {
+    g_autofree char *record = g_strdup_printf (
+        "%" PRIu64 " %s %s\n", event->sequence, event->name, name);
+
+    reeve_resource_stream_push (self->events, record);
+  }
+}
+
+/* ---------------------------------------------------------------- rules -- */
+
+/* Names, and what happens to whom. */
+static gboolean
+guard (ReeveResourceNode *node,
+       const ReeveResourceCaller *caller,
+       int want,
+       gpointer data)
+{
+  const ReeveTreeMachines *self = data;
+
+  return want == X_OK || reeve_tree_allows (self->daemon, caller,
+                                            "connect:search_domains", NULL);
+}
+
+static void
+attach (ReeveTreeMachines *self,
+        ReeveResourceTree *tree,
+        const char *path,
+        ReeveResourceAttachFlags flags,
+        ReeveResourceNode *node)
+{
+  reeve_resource_node_set_guard (node, guard, self);
+  reeve_resource_tree_attach (tree, path, flags, node, NULL);
+  reeve_resource_node_unref (node);
+}
+
+ReeveTreeMachines *
+reeve_tree_machines_new (ReeveResourceTree *tree,
+                         ReeveMachineList *machines,
+                         ReeveDaemon *daemon)
+{
+  static const ReeveResourceOps ops = { .find = find, .list = list };
+  static const ReeveResourceOps uuid_ops = {
+    .find = find_by_uuid,
+    .list = list_by_uuid,
+  };
+  ReeveTreeMachines *self = g_new0 (ReeveTreeMachines, 1);
+
+  self->machines = reeve_machine_list_ref (machines);
+  self->daemon = daemon;
+  self->events = reeve_resource_stream_new (0444, MAX_ALL_EVENTS);
+  self->entries =
+      g_hash_table_new_full (hash_uuid, is_same_uuid, NULL, entry_free);
+  attach (self, tree, "/machines", REEVE_RESOURCE_ATTACH_DIRECTORY,
+          reeve_resource_node_new (S_IFDIR | 0755, &ops, self, NULL));
+  attach (self, tree, "/machines/by-uuid",
+          REEVE_RESOURCE_ATTACH_DIRECTORY | REEVE_RESOURCE_ATTACH_OPAQUE,
+          reeve_resource_node_new (S_IFDIR | 0755, &uuid_ops, self, NULL));
+  attach (self, tree, "/machines/events", REEVE_RESOURCE_ATTACH_DEFAULT,
+          reeve_resource_node_ref (self->events));
+  self->subscription =
+      reeve_machine_list_subscribe (machines, take_event, self, NULL, NULL);
+  return self;
+}
+
+void
+reeve_tree_machines_free (ReeveTreeMachines *self)
+{
+  if (self == NULL)
+    return;
+
+  reeve_machine_list_unsubscribe (self->machines, self->subscription);
+  reeve_resource_stream_end (self->events);
+  g_hash_table_unref (self->entries);
+  reeve_resource_node_unref (self->events);
+  reeve_machine_list_unref (self->machines);
+  g_free (self);
+}

@@ -1,0 +1,187 @@
+/* SPDX-FileCopyrightText: The Reeve authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tree/module.h"
+
+#include "daemon/daemon-private.h"
+#include "machine/module.h"
+#include "resource/mount.h"
+
+#include <string.h>
+
+/* How often, and how long, a mount waits for the one of another daemon that is
+ * ending, or is dead, to go. */
+#define RETRY_MS 20
+#define MAX_RETRIES 100
+
+typedef struct {
+  ReeveDaemon *daemon;         /* (not owned) */
+  char *path;                  /* (owned): of the mount point */
+  ReeveResourceTree *tree;     /* (owned) */
+  ReeveTreeMachines *machines; /* (owned) */
+  ReeveResourceMount *mount;   /* (owned) (nullable) */
+  int retry;                   /* a watch; 0: none */
+  int n_retries;
+} Module;
+
+static const ReeveDaemonSetting settings[] = {
+  { "resource", "mount", 0, 1, 0 },
+};
+
+gboolean
+reeve_tree_allows (ReeveDaemon *daemon,
+                   const ReeveResourceCaller *caller,
+                   const char *tag,
+                   ReeveMachine *machine)
+{
+  g_autofree gid_t *groups = g_new0 (gid_t, caller->n_groups + 1);
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  groups[0] = caller->gid;
+  if (caller->n_groups > 0)
+    memcpy (groups + 1, caller->groups, caller->n_groups * sizeof *groups);
+  if (machine != NULL)
+    reeve_machine_get_snapshot (machine, &snapshot);
+  return reeve_daemon_policy_allows_user (
+      reeve_daemon_get_policy (daemon), caller->uid, groups,
+      caller->n_groups + 1, tag, snapshot.name);
+}
+
+static gboolean
+init (ReeveDaemon *daemon, gpointer *state, GError **error)
+{
+  Module *self = g_new0 (Module, 1);
+
+  *state = self;
+  self->daemon = daemon;
+  self->path = g_build_filename (reeve_daemon_get_places (daemon)->run_dir,
+                                 "tree", NULL);
+  self->tree = reeve_resource_tree_new ();
+  reeve_tree_add_server (self->tree, daemon);
+  self->machines = reeve_tree_machines_new (
+      self->tree,
+      reeve_machine_module_get_machines (
+          reeve_daemon_get_state (daemon, &reeve_machine_module)),
+      daemon);
+  return TRUE;
+}
+
+/* Whether something is mounted at @path, by what the kernel says without asking
+ * who serves it. */
+static gboolean
+is_mount_point (const char *path)
+{
+  g_autofree char *mounts = NULL;
+  g_autofree char *escaped = g_strescape (path, NULL);
+  g_autofree char *words = g_strdup_printf (" %s ", escaped);
+
+  return g_file_get_contents ("/proc/self/mounts", &mounts, NULL, NULL) &&
+         strstr (mounts, words) != NULL;
+}
+
+/* A daemon serves without a mount, too. */
+static void
+make_mount (Module *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->mount = reeve_resource_mount_new (
+      reeve_daemon_get_loop (self->daemon), self->tree,
+      reeve_daemon_get_info (self->daemon)->name, self->path, &error);
+  if (self->mount == NULL)
+    g_warning ("%s", error->message);
+}
+
+static void
+retry_mount (ReeveLoop *loop, int watch, gpointer data)
+{
+  Module *self = data;
+
+  if (is_mount_point (self->path) && ++self->n_retries < MAX_RETRIES)
+    return;
+  reeve_loop_remove (loop, self->retry);
+  self->retry = 0;
+  make_mount (self);
+}
+
+static gboolean
+start (ReeveDaemon *daemon, gpointer state, GError **error)
+{
+  Module *self = state;
+
+  if (reeve_daemon_get_setting (daemon, &settings[0]) == 0)
+    return TRUE;
+  if (is_mount_point (self->path))
+    self->retry = reeve_loop_add_timeout (reeve_daemon_get_loop (daemon),
+                                          RETRY_MS, retry_mount, self, NULL);
+  else
+    make_mount (self);
+  return TRUE;
+}
+
+static void
+unmount (Module *self)
+{
+  if (self->retry > 0)
+    reeve_loop_remove (reeve_daemon_get_loop (self->daemon), self->retry);
+  self->retry = 0;
+  g_clear_pointer (&self->mount, reeve_resource_mount_free);
+}
+
+static void
+stop (ReeveDaemon *daemon, gpointer state)
+{
+  Module *self = state;
+
+  unmount (self);
+  reeve_tree_machines_free (self->machines);
+  reeve_resource_tree_free (self->tree);
+  g_free (self->path);
+  g_free (self);
+}
+
+/* ------------------------------------------------------------- takeover -- */
+
+/* Nothing goes along: the other process mounts anew when we have unmounted. */
+
+static void
+do_nothing (gpointer state)
+{
+  (void) state;
+}
+
+static gboolean
+is_quiet (gpointer state, char **why)
+{
+  return TRUE;
+}
+
+static gboolean
+save_nothing (gpointer state, ReeveSavedState *saved, GError **error)
+{
+  return TRUE;
+}
+
+static void
+leave (gpointer state)
+{
+  unmount (state);
+}
+
+static const ReeveDaemonTakeover takeover = {
+  .freeze = do_nothing,
+  .thaw = do_nothing,
+  .is_quiet = is_quiet,
+  .save = save_nothing,
+  .restore = save_nothing,
+  .leave = leave,
+};
+
+const ReeveDaemonModule reeve_tree_module = {
+  .name = "tree",
+  .init = init,
+  .start = start,
+  .stop = stop,
+  .settings = settings,
+  .n_settings = G_N_ELEMENTS (settings),
+  .takeover = &takeover,
+};
