@@ -6,6 +6,7 @@
 #include "protocol/qemu.h"
 #include "protocol/reeve.h"
 #include "protocol/remote.h"
+#include "protocol/resource.h"
 #include "protocol/watch.h"
 #include "random-value.h"
 #include "rpc/config-value.h"
@@ -237,8 +238,8 @@ int
 main (int argc, char **argv)
 {
   static const ReeveProgram *const programs[] = {
-    &admin_program, &machine_program, &monitor_program, &qemu_program,
-    &reeve_program, &remote_program,  &watch_program,
+    &admin_program, &machine_program, &monitor_program,  &qemu_program,
+    &reeve_program, &remote_program,  &resource_program, &watch_program,
   };
 
   g_test_init (&argc, &argv, NULL);

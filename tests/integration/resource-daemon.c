@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resource/mount.h"
+#include "resource/program.h"
 #include "resource/property.h"
 #include "resource/stream.h"
 #include "resource/tree.h"
@@ -14,8 +15,9 @@
 #include <sys/stat.h>
 
 /*
- * resource-daemon MOUNT: a daemon with one resource of each kind, for tests of
- * mounts. It prints "ready" and serves until SIGTERM.
+ * resource-daemon MOUNT SOCKET: a daemon with one resource of each kind, for
+ * tests of mounts and of the program; one of both may be "-". It prints "ready"
+ * and serves until SIGTERM.
  */
 
 #define N_WATCHED 1000
@@ -24,7 +26,10 @@
 typedef struct {
   ReeveLoop *loop;
   ReeveResourceTree *tree;
-  ReeveResourceMount *mount;
+  ReeveResourceMount *mount;     /* (nullable) */
+  ReeveServer *server;           /* (nullable) */
+  ReeveResourceProgram *program; /* (nullable) */
+  int64_t pulses;
   ReeveResourceNode *log;
   ReeveResourceNode *events;
   ReeveResourceNode *watched[N_WATCHED];
@@ -102,6 +107,19 @@ show_stats (ReeveResourceRequest *request, gpointer data)
 }
 
 static void
+show_clients (ReeveResourceRequest *request, gpointer data)
+{
+  const Daemon *self = data;
+
+  reeve_resource_request_show_text (
+      request,
+      g_strdup_printf ("open %u\nwaiting %u\npulses %" PRId64 "\n",
+                       reeve_resource_program_count_open (self->program),
+                       reeve_resource_program_count_waiting (self->program),
+                       self->pulses));
+}
+
+static void
 give_slowly (ReeveLoop *loop, int watch, gpointer data)
 {
   reeve_loop_remove (loop, watch);
@@ -167,6 +185,16 @@ churn (ReeveLoop *loop, int watch, gpointer data)
   }
 }
 
+/* "interrupt" is what a daemon does that is taken over. */
+static gboolean
+interrupt (Daemon *self, const char *verb)
+{
+  if (!g_str_equal (verb, "interrupt"))
+    return FALSE;
+  reeve_resource_program_interrupt (self->program);
+  return TRUE;
+}
+
 static gboolean
 run_command (Daemon *self, const char *verb, const char *rest)
 {
@@ -187,7 +215,7 @@ run_command (Daemon *self, const char *verb, const char *rest)
   else if (g_str_equal (verb, "churn") && self->churn == 0)
     self->churn = reeve_loop_add_timeout (self->loop, 1, churn, self, NULL);
   else
-    return FALSE;
+    return interrupt (self, verb);
   return TRUE;
 }
 
@@ -201,6 +229,45 @@ command (ReeveResourceRequest *request, const char *text, gpointer data)
     reeve_resource_request_take (request);
   else
     reeve_resource_request_fail (request, EINVAL);
+}
+
+/* -------------------------------------------------- messages and pulses --- */
+
+static void
+take_message (ReeveResourceMessage *message, gpointer data)
+{
+  size_t size;
+  const char *bytes = reeve_resource_message_get_bytes (message, &size);
+  g_autofree char *reply = g_ascii_strup (bytes, (gssize) size);
+
+  if (size == 0)
+    reeve_resource_message_fail (message, EINVAL);
+  else
+    reeve_resource_message_reply (
+        message, (int) reeve_resource_message_get_type (message), reply, size);
+}
+
+static void
+take_pulse (int code, int64_t value, gpointer data)
+{
+  ((Daemon *) data)->pulses += value;
+}
+
+static gboolean
+serve (Daemon *self, const char *path, GError **error)
+{
+  g_autofree char *name = g_strconcat ("punix:", path, NULL);
+  const ReeveServerLimits limits = { .call_timeout_ms = 20000 };
+
+  self->server = reeve_server_new ("resource-test", self->loop, &limits);
+  self->program = reeve_resource_program_new (self->server, self->tree);
+  reeve_resource_program_attach_messages (self->program, 1000, 1010,
+                                          take_message, self);
+  reeve_resource_program_attach_pulse (self->program, 7, take_pulse, self);
+  return reeve_server_listen (
+             self->server, name,
+             &(ReeveServiceOptions){ .mode = 0666, .wires = REEVE_WIRE_ALL },
+             error) != NULL;
 }
 
 /* ------------------------------------------------------------- providers -- */
@@ -280,6 +347,7 @@ static void
 make_tree (Daemon *self)
 {
   static const ReeveResourceTextFuncs stats_funcs = { show_stats, NULL };
+  static const ReeveResourceTextFuncs clients_funcs = { show_clients, NULL };
   static const ReeveResourceTextFuncs slow_funcs = { show_slowly, NULL };
   static const ReeveResourceTextFuncs command_funcs = { NULL, command };
   static const ReeveResourceTextFuncs answer_funcs = { NULL, answer };
@@ -291,6 +359,8 @@ make_tree (Daemon *self)
   attach (self, "null", 0, reeve_resource_node_new (0666, NULL, NULL, NULL));
   attach (self, ".stats", 0,
           reeve_resource_property_new (0444, &stats_funcs, self, NULL));
+  attach (self, ".clients", 0,
+          reeve_resource_property_new (0444, &clients_funcs, self, NULL));
   attach (self, "slow", 0,
           reeve_resource_property_new (0444, &slow_funcs, self, NULL));
   attach (self, "ctl", 0,
@@ -322,6 +392,10 @@ static void
 clear (Daemon *self)
 {
   reeve_resource_mount_free (self->mount);
+  if (self->server != NULL)
+    reeve_server_stop (self->server);
+  reeve_resource_program_free (self->program);
+  reeve_server_unref (self->server);
   reeve_resource_node_unref (self->log);
   reeve_resource_node_unref (self->events);
   for (int i = 0; i < N_WATCHED; i++)
@@ -343,15 +417,18 @@ main (int argc, char **argv)
   Daemon self = { 0 };
   g_autoptr (GError) error = NULL;
 
-  if (argc != 2)
+  if (argc != 3)
     return 2;
   self.loop = reeve_loop_new (NULL);
   self.tree = reeve_resource_tree_new ();
   make_tree (&self);
   reeve_loop_add_signal (self.loop, SIGTERM, stop, NULL, NULL);
-  self.mount = reeve_resource_mount_new (self.loop, self.tree, "resource-test",
-                                         argv[1], &error);
-  if (self.mount == NULL)
+  if (!g_str_equal (argv[1], "-"))
+    self.mount = reeve_resource_mount_new (self.loop, self.tree,
+                                           "resource-test", argv[1], &error);
+  if (error == NULL && !g_str_equal (argv[2], "-"))
+    serve (&self, argv[2], &error);
+  if (error != NULL)
     fprintf (stderr, "%s\n", error->message);
   else {
     puts ("ready");

@@ -63,7 +63,7 @@ def missing():
 class Mount(harness.Daemon):
     def __init__(self, directory, name):
         self.path = os.path.join(directory, name)
-        super().__init__(directory, name, [DAEMON, self.path],
+        super().__init__(directory, name, [DAEMON, self.path, "-"],
                          lambda: self.log().startswith("ready"))
 
 
@@ -446,7 +446,7 @@ class Death(unittest.TestCase):
         path = os.path.join(self.directory, "file")
         with open(path, "w", encoding="utf-8"):
             pass
-        done = run(DAEMON, path, check=False)
+        done = run(DAEMON, path, "-", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(path, done.stderr)
 
