@@ -8,11 +8,14 @@
 #include <string.h>
 
 const ReeveCommandGroup *const reeve_command_groups[] = {
-  &reeve_life_commands,    &reeve_define_commands,  &reeve_info_commands,
-  &reeve_console_commands, &reeve_storage_commands, &reeve_monitor_commands,
-  &reeve_event_commands,   &reeve_host_commands,    &reeve_admin_commands,
-  &reeve_pki_commands,     &reeve_access_commands,  &reeve_doctor_commands,
-  &reeve_call_commands,    &reeve_shell_commands,   NULL,
+  &reeve_life_commands,    &reeve_define_commands,
+  &reeve_info_commands,    &reeve_console_commands,
+  &reeve_storage_commands, &reeve_monitor_commands,
+  &reeve_event_commands,   &reeve_host_commands,
+  &reeve_admin_commands,   &reeve_resource_commands,
+  &reeve_pki_commands,     &reeve_access_commands,
+  &reeve_doctor_commands,  &reeve_call_commands,
+  &reeve_shell_commands,   NULL,
 };
 
 struct _ReeveArguments {

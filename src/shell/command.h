@@ -33,6 +33,7 @@ typedef enum {
   REEVE_COMPLETE_COMMANDS,
   REEVE_COMPLETE_PROCEDURES,
   REEVE_COMPLETE_SERVERS,
+  REEVE_COMPLETE_RESOURCES,
   REEVE_COMPLETE_CLIENTS, /* of the server that is the word before */
 } ReeveCompletion;
 
@@ -84,6 +85,7 @@ extern const ReeveCommandGroup reeve_storage_commands;
 extern const ReeveCommandGroup reeve_monitor_commands;
 extern const ReeveCommandGroup reeve_event_commands;
 extern const ReeveCommandGroup reeve_admin_commands;
+extern const ReeveCommandGroup reeve_resource_commands;
 extern const ReeveCommandGroup reeve_pki_commands;
 extern const ReeveCommandGroup reeve_access_commands;
 extern const ReeveCommandGroup reeve_doctor_commands;

@@ -7,6 +7,7 @@
 #include "shell/command.h"
 #include "shell/event-names.h"
 #include "shell/machine-name.h"
+#include "shell/resource.h"
 
 #include <string.h>
 
@@ -128,6 +129,9 @@ offer_values (ReeveShell *shell,
     break;
   case REEVE_COMPLETE_SERVERS:
     offer_all (results, prefix, reeve_admin_list_servers (shell));
+    break;
+  case REEVE_COMPLETE_RESOURCES:
+    offer_all (results, prefix, reeve_resource_list_paths (shell, prefix));
     break;
   case REEVE_COMPLETE_CLIENTS:
     offer_all (results, prefix, reeve_admin_list_clients (shell, before));

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import time
@@ -16,6 +17,7 @@ import harness
 from harness import run, wait_for
 
 DAEMON = os.environ.get("REEVE_RESOURCE_DAEMON", "")
+REEVE = os.environ.get("REEVE", "")
 NOBODY = 65534
 PROGRAM = 0x20525605
 READ, WRITE, NONBLOCK, TRUNCATE = 1, 2, 4, 8
@@ -497,6 +499,71 @@ class ResourceRpc(unittest.TestCase):
             self.assertEqual(status, 0 if serial < 64 else 1)
         client.close()
         wait_for("all to be closed", lambda: count_fds() <= before)
+
+    # ------------------------------------------------------------- shell --
+
+    def reeve(self, *words, **more):
+        return run(REEVE, "-c", f"unix:{self.daemon.socket}", *words, **more)
+
+    def test_shell_lists(self):
+        names = [line.split()[0] for line in self.reeve("ls").stdout.splitlines()[2:] if line]
+        self.assertEqual(names, sorted(names))
+        self.assertIn("events", names)
+        self.assertEqual(json.loads(self.reeve("--json", "ls", "/d/sub").stdout),
+                         [{"name": "in-both", "type": "file"},
+                          {"name": "only-in-sub", "type": "file"}])
+        tree = self.reeve("tree", "/d").stdout
+        self.assertEqual(tree, "in-both\nonly-in-one\nonly-in-two\n"
+                               "sub/\n  in-both\n  only-in-sub\n")
+        refused = self.reeve("ls", "/none", check=False)
+        self.assertEqual((refused.returncode, refused.stderr),
+                         (1, "error: /none: No such file or directory\n"))
+
+    def test_shell_completes_paths(self):
+        def complete(path):
+            return run(REEVE, "-c", f"unix:{self.daemon.socket}", "complete", "--", "cat",
+                       path).stdout.split()
+
+        self.assertEqual(complete("/d/"), ["/d/in-both", "/d/only-in-one", "/d/only-in-two",
+                                           "/d/sub/"])
+        self.assertEqual(complete("/sec"), ["/secret"])
+
+    def test_shell_reads_and_writes(self):
+        self.assertEqual(self.reeve("cat", "/watched/6").stdout, "same\n")
+        self.reeve("write", "/watched/6", "words")
+        self.assertEqual(self.reeve("cat", "/watched/6").stdout, "words\n")
+        self.reeve("write", "/watched/6", stdin="by pipe\n")
+        self.assertEqual(self.reeve("cat", "/watched/6").stdout, "by pipe\n")
+        refused = self.reeve("write", "/watched/6", "bad", check=False)
+        self.assertEqual((refused.returncode, refused.stderr),
+                         (1, "error: /watched/6: Invalid argument\n"))
+        self.assertIn("Target:   name\n", self.reeve("stat", "/cur").stdout)
+        self.assertEqual(json.loads(self.reeve("--json", "stat", "/secret").stdout)["mode"], "0600")
+
+    def start(self, *words):
+        process = subprocess.Popen([REEVE, "-c", f"unix:{self.daemon.socket}", *words],
+                                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_shell_watches(self):
+        watch = self.start("watch", "/watched/7", "--count", "2")
+        self.assertEqual(watch.stdout.readline(), b"same\n")
+        for text in ("first", "second"):
+            self.reeve("write", "/watched/7", text)
+            self.assertEqual(watch.stdout.readline(), f"{text}\n".encode())
+        self.assertEqual(watch.wait(harness.WAIT_S), 0)
+
+    def test_shell_waits_for_events(self):
+        cat = self.start("cat", "/events")
+        watch = self.start("watch", "/events")
+        wait_for("both to wait", lambda: self.counts()["open"] == 2 and
+                 self.counts()["waiting"] == 1)
+        self.command("event one")
+        for process in (cat, watch):
+            self.assertEqual(process.stdout.readline(), b"one\n")
 
 
 if __name__ == "__main__":
