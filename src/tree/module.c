@@ -5,6 +5,9 @@
 #include "daemon/daemon-private.h"
 #include "machine/module.h"
 #include "resource/mount.h"
+#include "resource/program.h"
+
+#include "protocol/resource.h"
 
 #include <string.h>
 
@@ -14,12 +17,13 @@
 #define MAX_RETRIES 100
 
 typedef struct {
-  ReeveDaemon *daemon;         /* (not owned) */
-  char *path;                  /* (owned): of the mount point */
-  ReeveResourceTree *tree;     /* (owned) */
-  ReeveTreeMachines *machines; /* (owned) */
-  ReeveResourceMount *mount;   /* (owned) (nullable) */
-  int retry;                   /* a watch; 0: none */
+  ReeveDaemon *daemon;           /* (not owned) */
+  char *path;                    /* (owned): of the mount point */
+  ReeveResourceTree *tree;       /* (owned) */
+  ReeveTreeMachines *machines;   /* (owned) */
+  ReeveResourceProgram *program; /* (owned) */
+  ReeveResourceMount *mount;     /* (owned) (nullable) */
+  int retry;                     /* a watch; 0: none */
   int n_retries;
 } Module;
 
@@ -62,6 +66,8 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
       reeve_machine_module_get_machines (
           reeve_daemon_get_state (daemon, &reeve_machine_module)),
       daemon);
+  self->program =
+      reeve_resource_program_new (reeve_daemon_get_server (daemon), self->tree);
   return TRUE;
 }
 
@@ -133,6 +139,7 @@ stop (ReeveDaemon *daemon, gpointer state)
   Module *self = state;
 
   unmount (self);
+  reeve_resource_program_free (self->program);
   reeve_tree_machines_free (self->machines);
   reeve_resource_tree_free (self->tree);
   g_free (self->path);
@@ -141,7 +148,14 @@ stop (ReeveDaemon *daemon, gpointer state)
 
 /* ------------------------------------------------------------- takeover -- */
 
-/* Nothing goes along: the other process mounts anew when we have unmounted. */
+/* Nothing goes along: the other process mounts anew when we have unmounted, and
+ * clients open anew what they have open. */
+
+static void
+freeze (gpointer state)
+{
+  reeve_resource_program_interrupt (((Module *) state)->program);
+}
 
 static void
 do_nothing (gpointer state)
@@ -168,13 +182,15 @@ leave (gpointer state)
 }
 
 static const ReeveDaemonTakeover takeover = {
-  .freeze = do_nothing,
+  .freeze = freeze,
   .thaw = do_nothing,
   .is_quiet = is_quiet,
   .save = save_nothing,
   .restore = save_nothing,
   .leave = leave,
 };
+
+static const ReeveProgram *const programs[] = { &resource_program, NULL };
 
 const ReeveDaemonModule reeve_tree_module = {
   .name = "tree",
@@ -183,5 +199,6 @@ const ReeveDaemonModule reeve_tree_module = {
   .stop = stop,
   .settings = settings,
   .n_settings = G_N_ELEMENTS (settings),
+  .programs = programs,
   .takeover = &takeover,
 };

@@ -566,5 +566,59 @@ class ResourceRpc(unittest.TestCase):
             self.assertEqual(process.stdout.readline(), b"one\n")
 
 
+class Machines(harness.TestCase):
+    """What reeved has, without a mount."""
+
+    def reeve(self, *words, uri=None, **more):
+        return run(REEVE, "-c", uri or self.reeved.shell_uri, *words, **more)
+
+    def define(self, name):
+        self.reeve("define", self.write(f"{name}.xml", self.boot_xml(name)))
+        self.addCleanup(self.reeve, "undefine", name)
+
+    def test_machine_is_driven(self):
+        self.define("web")
+        state = ("cat", "/machines/web/state")
+        self.assertIn("web/", self.reeve("tree").stdout)
+        self.assertEqual(self.reeve(*state).stdout, "shut off\n")
+        self.reeve("write", "/machines/web/ctl", "start")
+        self.assertEqual(self.reeve(*state).stdout, "running\n")
+        refused = self.reeve("write", "/machines/web/ctl", "start", check=False)
+        self.assertIn("busy", refused.stderr)
+        self.reeve("write", "/machines/web/ctl", "destroy")
+        self.assertEqual(self.reeve(*state).stdout, "shut off\n")
+
+    def test_who_comes_from_elsewhere_is_nobody(self):
+        self.define("far")
+        uri = f"tcp:127.0.0.1:{self.reeved.port}"
+        self.assertEqual(self.reeve("cat", "/machines/far/state", uri=uri).stdout, "shut off\n")
+        refused = self.reeve("write", "/machines/far/ctl", "start", uri=uri, check=False)
+        self.assertEqual((refused.returncode, refused.stderr),
+                         (5, "error: /machines/far/ctl: Permission denied\n"))
+        refused = self.reeve("-r", "write", "/machines/far/ctl", "start", check=False)
+        self.assertIn("ermission denied", refused.stderr)
+        self.assertEqual(self.reeve("cat", "/machines/far/state").stdout, "shut off\n")
+
+    def test_takeover(self):
+        client = Client(self.reeved.socket)
+        self.addCleanup(client.close)
+        handle = client.open("/machines/events")
+        client.notify(handle, ARM, cookie=3)
+        serial = client.begin_read(handle)
+        old = self.reeved.process
+        self.reeved.words.append("--takeover")
+        self.reeved.start()
+        self.reeved.words.remove("--takeover")
+        self.assertEqual(old.wait(harness.WAIT_S), 0)
+        for refused, words in (((client.end, serial), "Interrupted"),
+                               ((client.text, handle), "Bad file descriptor")):
+            with self.assertRaises(Refused) as caught:
+                refused[0](*refused[1:])
+            self.assertIn(words, str(caught.exception))
+        event = client.event()
+        self.assertEqual((event["cookie"], event["ready"]), (3, 0))
+        self.assertEqual(client.text(client.open("/server/pid")), f"{self.reeved.process.pid}\n")
+
+
 if __name__ == "__main__":
-    harness.main("socat")
+    harness.main("socat", "qemu-system-x86_64")
