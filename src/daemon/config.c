@@ -21,6 +21,7 @@ typedef enum {
   KIND_INTERVAL, /* seconds; 0 is never */
   KIND_AUTH_UNIX,
   KIND_AUTH_NETWORK,
+  KIND_WIRES,
   KIND_MODE,
   KIND_UMASK,
   KIND_OOM_SCORE,
@@ -110,6 +111,11 @@ static const Key keys[] = {
   { "auth", "unix_ro", KIND_AUTH_UNIX, CONFIG (auth_unix_ro), 0, 0 },
   { "auth", "tcp", KIND_AUTH_NETWORK, CONFIG (auth_tcp), 0, 0 },
   { "auth", "tls", KIND_AUTH_NETWORK, CONFIG (auth_tls), 0, 0 },
+  { "wires", "unix", KIND_WIRES, CONFIG (wires_unix), 0, 0 },
+  { "wires", "unix_ro", KIND_WIRES, CONFIG (wires_unix_ro), 0, 0 },
+  { "wires", "admin", KIND_WIRES, CONFIG (wires_admin), 0, 0 },
+  { "wires", "tcp", KIND_WIRES, CONFIG (wires_tcp), 0, 0 },
+  { "wires", "tls", KIND_WIRES, CONFIG (wires_tls), 0, 0 },
   { "auth", "sasl_service", KIND_TEXT, CONFIG (sasl_service), 0, 0 },
   { "auth", "sasl_realm", KIND_TEXT, CONFIG (sasl_realm), 0, 0 },
   { "auth", "sasl_database", KIND_TEXT, CONFIG (sasl_database), 0, 0 },
@@ -279,6 +285,42 @@ set_auth (const Key *key, const char *text, ReeveAuth *auth, GError **error)
 }
 
 static gboolean
+set_wires (const char *text, ReeveWires *wires, GError **error)
+{
+  static const struct {
+    const char *name;
+    ReeveWires wire;
+  } rows[] = { { "xdr", REEVE_WIRE_XDR },
+               { "json", REEVE_WIRE_JSON },
+               { "text", REEVE_WIRE_TEXT } };
+  g_auto (GStrv) words = g_strsplit_set (text, "; ", -1);
+  ReeveWires found = REEVE_WIRE_DEFAULT;
+
+  for (char **word = words; *word != NULL; word++) {
+    size_t i = 0;
+
+    if ((*word)[0] == '\0')
+      continue;
+    while (i < G_N_ELEMENTS (rows) && !g_str_equal (rows[i].name, *word))
+      i++;
+    if (i == G_N_ELEMENTS (rows)) {
+      g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                   _ ("“%s” is none of xdr, json and text"), *word);
+      return FALSE;
+    }
+    found |= rows[i].wire;
+  }
+  if (found == REEVE_WIRE_DEFAULT) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                         _ ("a listener speaks xdr, json or text"));
+    return FALSE;
+  }
+
+  *wires = found;
+  return TRUE;
+}
+
+static gboolean
 check_listeners (char **names, GError **error)
 {
   for (; *names != NULL; names++) {
@@ -366,6 +408,8 @@ set_text (const Key *key, const char *text, void *field, GError **error)
   case KIND_AUTH_UNIX:
   case KIND_AUTH_NETWORK:
     return set_auth (key, text, field, error);
+  case KIND_WIRES:
+    return set_wires (text, field, error);
   default:
     return set_number (key, text, field, error);
   }

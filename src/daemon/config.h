@@ -28,7 +28,9 @@ typedef struct {
  * ReeveDaemonConfig:
  *
  * What the configuration file of a daemon says: a key file with the groups
- * `[server]`, `[daemon]`, `[listen]`, `[tls]`, `[auth]`, `[access]` and `[log]`
+ * `[server]`, `[daemon]`, `[listen]`, `[tls]`, `[auth]`, `[wires]`, `[access]`
+ * and
+ * `[log]`
  * and those of its modules, then the files `*.conf` in the folder FILE.d, in
  * the order of their names, each of which overrides what came before. Files
  * that do not exist are empty.
@@ -39,6 +41,11 @@ typedef struct {
   ReeveAuth auth_unix_ro;
   ReeveAuth auth_tcp;
   ReeveAuth auth_tls;
+  ReeveWires wires_unix; /* what each kind of socket speaks */
+  ReeveWires wires_unix_ro;
+  ReeveWires wires_admin;
+  ReeveWires wires_tcp;
+  ReeveWires wires_tls;
   char *sasl_service; /* (owned) (nullable), as what follows */
   char *sasl_realm;
   char *sasl_database;

@@ -116,9 +116,13 @@ static gboolean
 listen_at_network (ReeveDaemon *self, GError **error)
 {
   ReeveInherited *inherited = reeve_listeners_get_inherited (self->listeners);
-  const ReeveServiceOptions tcp = { .auth = self->config->auth_tcp };
+  const ReeveServiceOptions tcp = {
+    .auth = self->config->auth_tcp,
+    .wires = self->config->wires_tcp,
+  };
   ReeveServiceOptions tls = {
     .auth = self->config->auth_tls,
+    .wires = self->config->wires_tls,
     .handshake_timeout_ms = self->config->tls.handshake_timeout_ms,
   };
 
@@ -156,11 +160,13 @@ listen_at_all (ReeveDaemon *self,
       .mode = config->unix_mode,
       .group = config->unix_group,
       .auth = is_unix (*name) ? config->auth_unix : config->auth_tcp,
+      .wires = is_unix (*name) ? config->wires_unix : config->wires_tcp,
       .handshake_timeout_ms = config->tls.handshake_timeout_ms,
     };
 
     if (reeve_socket_name_is (*name, TRUE, REEVE_SOCKET_TLS)) {
       options.auth = config->auth_tls;
+      options.wires = config->wires_tls;
       options.tls = get_tls (self);
     }
     if (!listen_at (self, self->server, *name, address, &options, error))
@@ -181,6 +187,7 @@ reeve_daemon_listen (ReeveDaemon *self, GError **error)
                                    : 0600,
     .group = config->unix_group,
     .auth = config->auth_unix,
+    .wires = config->wires_unix,
   };
   const ReeveServiceOptions read_only = {
     .mode = config->unix_ro_mode != 0 ? config->unix_ro_mode
@@ -189,8 +196,12 @@ reeve_daemon_listen (ReeveDaemon *self, GError **error)
     .group = config->unix_group,
     .flags = REEVE_SERVICE_READ_ONLY,
     .auth = config->auth_unix_ro,
+    .wires = config->wires_unix_ro,
   };
-  const ReeveServiceOptions admin = { .flags = REEVE_SERVICE_OWNER_ONLY };
+  const ReeveServiceOptions admin = {
+    .flags = REEVE_SERVICE_OWNER_ONLY,
+    .wires = config->wires_admin,
+  };
 
   if (!listen_at_socket (self, self->server, "rw", "", &options, error) ||
       !listen_at_socket (self, self->server, "ro", "-ro", &read_only, error) ||

@@ -47,6 +47,8 @@ static const RefusalCase refusal_cases[] = {
     ":2: [listen] addresses" },
   { "listener-tls", "[listen]\naddresses=ptls:[::1:0\n",
     ":2: [listen] addresses" },
+  { "wire", "[wires]\nunix=xdr; jsno\n", ":2: [wires] unix" },
+  { "no-wire", "[wires]\ntcp=;\n", ":2: [wires] tcp" },
   { "no-yes-or-no", "[tls]\nverify_clients=maybe\n",
     ":2: [tls] verify_clients" },
   { "level", "[log]\nlevel=loud\n", ":2: [log] level" },
@@ -119,6 +121,7 @@ test_values (Fixture *self, gconstpointer data)
   write_file (self->path, "# a comment\n[server]\nmax_clients = 7 \n"
                           "call_timeout=2\nmax_message_bytes=65536\n"
                           "[listen]\naddresses=ptcp:127.0.0.1:0;punix:/x\n"
+                          "[wires]\nunix=xdr;text\nadmin = json\n"
                           "[log]\nlevel=debug\n");
   config = load (self, 0);
   g_assert_cmpuint (config->limits.max_clients, ==, 7);
@@ -126,6 +129,9 @@ test_values (Fixture *self, gconstpointer data)
   g_assert_cmpuint (config->limits.max_message_bytes, ==, 65536);
   g_assert_cmpuint (g_strv_length (config->listen), ==, 2);
   g_assert_cmpstr (config->listen[1], ==, "punix:/x");
+  g_assert_cmpint (config->wires_unix, ==, REEVE_WIRE_XDR | REEVE_WIRE_TEXT);
+  g_assert_cmpint (config->wires_admin, ==, REEVE_WIRE_JSON);
+  g_assert_cmpint (config->wires_tls, ==, REEVE_WIRE_DEFAULT);
   g_assert_cmpint (config->log_level, ==, G_LOG_LEVEL_DEBUG);
 }
 
