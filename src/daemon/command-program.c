@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/command-program.h"
 
+#include "daemon/daemon-private.h"
 #include "daemon/log-words.h"
 #include "daemon/log.h"
 #include "event/intl.h"
@@ -114,28 +115,35 @@ take_numbers (GArray *rows, reeve_numbers_ret *ret)
   ret->numbers.items = (reeve_number_row *) (void *) g_array_free (rows, FALSE);
 }
 
+static ReeveRates *
+get_rates (ReeveCall *call)
+{
+  return reeve_daemon_get_rates (reeve_call_get_user_data (call),
+                                 get_server (call));
+}
+
 gboolean
 reeve_command_program_counter_list (ReeveCall *call,
-                                    reeve_numbers_ret *ret,
+                                    reeve_counters_ret *ret,
                                     GError **error)
 {
-  GArray *rows = g_array_new (FALSE, FALSE, sizeof (reeve_number_row));
   ReeveServerStats stats;
 
   reeve_server_get_stats (get_server (call), &stats);
-  add_number (rows, "calls", stats.n_calls);
-  add_number (rows, "calls_denied", stats.n_denied);
-  add_number (rows, "calls_failed", stats.n_failed);
-  add_number (rows, "clients_accepted", stats.n_accepted);
-  add_number (rows, "clients_refused", stats.n_refused);
-  add_number (rows, "clients_silent", stats.n_silent);
-  add_number (rows, "clients_unauth_dropped", stats.n_unauth_dropped);
-  add_number (rows, "connections_delayed", stats.n_delayed);
-  add_number (rows, "connections_without_files", stats.n_out_of_files);
-  add_number (rows, "events", stats.n_events);
-  add_number (rows, "events_dropped", stats.n_events_dropped);
-  add_number (rows, "messages_bad", stats.n_bad_messages);
-  take_numbers (rows, ret);
+  ret->counters.n_items = (uint32_t) reeve_rates_count ();
+  ret->counters.items = g_new0 (reeve_counter_row, reeve_rates_count ());
+  for (size_t i = 0; i < reeve_rates_count (); i++) {
+    ReeveRate rate;
+    guint64 value = reeve_rates_get (get_rates (call), i, &stats, &rate);
+
+    ret->counters.items[i] = (reeve_counter_row){
+      .name = g_strdup (reeve_rates_get_name (i)),
+      .value = (int64_t) value,
+      .last_5s = rate.last_5s,
+      .last_minute = rate.last_minute,
+      .last_hour = rate.last_hour,
+    };
+  }
   return TRUE;
 }
 
@@ -145,21 +153,21 @@ reeve_command_program_counter (ReeveCall *call,
                                reeve_number_ret *ret,
                                GError **error)
 {
-  reeve_numbers_ret all = { 0 };
-  gboolean is_found = FALSE;
+  ReeveServerStats stats;
+  size_t i = 0;
 
-  reeve_command_program_counter_list (call, &all, NULL);
-  for (uint32_t i = 0; i < all.numbers.n_items && !is_found; i++) {
-    is_found = g_str_equal (all.numbers.items[i].name, args->name);
-    if (is_found)
-      ret->value = all.numbers.items[i].value;
-  }
-  reeve_numbers_ret_clear (&all);
-
-  if (!is_found)
+  while (i < reeve_rates_count () &&
+         !g_str_equal (reeve_rates_get_name (i), args->name))
+    i++;
+  if (i == reeve_rates_count ()) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                  _ ("there is no counter “%s”"), args->name);
-  return is_found;
+    return FALSE;
+  }
+
+  reeve_server_get_stats (get_server (call), &stats);
+  ret->value = (int64_t) reeve_rates_get (get_rates (call), i, &stats, NULL);
+  return TRUE;
 }
 
 gboolean
@@ -237,18 +245,21 @@ format_log (gconstpointer data)
 static char *
 format_counters (gconstpointer data)
 {
-  const reeve_numbers_ret *ret = data;
+  const reeve_counters_ret *ret = data;
   GString *text = g_string_new (_ ("Event counters:"));
   unsigned n_unused = 0;
 
   g_string_append_c (text, '\n');
-  for (uint32_t i = 0; i < ret->numbers.n_items; i++) {
-    const reeve_number_row *row = &ret->numbers.items[i];
+  for (uint32_t i = 0; i < ret->counters.n_items; i++) {
+    const reeve_counter_row *row = &ret->counters.items[i];
 
     n_unused += row->value == 0;
     if (row->value > 0)
-      g_string_append_printf (text, "%-26s total: %" PRId64 "\n", row->name,
-                              row->value);
+      g_string_append_printf (text,
+                              "%-26s %5.1f/sec %9.3f/sec %13.4f/sec   total: "
+                              "%" PRId64 "\n",
+                              row->name, row->last_5s, row->last_minute,
+                              row->last_hour, row->value);
   }
   g_string_append_printf (text, _ ("%u events never happened"), n_unused);
   return g_string_free (text, FALSE);

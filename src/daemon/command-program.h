@@ -21,7 +21,7 @@ gboolean reeve_command_program_log_set (ReeveCall *call,
                                         GError **error);
 gboolean reeve_command_program_log_reopen (ReeveCall *call, GError **error);
 gboolean reeve_command_program_counter_list (ReeveCall *call,
-                                             reeve_numbers_ret *ret,
+                                             reeve_counters_ret *ret,
                                              GError **error);
 gboolean reeve_command_program_counter (ReeveCall *call,
                                         const reeve_name *args,

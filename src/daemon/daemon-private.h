@@ -14,6 +14,7 @@
 #include "daemon/pid-file.h"
 #include "daemon/policy.h"
 #include "daemon/process-title.h"
+#include "daemon/rates.h"
 #include "daemon/reload.h"
 #include "daemon/successor.h"
 #include "daemon/takeover-channel.h"
@@ -57,6 +58,7 @@ struct _ReeveDaemon {
   ReeveListeners *listeners;
   ReeveAdmin *admin;
   ReeveServer *servers[3]; /* the two, NULL at the end */
+  ReeveRates *rates[2];    /* (owned): of each */
   ReeveIdle *idle;
   guint64 n_accepted; /* clients, when it was last looked whether it is idle */
   gpointer *states;   /* of the modules that were made */
@@ -131,6 +133,9 @@ gboolean reeve_daemon_commit_takeover (ReeveDaemon *self, GError **error);
 void reeve_daemon_give_up_takeover (ReeveDaemon *self, const GError *why);
 
 /* ----------------------------------------------------- daemon-listen.c --- */
+
+/* (transfer none): of one of the servers. Thread: any. */
+ReeveRates *reeve_daemon_get_rates (ReeveDaemon *self, ReeveServer *server);
 
 /* Lets the servers listen: on what was inherited, and for the rest anew. */
 gboolean reeve_daemon_listen (ReeveDaemon *self, GError **error);

@@ -71,6 +71,12 @@ reeve_daemon_get_servers (ReeveDaemon *self)
   return self->servers;
 }
 
+ReeveRates *
+reeve_daemon_get_rates (ReeveDaemon *self, ReeveServer *server)
+{
+  return self->rates[server == self->server ? 0 : 1];
+}
+
 void
 reeve_daemon_hold (ReeveDaemon *self)
 {
@@ -367,6 +373,8 @@ make_servers (ReeveDaemon *self)
   self->admin = reeve_admin_new (self);
   self->servers[0] = self->server;
   self->servers[1] = reeve_admin_get_server (self->admin);
+  for (size_t i = 0; i < G_N_ELEMENTS (self->rates); i++)
+    self->rates[i] = reeve_rates_new (self->servers[i]);
 }
 
 static char *
@@ -497,6 +505,8 @@ clear (ReeveDaemon *self)
 {
   reeve_listeners_free (self->listeners);
   reeve_idle_free (self->idle);
+  for (size_t i = 0; i < G_N_ELEMENTS (self->rates); i++)
+    reeve_rates_free (self->rates[i]);
   reeve_admin_free (self->admin);
   reeve_server_unref (self->server);
   reeve_daemon_policy_free (self->policy);

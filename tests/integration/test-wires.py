@@ -113,7 +113,8 @@ class Wires(harness.TestCase):
         self.assertIn("  machine.state           NAME", lines)
         self.assertRegex(self.appctl("version").stdout, r"\Areeved \d+\.\d+\.\d+\n\Z")
         self.assertRegex(self.appctl("memory/show").stdout, r"\bclients:\d+ ")
-        self.assertIn("calls ", self.appctl("coverage/show").stdout)
+        self.assertRegex(self.appctl("coverage/show").stdout,
+                         r"\ncalls +\d+\.\d/sec +\d+\.\d{3}/sec +\d+\.\d{4}/sec   total: \d+\n")
         self.assertRegex(self.appctl("coverage/read-counter", "calls").stdout, r"\A\d+\n\Z")
 
     def test_log_commands(self):
