@@ -419,7 +419,8 @@ main (int argc, char **argv)
 
   if (argc != 3)
     return 2;
-  self.loop = reeve_loop_new (NULL);
+  /* GLib's own thread wakes it for signals and must find it at all times. */
+  self.loop = reeve_loop_new (g_main_context_default ());
   self.tree = reeve_resource_tree_new ();
   make_tree (&self);
   reeve_loop_add_signal (self.loop, SIGTERM, stop, NULL, NULL);
