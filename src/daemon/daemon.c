@@ -582,11 +582,11 @@ meet_supervisor (ReeveDaemon *self)
 static void
 tell_ready (ReeveDaemon *self)
 {
+  store_listeners (self);
+  reeve_control_name_make (self->places->run_dir, self->info->name);
   reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_READY,
                      _ ("%1$s %2$s is ready"), self->info->name,
                      self->info->version);
-  store_listeners (self);
-  reeve_control_name_make (self->places->run_dir, self->info->name);
   reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
   meet_supervisor (self);
   self->watchdog = reeve_watchdog_new (self->loop, self->notify, self->servers,
