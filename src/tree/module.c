@@ -157,18 +157,6 @@ freeze (gpointer state)
   reeve_resource_program_interrupt (((Module *) state)->program);
 }
 
-static void
-do_nothing (gpointer state)
-{
-  (void) state;
-}
-
-static gboolean
-is_quiet (gpointer state, char **why)
-{
-  return TRUE;
-}
-
 static gboolean
 save_nothing (gpointer state, ReeveSavedState *saved, GError **error)
 {
@@ -183,8 +171,6 @@ leave (gpointer state)
 
 static const ReeveDaemonTakeover takeover = {
   .freeze = freeze,
-  .thaw = do_nothing,
-  .is_quiet = is_quiet,
   .save = save_nothing,
   .restore = save_nothing,
   .leave = leave,
