@@ -14,6 +14,7 @@ struct _ReeveChild {
   ReeveLoop *loop; /* (owned) */
   ReeveChildEndFunc ended;
   gpointer data;
+  char *name;
   pid_t pid;
   gboolean is_running;
   int status; /* once it does not run */
@@ -72,6 +73,17 @@ take_output (ReeveLoop *loop,
 /* ------------------------------------------------------------------ end --- */
 
 static void
+log_end (const ReeveChild *self)
+{
+  g_autofree char *words = reeve_child_dup_status (self);
+
+  if (self->output->len == 0)
+    g_message ("%s: %s", self->name, words);
+  else
+    g_message ("%s: %s: %s", self->name, words, self->output->str);
+}
+
+static void
 take_end (ReeveLoop *loop, int watch, pid_t pid, int status, gpointer data)
 {
   ReeveChild *self = data;
@@ -82,7 +94,10 @@ take_end (ReeveLoop *loop, int watch, pid_t pid, int status, gpointer data)
   if (self->output_fd >= 0)
     read_output (self);
   close_output (self);
-  self->ended (self, status, self->data);
+  if (self->name != NULL)
+    log_end (self);
+  if (self->ended != NULL)
+    self->ended (self, status, self->data);
 }
 
 /* Of one that nobody asks for any more. */
@@ -137,6 +152,7 @@ reeve_child_start (ReeveLoop *loop,
   self->loop = reeve_loop_ref (loop);
   self->ended = ended;
   self->data = data;
+  self->name = g_strdup (plan->name);
   self->output = g_string_new (NULL);
   self->max_output_bytes = plan->max_output_bytes;
   self->output_fd = -1;
@@ -185,6 +201,7 @@ reeve_child_free (ReeveChild *self)
   reeve_loop_remove (self->loop, self->stop_watch);
   reeve_loop_unref (self->loop);
   g_string_free (self->output, TRUE);
+  g_free (self->name);
   g_free (self);
 }
 
@@ -192,6 +209,30 @@ pid_t
 reeve_child_get_pid (const ReeveChild *self)
 {
   return self->pid;
+}
+
+const char *
+reeve_child_get_name (const ReeveChild *self)
+{
+  return self->name;
+}
+
+gboolean
+reeve_child_is_running (const ReeveChild *self)
+{
+  return self->is_running;
+}
+
+gboolean
+reeve_child_has_exited (const ReeveChild *self, int *number)
+{
+  gboolean has_exited = !self->is_running && WIFEXITED (self->status);
+
+  if (has_exited)
+    *number = WEXITSTATUS (self->status);
+  else
+    *number = self->is_running ? 0 : WTERMSIG (self->status);
+  return has_exited;
 }
 
 char *

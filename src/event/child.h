@@ -22,6 +22,8 @@ typedef struct _ReeveChild ReeveChild;
  * @envp: (nullable): %NULL-terminated; %NULL for ours
  * @max_output_bytes: how much of standard output and error is kept, together
  *   and from the beginning; what is more is read and dropped
+ * @name: (nullable): what the log calls it, where its end then stands, with
+ *   what is kept of its output
  *
  * Standard input is /dev/null, and no other file is inherited.
  */
@@ -29,6 +31,7 @@ typedef struct {
   const char *const *argv;
   const char *const *envp;
   size_t max_output_bytes;
+  const char *name;
 } ReeveChildPlan;
 
 /* @status: as of waitpid(). Called once; may free @child. What the program
@@ -39,6 +42,7 @@ typedef void (*ReeveChildEndFunc) (ReeveChild *child,
 
 /**
  * reeve_child_start:
+ * @ended: (nullable): who asks by reeve_child_is_running() needs none
  *
  * Errors: of #GSpawnError, if the program cannot be run; #GFileError.
  *
@@ -54,6 +58,15 @@ void reeve_child_free (ReeveChild *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveChild, reeve_child_free)
 
 pid_t reeve_child_get_pid (const ReeveChild *self);
+
+/* (transfer none) (nullable): of the plan. */
+const char *reeve_child_get_name (const ReeveChild *self);
+
+gboolean reeve_child_is_running (const ReeveChild *self);
+
+/* Whether it ended by itself. @number: its exit status, or the number of the
+ * signal that killed it; 0 while it runs. */
+gboolean reeve_child_has_exited (const ReeveChild *self, int *number);
 
 /* (transfer full): "running", or as reeve_process_describe_end(). */
 char *reeve_child_dup_status (const ReeveChild *self);
