@@ -1,9 +1,11 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/admin-private.h"
+#include "daemon/log-private.h"
 #include "daemon/log.h"
 
-/* The log of the daemon. */
+/* The log of the daemon. Who says something about it here has the last word,
+ * also where `vlog/set` said something before. */
 
 gboolean
 reeve_admin_get_log_outputs (ReeveCall *call,
@@ -38,8 +40,12 @@ reeve_admin_set_log_outputs (ReeveCall *call,
                              const admin_connect_set_logging_outputs_args *args,
                              GError **error)
 {
-  return reeve_admin_check_flags (call, args->flags, error) &&
-         reeve_log_set_outputs (args->outputs, error);
+  if (!reeve_admin_check_flags (call, args->flags, error) ||
+      !reeve_log_set_outputs (args->outputs, error))
+    return FALSE;
+
+  reeve_log_clear_rules ();
+  return TRUE;
 }
 
 gboolean
@@ -47,6 +53,10 @@ reeve_admin_set_log_filters (ReeveCall *call,
                              const admin_connect_set_logging_filters_args *args,
                              GError **error)
 {
-  return reeve_admin_check_flags (call, args->flags, error) &&
-         reeve_log_set_filters (args->filters, error);
+  if (!reeve_admin_check_flags (call, args->flags, error) ||
+      !reeve_log_set_filters (args->filters, error))
+    return FALSE;
+
+  reeve_log_clear_rules ();
+  return TRUE;
 }

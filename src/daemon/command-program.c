@@ -3,6 +3,7 @@
 #include "daemon/command-program.h"
 
 #include "daemon/daemon-private.h"
+#include "daemon/log-private.h"
 #include "daemon/log-words.h"
 #include "daemon/log.h"
 #include "event/intl.h"
@@ -61,6 +62,7 @@ add_log_row (const ReeveLogThresholds *row, gpointer data)
     .console = g_strdup (row->levels[REEVE_LOG_CONSOLE]),
     .syslog = g_strdup (row->levels[REEVE_LOG_SYSLOG]),
     .file = g_strdup (row->levels[REEVE_LOG_FILE]),
+    .is_limited = row->is_limited,
   };
 
   g_array_append_val ((GArray *) data, copy);
@@ -97,7 +99,78 @@ reeve_command_program_log_set (ReeveCall *call,
 gboolean
 reeve_command_program_log_reopen (ReeveCall *call, GError **error)
 {
+  if (reeve_log_get_pattern (REEVE_LOG_FILE) == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("nothing of the log goes to “%s”"), "file");
+    return FALSE;
+  }
+
   return reeve_log_reopen (error);
+}
+
+gboolean
+reeve_command_program_log_close (ReeveCall *call, GError **error)
+{
+  reeve_log_close_files ();
+  return TRUE;
+}
+
+gboolean
+reeve_command_program_log_patterns (ReeveCall *call,
+                                    reeve_logging_patterns_ret *ret,
+                                    GError **error)
+{
+  static const struct {
+    const char *name;
+    int destination;
+    const char *prefix;
+  } rows[] = {
+    { "SYSLOG", REEVE_LOG_SYSLOG, "<%B>%d{%b %e %H:%M:%S} %A[%P]: " },
+    { "CONSOLE", REEVE_LOG_CONSOLE, "none" },
+    { "FILE", REEVE_LOG_FILE, "none" },
+  };
+
+  ret->patterns.items = g_new0 (reeve_logging_pattern, G_N_ELEMENTS (rows));
+  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
+    const char *format = reeve_log_get_pattern (rows[i].destination);
+
+    if (format == NULL)
+      continue;
+    ret->patterns.items[ret->patterns.n_items++] = (reeve_logging_pattern){
+      .destination = g_strdup (rows[i].name),
+      .prefix = g_strdup (rows[i].prefix),
+      .format = g_strdup (format),
+    };
+  }
+  return TRUE;
+}
+
+static gboolean
+set_limits (const reeve_words *args, gboolean is_limited, GError **error)
+{
+  if (args->words.n_items == 0)
+    return reeve_log_limit_source ("any", is_limited, error);
+  for (uint32_t i = 0; i < args->words.n_items; i++)
+    if (!reeve_log_limit_source (args->words.items[i], is_limited, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+gboolean
+reeve_command_program_log_limit (ReeveCall *call,
+                                 const reeve_words *args,
+                                 GError **error)
+{
+  return set_limits (args, TRUE, error);
+}
+
+gboolean
+reeve_command_program_log_unlimit (ReeveCall *call,
+                                   const reeve_words *args,
+                                   GError **error)
+{
+  return set_limits (args, FALSE, error);
 }
 
 static void
@@ -236,8 +309,28 @@ format_log (gconstpointer data)
   for (uint32_t i = 0; i < ret->rows.n_items; i++) {
     const reeve_logging_row *row = &ret->rows.items[i];
 
-    g_string_append_printf (text, "%-16s  %4s       %4s       %4s\n",
-                            row->source, row->console, row->syslog, row->file);
+    g_string_append_printf (text, "%-16s  %4s       %4s       %4s%s\n",
+                            row->source, row->console, row->syslog, row->file,
+                            row->is_limited ? ""
+                                            : "    (rate limiting disabled)");
+  }
+  return g_string_free (text, FALSE);
+}
+
+static char *
+format_patterns (gconstpointer data)
+{
+  const reeve_logging_patterns_ret *ret = data;
+  GString *text = g_string_new ("         prefix                            "
+                                "format\n"
+                                "         ------                            "
+                                "------\n");
+
+  for (uint32_t i = 0; i < ret->patterns.n_items; i++) {
+    const reeve_logging_pattern *row = &ret->patterns.items[i];
+
+    g_string_append_printf (text, "%-7s  %-32s  %s\n", row->destination,
+                            row->prefix, row->format);
   }
   return g_string_free (text, FALSE);
 }
@@ -292,7 +385,13 @@ static const ReeveCommand commands[] = {
   { "list-commands", &reeve_program, REEVE_PROC_COMMAND_LIST, format_commands },
   { "memory/show", &reeve_program, REEVE_PROC_USAGE, format_usage },
   { "version", &reeve_program, REEVE_PROC_VERSION, format_version },
+  { "vlog/close", &reeve_program, REEVE_PROC_LOGGING_CLOSE, NULL },
+  { "vlog/disable-rate-limit", &reeve_program, REEVE_PROC_LOGGING_UNLIMIT,
+    NULL },
+  { "vlog/enable-rate-limit", &reeve_program, REEVE_PROC_LOGGING_LIMIT, NULL },
   { "vlog/list", &reeve_program, REEVE_PROC_LOGGING_LIST, format_log },
+  { "vlog/list-pattern", &reeve_program, REEVE_PROC_LOGGING_PATTERNS,
+    format_patterns },
   { "vlog/reopen", &reeve_program, REEVE_PROC_LOGGING_REOPEN, NULL },
   { "vlog/set", &reeve_program, REEVE_PROC_LOGGING_SET, NULL },
 };

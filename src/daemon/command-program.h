@@ -20,6 +20,16 @@ gboolean reeve_command_program_log_set (ReeveCall *call,
                                         const reeve_words *args,
                                         GError **error);
 gboolean reeve_command_program_log_reopen (ReeveCall *call, GError **error);
+gboolean reeve_command_program_log_patterns (ReeveCall *call,
+                                             reeve_logging_patterns_ret *ret,
+                                             GError **error);
+gboolean reeve_command_program_log_limit (ReeveCall *call,
+                                          const reeve_words *args,
+                                          GError **error);
+gboolean reeve_command_program_log_unlimit (ReeveCall *call,
+                                            const reeve_words *args,
+                                            GError **error);
+gboolean reeve_command_program_log_close (ReeveCall *call, GError **error);
 gboolean reeve_command_program_counter_list (ReeveCall *call,
                                              reeve_counters_ret *ret,
                                              GError **error);

@@ -111,6 +111,14 @@ reeve_log_filters_format (GPtrArray *filters)
   return g_string_free (text, FALSE);
 }
 
+void
+reeve_log_filters_add_sources (GPtrArray *filters, GPtrArray *sources)
+{
+  for (unsigned i = 0; i < filters->len; i++)
+    g_ptr_array_add (
+        sources, g_strdup (((ReeveLogFilter *) filters->pdata[i])->text + 2));
+}
+
 GLogLevelFlags
 reeve_log_filters_get_level (GPtrArray *filters,
                              const char *source,

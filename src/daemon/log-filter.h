@@ -45,6 +45,9 @@ GLogLevelFlags reeve_log_filters_get_level (GPtrArray *filters,
 GLogLevelFlags
 reeve_log_filters_get_widest (GPtrArray *filters, GLogLevelFlags common);
 
+/* Adds copies of what they match to @sources. */
+void reeve_log_filters_add_sources (GPtrArray *filters, GPtrArray *sources);
+
 /* (transfer full): from the path of a source file. */
 char *reeve_log_source_from_path (const char *path);
 

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,8 +27,9 @@
 #define MAX_TEXT 16384
 
 #define SYSLOG_PATH "/dev/log"
-#define SYSLOG_FACILITY 3 /* daemons */
 #define JOURNAL_PATH "/run/systemd/journal/socket"
+
+static atomic_uint facility = 3; /* daemons */
 
 typedef enum {
   KIND_STDERR,
@@ -174,11 +176,11 @@ write_syslog (ReeveLogOutput *self, const ReeveLogMessage *message)
   struct tm local;
 
   localtime_r (&now, &local);
-  g_string_append_printf (line, "<%d>%s %2d %02d:%02d:%02d %s[%d]: %s: ",
-                          SYSLOG_FACILITY << 3 | message->priority,
-                          months[local.tm_mon], local.tm_mday, local.tm_hour,
-                          local.tm_min, local.tm_sec, self->name,
-                          (int) getpid (), message->source);
+  g_string_append_printf (
+      line, "<%d>%s %2d %02d:%02d:%02d %s[%d]: %s: ",
+      (int) atomic_load (&facility) << 3 | message->priority,
+      months[local.tm_mon], local.tm_mday, local.tm_hour, local.tm_min,
+      local.tm_sec, self->name, (int) getpid (), message->source);
   append_text (line, message->text);
   return send_to (self, SYSLOG_PATH, line);
 }
@@ -269,6 +271,32 @@ output_write (ReeveLogOutput *self, const ReeveLogMessage *message)
   return is_done;
 }
 
+static int
+get_destination (const ReeveLogOutput *self)
+{
+  switch (self->kind) {
+  case KIND_SYSLOG:
+    return REEVE_LOG_SYSLOG;
+  case KIND_FILE:
+    return REEVE_LOG_FILE;
+  case KIND_STDERR:
+  case KIND_JOURNALD:
+    break;
+  }
+
+  return REEVE_LOG_CONSOLE;
+}
+
+static gboolean
+wants (const ReeveLogOutput *self, const ReeveLogMessage *message)
+{
+  unsigned bit = 1u << get_destination (self);
+
+  if ((self->kind == KIND_FILE && self->fd < 0) || (message->barred & bit) != 0)
+    return FALSE;
+  return (message->forced & bit) != 0 || message->level <= self->level;
+}
+
 void
 reeve_log_outputs_write (GPtrArray *outputs, const ReeveLogMessage *message)
 {
@@ -277,7 +305,7 @@ reeve_log_outputs_write (GPtrArray *outputs, const ReeveLogMessage *message)
   for (unsigned i = 0; i < outputs->len; i++) {
     ReeveLogOutput *output = outputs->pdata[i];
 
-    if (message->level > output->level)
+    if (!wants (output, message))
       continue;
     n_wanted++;
     n_written += output_write (output, message);
@@ -443,9 +471,74 @@ reeve_log_outputs_give (GPtrArray *outputs, uid_t uid, gid_t gid)
   for (unsigned i = 0; i < outputs->len; i++) {
     const ReeveLogOutput *output = outputs->pdata[i];
 
-    if (output->kind == KIND_FILE && fchown (output->fd, uid, gid) < 0)
+    if (output->kind == KIND_FILE && output->fd >= 0 &&
+        fchown (output->fd, uid, gid) < 0)
       g_warning ("%s: %s", output->name, g_strerror (errno));
   }
+}
+
+void
+reeve_log_outputs_close_files (GPtrArray *outputs)
+{
+  for (unsigned i = 0; i < outputs->len; i++) {
+    ReeveLogOutput *output = outputs->pdata[i];
+
+    if (output->kind == KIND_FILE)
+      reeve_fd_clear (&output->fd);
+  }
+}
+
+GLogLevelFlags
+reeve_log_outputs_get_level (GPtrArray *outputs, int destination)
+{
+  GLogLevelFlags widest = 0;
+
+  for (unsigned i = 0; i < outputs->len; i++) {
+    const ReeveLogOutput *output = outputs->pdata[i];
+
+    if (get_destination (output) == destination)
+      widest = MAX (widest, output->level);
+  }
+
+  return widest;
+}
+
+void
+reeve_log_outputs_set_level (GPtrArray *outputs, int destination, char digit)
+{
+  for (unsigned i = 0; i < outputs->len; i++) {
+    ReeveLogOutput *output = outputs->pdata[i];
+
+    if (get_destination (output) != destination)
+      continue;
+    output->level = reeve_log_level_from_digit (digit);
+    output->text[0] = digit;
+  }
+}
+
+const char *
+reeve_log_outputs_get_pattern (GPtrArray *outputs, int destination)
+{
+  for (unsigned i = 0; i < outputs->len; i++) {
+    const ReeveLogOutput *output = outputs->pdata[i];
+
+    if (get_destination (output) != destination)
+      continue;
+    if (output->kind == KIND_JOURNALD)
+      return "%m";
+    if (output->kind == KIND_SYSLOG)
+      return "%c: %m";
+    return output->has_prefix ? "<%B>%c: %m"
+                              : "%d{%Y-%m-%d %H:%M:%S.###} %p: %c: %m";
+  }
+
+  return NULL;
+}
+
+void
+reeve_log_output_set_facility (unsigned number)
+{
+  atomic_store (&facility, number);
 }
 
 gboolean

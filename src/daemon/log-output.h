@@ -7,6 +7,13 @@
 
 G_BEGIN_DECLS
 
+enum {
+  REEVE_LOG_CONSOLE, /* standard error, or the journal in its place */
+  REEVE_LOG_SYSLOG,
+  REEVE_LOG_FILE,
+  REEVE_LOG_N_DESTINATIONS,
+};
+
 /**
  * ReeveLogOutput:
  *
@@ -29,6 +36,9 @@ typedef struct {
   const char *text;
   const GLogField *fields; /* (array length=n_fields): all of it */
   gsize n_fields;
+  /* Bits of destinations that take it, or do not, whatever their level. */
+  unsigned forced;
+  unsigned barred;
 } ReeveLogMessage;
 
 /**
@@ -52,6 +62,24 @@ gboolean reeve_log_output_has_journal (void);
 
 /* Those that are files get another owner. */
 void reeve_log_outputs_give (GPtrArray *outputs, uid_t uid, gid_t gid);
+
+/* Lets go of the files; what would go there is lost, without a remark. */
+void reeve_log_outputs_close_files (GPtrArray *outputs);
+
+/* The least severe level that one of @destination takes; 0: there is none. */
+GLogLevelFlags
+reeve_log_outputs_get_level (GPtrArray *outputs, int destination);
+
+/* @digit: of 1 to 4 */
+void
+reeve_log_outputs_set_level (GPtrArray *outputs, int destination, char digit);
+
+/* (nullable): what a line of the first one of @destination looks like, in the
+ * letters of Open vSwitch's patterns. */
+const char *reeve_log_outputs_get_pattern (GPtrArray *outputs, int destination);
+
+/* For syslog, as of <syslog.h>, without its shift. Thread: any. */
+void reeve_log_output_set_facility (unsigned facility);
 
 /* The least severe level that one of them takes. */
 GLogLevelFlags reeve_log_outputs_get_widest (GPtrArray *outputs);

@@ -3,108 +3,98 @@
 #include "daemon/log-words.h"
 
 #include "daemon/log-filter.h"
+#include "daemon/log-private.h"
 #include "daemon/log.h"
 #include "event/intl.h"
 #include "rpc/error.h"
 
 #include <string.h>
+#include <syslog.h>
 
-/* From digit 1 on. */
-static const char *const level_names[] = { "OFF", "DBG", "INFO", "WARN",
-                                           "ERR" };
+#define SEPARATORS " ,:"
 
 static const struct {
   const char *word;
-  char digit;
+  char digit; /* of the filters and outputs that say it best; 0: none do */
+  GLogLevelFlags level;
 } level_words[] = {
-  { "dbg", '1' },  { "debug", '1' },   { "info", '2' }, { "notice", '2' },
-  { "warn", '3' }, { "warning", '3' }, { "err", '4' },  { "error", '4' },
-  { "emer", '4' }, { "off", '0' },
+  { "off", 0, 0 },
+  { "emer", '4', G_LOG_LEVEL_ERROR },
+  { "err", '4', G_LOG_LEVEL_CRITICAL },
+  { "error", '4', G_LOG_LEVEL_CRITICAL },
+  { "warn", '3', G_LOG_LEVEL_WARNING },
+  { "warning", '3', G_LOG_LEVEL_WARNING },
+  { "info", '2', G_LOG_LEVEL_INFO },
+  { "notice", '2', G_LOG_LEVEL_INFO },
+  { "dbg", '1', G_LOG_LEVEL_DEBUG },
+  { "debug", '1', G_LOG_LEVEL_DEBUG },
 };
 
 static const char *const destinations[REEVE_LOG_N_DESTINATIONS] = { "console",
                                                                     "syslog",
                                                                     "file" };
 
-/* What `LEVEL:KIND…` goes to; -1: to none of them. */
-static int
-get_destination (const char *output)
-{
-  if (g_str_has_prefix (output + 1, ":stderr") ||
-      g_str_has_prefix (output + 1, ":journald"))
-    return REEVE_LOG_CONSOLE;
-  if (g_str_has_prefix (output + 1, ":syslog"))
-    return REEVE_LOG_SYSLOG;
-  return g_str_has_prefix (output + 1, ":file") ? REEVE_LOG_FILE : -1;
-}
-
-static char **
-split_outputs (void)
-{
-  unsigned n_outputs;
-  g_autofree char *text = reeve_log_dup_outputs (&n_outputs);
-
-  return g_strsplit (text == NULL ? "" : text, " ", -1);
-}
+static const struct {
+  const char *word;
+  unsigned number;
+} facilities[] = {
+  { "kern", LOG_KERN },     { "user", LOG_USER },     { "mail", LOG_MAIL },
+  { "daemon", LOG_DAEMON }, { "auth", LOG_AUTH },     { "syslog", LOG_SYSLOG },
+  { "lpr", LOG_LPR },       { "news", LOG_NEWS },     { "uucp", LOG_UUCP },
+  { "clock", LOG_CRON },    { "ftp", LOG_FTP },       { "local0", LOG_LOCAL0 },
+  { "local1", LOG_LOCAL1 }, { "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+  { "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 }, { "local6", LOG_LOCAL6 },
+  { "local7", LOG_LOCAL7 },
+};
 
 /* ------------------------------------------------------------- looking ---- */
 
+/* As vlog names it: what is not less severe. */
+static const char *
+get_level_name (GLogLevelFlags level)
+{
+  if (level >= G_LOG_LEVEL_DEBUG)
+    return "DBG";
+  if (level >= G_LOG_LEVEL_INFO)
+    return "INFO";
+  if (level >= G_LOG_LEVEL_WARNING)
+    return "WARN";
+  if (level >= G_LOG_LEVEL_CRITICAL)
+    return "ERR";
+  return level > 0 ? "EMER" : "OFF";
+}
+
 static void
 report (const char *source,
-        char digit,
-        char *const *outputs,
+        const char *name,
         ReeveLogThresholdFunc func,
         gpointer data)
 {
-  ReeveLogThresholds row = { .source = source };
-  char least[REEVE_LOG_N_DESTINATIONS] = { 0 };
+  ReeveLogThresholds row = { .source = name };
+  GLogLevelFlags levels[REEVE_LOG_N_DESTINATIONS];
 
-  for (; *outputs != NULL; outputs++) {
-    int destination = (*outputs)[0] == '\0' ? -1 : get_destination (*outputs);
-    char level = (char) (destination < 0 ? 0 : MAX (digit, (*outputs)[0]));
-
-    if (destination >= 0 &&
-        (least[destination] == 0 || level < least[destination]))
-      least[destination] = level;
-  }
-
+  row.is_limited = reeve_log_get_levels (source, levels);
   for (int i = 0; i < REEVE_LOG_N_DESTINATIONS; i++)
-    row.levels[i] = level_names[least[i] == 0 ? 0 : least[i] - '0'];
+    row.levels[i] = get_level_name (levels[i]);
   func (&row, data);
-}
-
-static char
-get_common_digit (void)
-{
-  GLogLevelFlags level = reeve_log_get_level ();
-
-  for (char digit = '1'; digit < '4'; digit++)
-    if (level >= reeve_log_level_from_digit (digit))
-      return digit;
-
-  return '4';
 }
 
 void
 reeve_log_foreach_threshold (ReeveLogThresholdFunc func, gpointer data)
 {
-  unsigned n_filters;
-  g_auto (GStrv) outputs = split_outputs ();
-  g_autofree char *text = reeve_log_dup_filters (&n_filters);
-  g_auto (GStrv) filters = g_strsplit (text == NULL ? "" : text, " ", -1);
+  g_autoptr (GPtrArray) sources = reeve_log_dup_sources ();
 
-  report ("any", get_common_digit (), outputs, func, data);
-  for (char **filter = filters; *filter != NULL; filter++)
-    if (strlen (*filter) > 2)
-      report (*filter + 2, (*filter)[0], outputs, func, data);
+  report ("", "any", func, data);
+  for (unsigned i = 0; i < sources->len; i++)
+    report (sources->pdata[i], sources->pdata[i], func, data);
 }
 
 /* ------------------------------------------------------------- changing --- */
 
 typedef struct {
-  const char *source;
-  int destination; /* -1: any */
-  char digit;      /* 0: not said */
+  ReeveLogRule rule;
+  gboolean has_level;
+  char digit; /* of that level */
 } Wish;
 
 G_GNUC_PRINTF (2, 3)
@@ -121,52 +111,58 @@ refuse (GError **error, const char *format, ...)
   return FALSE;
 }
 
-static gboolean
-read_word (Wish *wish, const char *word, GError **error)
+/* -1: it is none. */
+static int
+find_destination (const char *word)
 {
-  for (size_t i = 0; i < G_N_ELEMENTS (level_words); i++) {
-    if (g_ascii_strcasecmp (word, level_words[i].word) != 0)
-      continue;
-    if (wish->digit != 0)
-      return refuse (error, _ ("“%s” is a second level"), word);
-    wish->digit = level_words[i].digit;
-    return TRUE;
-  }
-  for (int i = 0; i < REEVE_LOG_N_DESTINATIONS; i++) {
-    if (g_ascii_strcasecmp (word, destinations[i]) != 0)
-      continue;
-    if (wish->destination >= 0)
-      return refuse (error, _ ("“%s” is a second destination"), word);
-    wish->destination = i;
-    return TRUE;
-  }
+  for (int i = 0; i < REEVE_LOG_N_DESTINATIONS; i++)
+    if (g_ascii_strcasecmp (word, destinations[i]) == 0)
+      return i;
 
-  if (wish->source != NULL)
-    return refuse (error, _ ("“%s” is a second source"), word);
-  wish->source = word;
+  return -1;
+}
+
+/* Which ones there are is not known before they write. */
+static gboolean
+is_source (const char *word)
+{
+  return word[strspn (word, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "._-*?")] ==
+         '\0';
+}
+
+static gboolean
+read_level (Wish *wish, const char *word, size_t i, GError **error)
+{
+  if (wish->has_level)
+    return refuse (error, _ ("“%s” is a second level"), word);
+
+  wish->has_level = TRUE;
+  wish->digit = level_words[i].digit;
+  wish->rule.level = level_words[i].level;
   return TRUE;
 }
 
 static gboolean
-set_destination (const Wish *wish, GError **error)
+read_word (Wish *wish, const char *word, GError **error)
 {
-  g_auto (GStrv) outputs = split_outputs ();
-  g_autofree char *text = NULL;
-  gboolean is_found = FALSE;
+  int destination = find_destination (word);
 
-  for (char **output = outputs; *output != NULL; output++) {
-    if ((*output)[0] != '\0' &&
-        get_destination (*output) == wish->destination) {
-      (*output)[0] = wish->digit;
-      is_found = TRUE;
-    }
+  for (size_t i = 0; i < G_N_ELEMENTS (level_words); i++)
+    if (g_ascii_strcasecmp (word, level_words[i].word) == 0)
+      return read_level (wish, word, i, error);
+
+  if (destination >= 0) {
+    if (wish->rule.destination >= 0)
+      return refuse (error, _ ("“%s” is a second destination"), word);
+    wish->rule.destination = destination;
+    return TRUE;
   }
-  if (!is_found)
-    return refuse (error, _ ("nothing of the log goes to “%s”"),
-                   destinations[wish->destination]);
-
-  text = g_strjoinv (" ", outputs);
-  return reeve_log_set_outputs (text, error);
+  if (!is_source (word))
+    return refuse (error, _ ("“%s” is no source, destination or level"), word);
+  if (wish->rule.source != NULL)
+    return refuse (error, _ ("“%s” is a second source"), word);
+  wish->rule.source = word;
+  return TRUE;
 }
 
 /* In front of the others, as the first that matches counts. */
@@ -175,41 +171,90 @@ set_source (const Wish *wish, GError **error)
 {
   unsigned n_filters;
   g_autofree char *old = reeve_log_dup_filters (&n_filters);
-  g_auto (GStrv) filters = g_strsplit (old == NULL ? "" : old, " ", -1);
+  g_auto (GStrv) filters = g_strsplit (old, " ", -1);
   g_autoptr (GString) text = g_string_new (NULL);
 
-  g_string_append_printf (text, "%c:%s", wish->digit, wish->source);
+  g_string_append_printf (text, "%c:%s", wish->digit, wish->rule.source);
   for (char **filter = filters; *filter != NULL; filter++)
-    if (strlen (*filter) > 2 && strcmp (*filter + 2, wish->source) != 0)
+    if (strlen (*filter) > 2 && strcmp (*filter + 2, wish->rule.source) != 0)
       g_string_append_printf (text, " %s", *filter);
   return reeve_log_set_filters (text->str, error);
+}
+
+/* In filters and outputs, as far as they can say it: that is seen by others,
+ * and a successor inherits it. */
+static gboolean
+apply_as_filter (const Wish *wish, GError **error)
+{
+  if (wish->digit == 0)
+    return TRUE;
+  if (wish->rule.destination < 0 && wish->rule.source != NULL)
+    return set_source (wish, error);
+  if (wish->rule.destination < 0)
+    reeve_log_set_level (reeve_log_level_from_digit (wish->digit));
+  else if (wish->rule.source == NULL)
+    reeve_log_set_destination_level (wish->rule.destination, wish->digit);
+  return TRUE;
 }
 
 static gboolean
 apply (Wish *wish, GError **error)
 {
-  if (wish->digit == 0)
-    wish->digit = '1';
-  if (wish->digit == '0')
-    return refuse (error, _ ("the log cannot be turned off: ERR is the least"));
-  if (wish->destination >= 0 && wish->source != NULL)
-    return refuse (error,
-                   _ ("“%s” cannot have a level for one destination alone"),
-                   wish->source);
-  if (wish->destination >= 0)
-    return set_destination (wish, error);
-  if (wish->source != NULL)
-    return set_source (wish, error);
+  int destination = wish->rule.destination;
 
-  reeve_log_set_level (reeve_log_level_from_digit (wish->digit));
-  return TRUE;
+  if (!wish->has_level) {
+    wish->digit = '1';
+    wish->rule.level = G_LOG_LEVEL_DEBUG;
+  }
+  if (destination >= 0 && wish->rule.level > 0 &&
+      reeve_log_get_pattern (destination) == NULL)
+    return refuse (error, _ ("nothing of the log goes to “%s”"),
+                   destinations[destination]);
+
+  return apply_as_filter (wish, error) &&
+         reeve_log_add_rule (&wish->rule, error);
+}
+
+static gboolean
+set_facility (const char *name, GError **error)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (facilities); i++) {
+    if (g_ascii_strcasecmp (name, facilities[i].word) != 0)
+      continue;
+    if (reeve_log_get_pattern (REEVE_LOG_SYSLOG) == NULL)
+      return refuse (error, _ ("nothing of the log goes to syslog, which alone "
+                               "has facilities"));
+    reeve_log_output_set_facility (facilities[i].number >> 3);
+    return TRUE;
+  }
+
+  return refuse (error, _ ("“%s” is no facility of syslog"), name);
+}
+
+static gboolean
+refuse_pattern (const char *words, GError **error)
+{
+  g_auto (GStrv) split = g_strsplit_set (words, SEPARATORS, 2);
+
+  const char *destination = split[0] == NULL ? "" : split[0];
+
+  if (g_ascii_strcasecmp (destination, "any") != 0 &&
+      find_destination (destination) < 0)
+    return refuse (error, _ ("“%s” is no destination of the log"), destination);
+  return refuse (error, _ ("the lines of the log have a fixed form, which "
+                           "vlog/list-pattern shows"));
 }
 
 gboolean
 reeve_log_set_words (const char *words, GError **error)
 {
-  g_auto (GStrv) split = g_strsplit_set (words, " ,:", -1);
-  Wish wish = { .destination = -1 };
+  g_auto (GStrv) split = g_strsplit_set (words, SEPARATORS, -1);
+  Wish wish = { .rule = { .destination = REEVE_LOG_ALL } };
+
+  if (split[0] != NULL && g_ascii_strcasecmp (split[0], "facility") == 0)
+    return set_facility (split[1] == NULL ? "" : split[1], error);
+  if (split[0] != NULL && g_ascii_strcasecmp (split[0], "pattern") == 0)
+    return refuse_pattern (split[1] == NULL ? "" : words + 8, error);
 
   for (char **word = split; *word != NULL; word++)
     if ((*word)[0] != '\0' && g_ascii_strcasecmp (*word, "any") != 0 &&
@@ -217,4 +262,18 @@ reeve_log_set_words (const char *words, GError **error)
       return FALSE;
 
   return apply (&wish, error);
+}
+
+gboolean
+reeve_log_limit_source (const char *source, gboolean is_limited, GError **error)
+{
+  const ReeveLogRule rule = {
+    .source = g_ascii_strcasecmp (source, "any") == 0 ? NULL : source,
+    .destination = REEVE_LOG_RATE,
+    .level = is_limited ? 0 : G_LOG_LEVEL_DEBUG,
+  };
+
+  if (source[0] == '\0' || !is_source (source))
+    return refuse (error, _ ("“%s” is no source"), source);
+  return reeve_log_add_rule (&rule, error);
 }

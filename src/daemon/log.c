@@ -5,6 +5,7 @@
 #include "daemon/log-filter.h"
 #include "daemon/log-limit.h"
 #include "daemon/log-output.h"
+#include "daemon/log-private.h"
 #include "event/debug.h"
 #include "event/intl.h"
 #include "event/thread.h"
@@ -29,6 +30,7 @@ static ReeveMutex lock = { PTHREAD_MUTEX_INITIALIZER };
 static GLogLevelFlags common_level REEVE_GUARDED = G_LOG_LEVEL_MESSAGE;
 static GPtrArray *outputs REEVE_GUARDED; /* (element-type ReeveLogOutput) */
 static GPtrArray *filters REEVE_GUARDED; /* (element-type ReeveLogFilter) */
+static ReeveLogRules *rules REEVE_GUARDED;
 static ReeveLogLimit *limit REEVE_GUARDED;
 static char *default_outputs REEVE_GUARDED;
 static char *default_filters REEVE_GUARDED;
@@ -96,21 +98,51 @@ write_limited_locked (const ReeveLogMessage *message,
         message, g_strdup (_ ("more messages like this one are left out")));
 }
 
+/* Whether a destination may take it. */
+static gboolean
+judge_locked (ReeveLogMessage *message, const char *domain)
+    REEVE_REQUIRES (lock)
+{
+  GLogLevelFlags common = reeve_log_filters_get_level (filters, message->source,
+                                                       domain, common_level);
+
+  for (int i = 0; i < REEVE_LOG_N_DESTINATIONS; i++) {
+    GLogLevelFlags level;
+    gboolean has_rule =
+        reeve_log_rules_lookup (rules, message->source, domain, i, &level);
+
+    if (message->level > (has_rule ? level : common))
+      message->barred |= 1u << i;
+    else if (has_rule)
+      message->forced |= 1u << i;
+  }
+
+  return message->barred != (1u << REEVE_LOG_N_DESTINATIONS) - 1;
+}
+
+static gboolean
+is_limited_locked (const char *source, const char *domain) REEVE_REQUIRES (lock)
+{
+  GLogLevelFlags level;
+
+  return !reeve_log_rules_lookup (rules, source, domain, REEVE_LOG_RATE,
+                                  &level) ||
+         level == 0;
+}
+
 static void
 write_message (ReeveLogMessage *message, const char *domain, const char *file)
 {
   const char *line =
       find_field (message->fields, message->n_fields, "CODE_LINE");
-  GLogLevelFlags level;
 
   REEVE_LOCK_SCOPE (&lock);
 
-  level = reeve_log_filters_get_level (filters, message->source, domain,
-                                       common_level);
-  if (message->level > level)
+  if (!judge_locked (message, domain))
     return;
   /* What was asked for is not limited. */
-  if (message->level > G_LOG_LEVEL_MESSAGE)
+  if (message->level > G_LOG_LEVEL_MESSAGE ||
+      !is_limited_locked (message->source, domain))
     reeve_log_outputs_write (outputs, message);
   else
     write_limited_locked (message, file != NULL ? file : domain, line);
@@ -150,7 +182,8 @@ update_wanted_locked (void) REEVE_REQUIRES (lock)
 {
   GLogLevelFlags widest = reeve_log_filters_get_widest (filters, common_level);
 
-  reeve_debug_set_wanted (MIN (widest, reeve_log_outputs_get_widest (outputs)));
+  widest = MIN (widest, reeve_log_outputs_get_widest (outputs));
+  reeve_debug_set_wanted (MAX (widest, reeve_log_rules_get_widest (rules)));
 }
 
 /* (transfer full): @new in, what was there out. */
@@ -308,6 +341,94 @@ reeve_log_get_level (void)
   return common_level;
 }
 
+/* --------------------------------------------------------------- rules --- */
+
+gboolean
+reeve_log_add_rule (const ReeveLogRule *rule, GError **error)
+{
+  gboolean is_added;
+
+  REEVE_LOCK_SCOPE (&lock);
+
+  is_added = reeve_log_rules_add (rules, rule, error);
+  update_wanted_locked ();
+  return is_added;
+}
+
+void
+reeve_log_clear_rules (void)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  reeve_log_rules_clear (rules);
+  update_wanted_locked ();
+}
+
+gboolean
+reeve_log_get_levels (const char *source, GLogLevelFlags *level_of)
+{
+  GLogLevelFlags common;
+
+  REEVE_LOCK_SCOPE (&lock);
+
+  common = reeve_log_filters_get_level (filters, source, "", common_level);
+  for (int i = 0; i < REEVE_LOG_N_DESTINATIONS; i++) {
+    GLogLevelFlags level = reeve_log_outputs_get_level (outputs, i);
+
+    level_of[i] = MIN (level, common);
+    if (level > 0)
+      reeve_log_rules_lookup (rules, source, "", i, &level_of[i]);
+  }
+  return is_limited_locked (source, "");
+}
+
+static int
+compare_text (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+GPtrArray *
+reeve_log_dup_sources (void)
+{
+  GPtrArray *sources = g_ptr_array_new_with_free_func (g_free);
+
+  REEVE_LOCK_SCOPE (&lock);
+
+  reeve_log_filters_add_sources (filters, sources);
+  reeve_log_rules_add_sources (rules, sources);
+  g_ptr_array_sort (sources, compare_text);
+  for (unsigned i = sources->len; i-- > 1;)
+    if (g_str_equal (sources->pdata[i], sources->pdata[i - 1]))
+      g_ptr_array_remove_index (sources, i);
+  return sources;
+}
+
+const char *
+reeve_log_get_pattern (int destination)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  return reeve_log_outputs_get_pattern (outputs, destination);
+}
+
+void
+reeve_log_set_destination_level (int destination, char digit)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  reeve_log_outputs_set_level (outputs, destination, digit);
+  update_wanted_locked ();
+}
+
+void
+reeve_log_close_files (void)
+{
+  REEVE_LOCK_SCOPE (&lock);
+
+  reeve_log_outputs_close_files (outputs);
+}
+
 /* ------------------------------------------------------------ the start --- */
 
 static void
@@ -316,6 +437,7 @@ start (GLogLevelFlags level)
   REEVE_LOCK_SCOPE (&lock);
 
   common_level = level;
+  rules = reeve_log_rules_new ();
   limit = reeve_log_limit_new ();
   outputs = reeve_log_outputs_parse (get_first_output (), NULL);
   filters = reeve_log_filters_parse ("", NULL);

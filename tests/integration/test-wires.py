@@ -107,6 +107,8 @@ class Wires(harness.TestCase):
         names = [line[2:].split()[0] for line in lines[1:]]
         self.assertEqual(names, sorted(names))
         for name in ("list-commands", "version", "exit", "vlog/list", "vlog/set", "vlog/reopen",
+                     "vlog/list-pattern", "vlog/close", "vlog/enable-rate-limit",
+                     "vlog/disable-rate-limit",
                      "coverage/show", "coverage/read-counter", "memory/show", "machine.state",
                      "reeve.version", "remote.connect_get_version"):
             self.assertIn(name, names)
@@ -131,11 +133,67 @@ class Wires(harness.TestCase):
         self.assertEqual(level()[0], "ERR")
         self.appctl("vlog/set", f"any:{before[0]}", "rpc.server:err")
         self.assertEqual((level(), level("rpc.server")[0]), (before, "ERR"))
-        for words in (["a:b"], ["console:file"], ["dbg:err"], ["file:dbg"], ["off"]):
+        for words, said in ((["a:b"], "second source"), (["console:file"], "second destination"),
+                            (["dbg:err"], "second level"), (["file:dbg"], "“file”"),
+                            (["a/b"], "“a/b”"), (["FACILITY:none"], "“none”"),
+                            (["FACILITY:local7"], "syslog"), (["PATTERN:none:x"], "“none”"),
+                            (["PATTERN:console:%m"], "vlog/list-pattern")):
             done = self.appctl("vlog/set", *words, check=False)
             self.assertEqual(done.returncode, 2, done)
+            self.assertIn(said, done.stderr.splitlines()[0])
+        self.assertEqual(self.appctl("vlog/set", "off").stdout, "")
+        self.assertEqual(level(), ["OFF"] * 3)
+        self.appctl("vlog/set", f"any:{before[0]}")
+        self.assertEqual((level(), level("rpc.server")), (before, before))
         self.appctl("vlog/set", "rpc.server:info")
-        self.appctl("vlog/reopen")
+
+    def test_rate_limit_commands(self):
+        def limited():
+            lines = self.appctl("vlog/list").stdout.splitlines()[2:]
+            return {line.split()[0]: "(rate limiting disabled)" not in line for line in lines}
+
+        self.appctl("vlog/disable-rate-limit", "qmp", "rpc.stream")
+        self.assertEqual(limited(), {**limited(), "any": True, "qmp": False, "rpc.stream": False})
+        self.appctl("vlog/enable-rate-limit", "qmp")
+        self.assertEqual(limited(), {**limited(), "any": True, "qmp": True, "rpc.stream": False})
+        self.appctl("vlog/disable-rate-limit")
+        self.assertFalse(any(limited().values()))
+        self.appctl("vlog/enable-rate-limit")
+        self.assertTrue(all(limited().values()))
+        self.assertEqual(self.appctl("vlog/enable-rate-limit", "a/b", check=False).returncode, 2)
+
+    def test_log_files(self):
+        log = self.path("logging.log")
+        daemon = harness.Reeved(self.path("logging"), f"[log]\noutputs = 1:stderr 1:file:{log}\n")
+        self.addCleanup(daemon.stop)
+        daemon.start()
+
+        def appctl(*words, check=True):
+            return self.appctl(*words, target=daemon.socket, check=check)
+
+        def size():
+            return os.path.getsize(log)
+
+        self.assertRegex(appctl("vlog/list-pattern").stdout,
+                         r"\A +prefix +format\n +------ +------\n"
+                         r"CONSOLE +none +.*%m\nFILE +none +%d\{\S+ \S+\} %p: %c: %m\n\Z")
+        # Nothing but debug messages of these calls.
+        appctl("vlog/set", "off", "rpc:file:dbg")
+        before = size()
+        appctl("version")
+        self.assertGreater(size(), before)
+        appctl("vlog/close")
+        appctl("vlog/close")
+        before = size()
+        appctl("version")
+        self.assertEqual(size(), before)
+        os.rename(log, f"{log}.1")
+        appctl("vlog/reopen")
+        appctl("version")
+        self.assertGreater(size(), 0)
+        done = self.appctl("vlog/reopen", check=False)
+        self.assertEqual(done.returncode, 2, done)
+        self.assertIn("“file”", done.stderr)
 
     def test_exit_statuses(self):
         for words, status, said in (
