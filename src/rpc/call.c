@@ -102,6 +102,44 @@ reeve_call_unref (ReeveCall *self)
   reeve_server_client_unref (client);
 }
 
+/* (nullable): of the member `name`, or else of that in the first one, as in
+ * `remote.domain_get_state`. */
+static const char *
+find_name (const ReeveType *type, const void *value)
+{
+  for (size_t i = 0; type->kind == REEVE_KIND_STRUCT && i < type->n_members;
+       i++) {
+    const ReeveMember *member = &type->members[i];
+
+    if (member->type->kind == REEVE_KIND_STRING &&
+        g_str_equal (member->name, "name"))
+      return *(char *const *) (const void *) ((const char *) value +
+                                              member->offset);
+  }
+
+  if (type->kind != REEVE_KIND_STRUCT || type->n_members == 0)
+    return NULL;
+  return find_name (type->members[0].type,
+                    (const char *) value + type->members[0].offset);
+}
+
+void
+reeve_call_note_object (ReeveCall *self)
+{
+  atomic_store (&self->object, find_name (self->procedure->args, self->args));
+}
+
+char *
+reeve_call_dup_object (const ReeveCall *self)
+{
+  const char *name = atomic_load (&self->object);
+
+  if (name != NULL && name[0] != '\0')
+    return g_strdup (name);
+  return g_strdup_printf ("%s.%s", self->program->program->name,
+                          self->procedure->name);
+}
+
 ReeveHeader
 reeve_call_make_reply (const ReeveCall *self)
 {

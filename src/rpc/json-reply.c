@@ -122,8 +122,10 @@ reeve_json_call_decode_args (ReeveCall *call, GError **error)
 {
   g_autoptr (JsonNode) params = parse_params (call, error);
 
-  if (params != NULL && decode_params (call, params, error))
+  if (params != NULL && decode_params (call, params, error)) {
+    reeve_call_note_object (call);
     return TRUE;
+  }
 
   reeve_json_call_get (call)->is_misunderstood = TRUE;
   return FALSE;
@@ -308,8 +310,7 @@ GBytes *
 reeve_json_call_encode_error (const ReeveCall *call, const GError *failure)
 {
   const ReeveJsonCall *json = get_json (call);
-  g_autofree char *object = g_strdup_printf (
-      "%s.%s", call->program->program->name, call->procedure->name);
+  g_autofree char *object = reeve_call_dup_object (call);
 
   return reeve_json_reply_error (
       json->form, get_id (call),

@@ -90,6 +90,9 @@ struct _ReeveCall {
   gint64 start_us;
   gint64 deadline_us; /* immutable */
   void *args;         /* (owned) (nullable): of the thread that runs it */
+  /* (nullable): the name in them of what it is about; who answers it in
+   * another thread may read it */
+  _Atomic (const char *) object;
 
   ReeveCallBatch *batch; /* (owned) (nullable): that its reply goes with;
                             immutable */
@@ -121,6 +124,12 @@ ReeveCall *reeve_call_new (ReeveServerClient *client,
 void reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds);
 ReeveCall *reeve_call_ref (ReeveCall *self);
 void reeve_call_unref (ReeveCall *self);
+
+/* For a wire whose errors name it: the arguments are whole, and do not change
+ * any more. */
+void reeve_call_note_object (ReeveCall *self);
+/* (transfer full): the name of what it is about, or else PROGRAM.PROCEDURE. */
+char *reeve_call_dup_object (const ReeveCall *self);
 
 /* It was answered just now. @failure: (nullable): by that */
 void reeve_call_count (ReeveCall *self, const GError *failure);

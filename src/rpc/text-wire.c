@@ -67,8 +67,7 @@ make_failure (const char *verdict, const char *object, const GError *failure)
 static GBytes *
 encode_error (const ReeveCall *call, const GError *failure)
 {
-  g_autofree char *object = g_strdup_printf (
-      "%s.%s", call->program->program->name, call->procedure->name);
+  g_autofree char *object = reeve_call_dup_object (call);
 
   return make_failure ("failed", object, failure);
 }
@@ -133,8 +132,12 @@ decode_args (ReeveCall *call, GError **error)
   g_autoptr (ReeveConfigNode) node = reeve_config_node_parse (
       (const char *) call->payload, call->payload_size, error);
 
-  return node != NULL && reeve_config_decode (call->procedure->args, node,
-                                              REQUEST_KEY, call->args, error);
+  if (node == NULL || !reeve_config_decode (call->procedure->args, node,
+                                            REQUEST_KEY, call->args, error))
+    return FALSE;
+
+  reeve_call_note_object (call);
+  return TRUE;
 }
 
 static GBytes *

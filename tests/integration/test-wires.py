@@ -251,8 +251,15 @@ class Wires(harness.TestCase):
         self.assertEqual(state["result"]["state"], 5)
         failed = self.json("remote.domain_lookup_by_name", {"name": "none"})
         self.assertEqual(failed["error"]["code"], 42)
-        self.assertEqual(failed["error"]["data"]["object"], "remote.domain_lookup_by_name")
+        self.assertEqual(failed["error"]["data"]["object"], "none")
         self.assertIn("hint", failed["error"]["data"])
+        failed = self.json("remote.domain_shutdown", {"dom": dom})
+        self.assertEqual(failed["error"]["data"]["object"], "db")
+        failed = self.json("remote.domain_define_xml", {"xml": "<"})
+        self.assertEqual(failed["error"]["data"]["object"], "remote.domain_define_xml")
+        failed = self.json("remote.domain_lookup_by_name", {"nam": "none"})
+        self.assertEqual(failed["error"]["data"]["object"], "remote.domain_lookup_by_name")
+        self.assertIn('object="none"', self.text('request="machine.state"', 'name="none"'))
 
     def test_events(self):
         self.define("seen")

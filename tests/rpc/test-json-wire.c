@@ -411,10 +411,12 @@ test_deadline (void)
   g_autofree char *answer = NULL;
 
   wires_fixture_init (&fixture, &limits, NULL);
-  wires_fixture_send (&fixture, "[" CALL ("wait", "{}") "]");
+  wires_fixture_send (&fixture, "[" CALL ("wait", "{}") "," CALL (
+                                    "wait", "{\"name\":\"web\"}") "]");
   answer = wires_fixture_receive (&fixture, "]\n");
   g_assert_nonnull (strstr (answer, "\"code\":68"));
   g_assert_nonnull (strstr (answer, "\"object\":\"wires.wait\""));
+  g_assert_nonnull (strstr (answer, "\"object\":\"web\""));
   wires_fixture_clear (&fixture);
 }
 

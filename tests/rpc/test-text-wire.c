@@ -51,7 +51,7 @@ static const TalkCase talk_cases[] = {
     "object=\"zorp\"\nhint=\"list-commands shows what can be called\"\n" END },
   { "of-the-handler", "request=fail name=web" END,
     "response=\"failed\"\nreason=\"there is no machine “web”\"\ncode=42\n"
-    "object=\"wires.fail\"\nhint=\"“reeve list --all” shows what there "
+    "object=\"web\"\nhint=\"“reeve list --all” shows what there "
     "is\"\n" END },
   { "unknown-argument", "request=fail nome=web" END,
     "response=\"failed\"\nreason=\"there is no member “nome”\"\ncode=8\n"
