@@ -400,28 +400,31 @@ reeve_resource_session_cancel (ReeveResourceSession *self,
 
 /* -------------------------------------------------------------- handlers -- */
 
+static void
+run_step (ReeveCall *call, const resource_step *step)
+{
+  ReeveResourceRun *run = run_new (call, 1);
+
+  run->single = *step;
+  run_on (run);
+}
+
 static gboolean
 handle_open (ReeveCall *call,
              const resource_open_args *args,
              resource_handle *ret,
              GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_OPEN;
-  run->single.u.open = *args;
-  run_on (run);
+  run_step (call,
+            &(resource_step){ .kind = RESOURCE_STEP_OPEN, .u.open = *args });
   return TRUE;
 }
 
 static gboolean
 handle_close (ReeveCall *call, const resource_handle *args, GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_CLOSE;
-  run->single.u.close = *args;
-  run_on (run);
+  run_step (call,
+            &(resource_step){ .kind = RESOURCE_STEP_CLOSE, .u.close = *args });
   return TRUE;
 }
 
@@ -431,11 +434,8 @@ handle_read (ReeveCall *call,
              resource_read_ret *ret,
              GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_READ;
-  run->single.u.read = *args;
-  run_on (run);
+  run_step (call,
+            &(resource_step){ .kind = RESOURCE_STEP_READ, .u.read = *args });
   return TRUE;
 }
 
@@ -445,11 +445,8 @@ handle_write (ReeveCall *call,
               resource_write_ret *ret,
               GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_WRITE;
-  run->single.u.write = *args;
-  run_on (run);
+  run_step (call,
+            &(resource_step){ .kind = RESOURCE_STEP_WRITE, .u.write = *args });
   return TRUE;
 }
 
@@ -459,11 +456,8 @@ handle_stat (ReeveCall *call,
              resource_attr *ret,
              GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_STAT;
-  run->single.u.stat = *args;
-  run_on (run);
+  run_step (call,
+            &(resource_step){ .kind = RESOURCE_STEP_STAT, .u.stat = *args });
   return TRUE;
 }
 
@@ -473,11 +467,8 @@ handle_devctl (ReeveCall *call,
                resource_devctl_ret *ret,
                GError **error)
 {
-  ReeveResourceRun *run = run_new (call, 1);
-
-  run->single.kind = RESOURCE_STEP_DEVCTL;
-  run->single.u.devctl = *args;
-  run_on (run);
+  run_step (call, &(resource_step){ .kind = RESOURCE_STEP_DEVCTL,
+                                    .u.devctl = *args });
   return TRUE;
 }
 
