@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/connection-private.h"
-#include "client/io-thread.h"
 #include "fuzz/frame.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/io-end.h"
 #include "fuzz/piece.h"
 
 #include <fcntl.h>
@@ -159,31 +159,7 @@ call (ReeveConnection *connection)
 
 /* -------------------------------------------------------------- target --- */
 
-static ReeveMutex lock;
-static ReeveCond done;
-static gboolean is_done REEVE_GUARDED;
-
-static void
-say_done (ReeveLoop *loop, gpointer data)
-{
-  REEVE_LOCK_SCOPE (&lock);
-
-  is_done = TRUE;
-  reeve_cond_signal (&done);
-}
-
-/* Until the I/O thread has nothing of the connection any more. */
-static void
-wait_for_end (void)
-{
-  reeve_loop_invoke (reeve_io_thread_get_loop (), say_done, NULL);
-
-  REEVE_LOCK_SCOPE (&lock);
-
-  while (!is_done)
-    reeve_cond_wait (&done, &lock);
-  is_done = FALSE;
-}
+static FuzzIoEnd io_end;
 
 /* Files that came are closed by a thread that does nothing else. */
 static void
@@ -206,8 +182,7 @@ static void
 set_up (void)
 {
   g_log_set_writer_func (fuzz_write_log, NULL, NULL);
-  reeve_mutex_init (&lock);
-  reeve_cond_init (&done);
+  fuzz_io_end_init (&io_end);
   context = g_main_context_new ();
   g_main_context_push_thread_default (context);
 }
@@ -234,7 +209,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   while (n_answers < N_CALLS - 1)
     g_main_context_iteration (context, TRUE);
   reeve_connection_unref (connection);
-  wait_for_end ();
+  fuzz_io_end_wait (&io_end);
   assert_few_fds ();
   return 0;
 }
