@@ -215,6 +215,13 @@ parse_mac (ReeveConfigInterface *interface, xmlNode *node, GError **error)
 }
 
 static gboolean
+is_model (const char *text)
+{
+  return text[0] != '\0' &&
+         text[strspn (text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+static gboolean
 parse_interface (ReeveConfig *self, xmlNode *node, GError **error)
 {
   ReeveConfigInterface *interface = g_new0 (ReeveConfigInterface, 1);
@@ -229,7 +236,7 @@ parse_interface (ReeveConfig *self, xmlNode *node, GError **error)
   interface->source = reeve_xml_dup_attribute (source, interface->type);
   interface->target = reeve_xml_dup_child_attribute (node, "target", "dev");
   interface->is_link_down = g_strcmp0 (link, "down") == 0;
-  if (!g_regex_match_simple ("^[a-z0-9-]+$", interface->model, 0, 0))
+  if (!is_model (interface->model))
     return fail (error, node, _ ("its model is not a model's name"));
   return parse_mac (interface, node, error) &&
          parse_boot_order (node, &interface->boot_order, error);

@@ -16,11 +16,15 @@ G_BEGIN_DECLS
  * Errors: REEVE_ERROR_SYSTEM, then nothing was changed.
  */
 
+#define REEVE_STORE_SUFFIX ".xml"
+#define REEVE_STORE_MARKS "autostart"
+
 typedef void (*ReeveStoreFunc) (ReeveConfig *config,
                                 gboolean is_autostart,
                                 gpointer data);
 
-/* Reads all; a file that is no definition is logged and left alone. */
+/* Reads all, on several threads where there are many; @func is called in the
+ * caller's. A file that is no definition is logged and left alone. */
 gboolean reeve_store_load (const char *dir,
                            ReeveStoreFunc func,
                            gpointer data,
