@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resource/handle.h"
 
-#include "resource/request.h"
+#include "resource/request-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +34,9 @@ struct _ReeveResourceRequest {
   gpointer reply_data;
   ReeveResourceCancelFunc cancel; /* (nullable) */
   gpointer cancel_data;
-  gboolean is_running; /* the node's function has it */
-  gboolean is_dropped; /* by that function */
+  ReeveResourceErrand *errand; /* (owned) (nullable): on a pool's thread */
+  gboolean is_running;         /* the node's function has it */
+  gboolean is_dropped;         /* by that function */
 };
 
 /* -------------------------------------------------------------- handles --- */
@@ -211,8 +212,31 @@ reeve_resource_request_cancel (ReeveResourceRequest *self, int errnum)
   ReeveResourceCancelFunc cancel = g_steal_pointer (&self->cancel);
 
   send_reply (self, &reply);
-  if (cancel != NULL)
+  if (self->errand != NULL) {
+    if (reeve_resource_errand_cancel (self->errand))
+      reeve_resource_request_drop (self);
+  } else if (cancel != NULL) {
     cancel (self, self->cancel_data);
+  }
+}
+
+gboolean
+reeve_resource_request_is_answered (const ReeveResourceRequest *self)
+{
+  return self->reply == NULL;
+}
+
+void
+reeve_resource_request_set_errand (ReeveResourceRequest *self,
+                                   ReeveResourceErrand *errand)
+{
+  self->errand = errand;
+}
+
+ReeveResourceErrand *
+reeve_resource_request_get_errand (const ReeveResourceRequest *self)
+{
+  return self->errand;
 }
 
 /* Hands @self to the node; NULL if that answered. */
@@ -388,6 +412,19 @@ finish (ReeveResourceRequest *self, const ReeveResourceReply *reply)
   reeve_resource_request_drop (self);
 }
 
+/* -------------------------------------------------------------- answers --- */
+
+/* Each that is given on a pool's thread is given once more, in the loop's. */
+
+static void
+give_home (ReeveResourceRequest *self, GBytes *bytes, int64_t number)
+{
+  size_t size;
+  const void *data = g_bytes_get_data (bytes, &size);
+
+  reeve_resource_request_give (self, data, size);
+}
+
 void
 reeve_resource_request_give (ReeveResourceRequest *self,
                              const void *bytes,
@@ -398,6 +435,11 @@ reeve_resource_request_give (ReeveResourceRequest *self,
     .size = MIN (size, self->size),
   };
 
+  if (self->errand != NULL) {
+    reeve_resource_errand_go_home (self->errand, give_home,
+                                   g_bytes_new (bytes, reply.size), 0);
+    return;
+  }
   if (self->reply != NULL)
     reeve_resource_node_note_read (self->handle->node, g_get_real_time ());
   finish (self, &reply);
@@ -420,14 +462,34 @@ reeve_resource_request_take (ReeveResourceRequest *self)
   reeve_resource_request_take_some (self, self->size);
 }
 
+static void
+take_home (ReeveResourceRequest *self, GBytes *bytes, int64_t number)
+{
+  reeve_resource_request_take_some (self, (size_t) number);
+}
+
 void
 reeve_resource_request_take_some (ReeveResourceRequest *self, size_t size)
 {
   const ReeveResourceReply reply = { .size = size };
 
+  if (self->errand != NULL) {
+    reeve_resource_errand_go_home (self->errand, take_home, NULL,
+                                   (int64_t) size);
+    return;
+  }
   if (self->reply != NULL)
     reeve_resource_node_note_change (self->handle->node, g_get_real_time ());
   finish (self, &reply);
+}
+
+static void
+answer_home (ReeveResourceRequest *self, GBytes *bytes, int64_t number)
+{
+  size_t size;
+  const void *data = g_bytes_get_data (bytes, &size);
+
+  reeve_resource_request_answer (self, (int) number, data, size);
 }
 
 void
@@ -442,7 +504,17 @@ reeve_resource_request_answer (ReeveResourceRequest *self,
     .value = value,
   };
 
-  finish (self, &reply);
+  if (self->errand != NULL)
+    reeve_resource_errand_go_home (self->errand, answer_home,
+                                   g_bytes_new (bytes, reply.size), value);
+  else
+    finish (self, &reply);
+}
+
+static void
+fail_home (ReeveResourceRequest *self, GBytes *bytes, int64_t number)
+{
+  reeve_resource_request_fail (self, (int) number);
 }
 
 void
@@ -450,5 +522,8 @@ reeve_resource_request_fail (ReeveResourceRequest *self, int errnum)
 {
   const ReeveResourceReply reply = { .errnum = errnum };
 
-  finish (self, &reply);
+  if (self->errand != NULL)
+    reeve_resource_errand_go_home (self->errand, fail_home, NULL, errnum);
+  else
+    finish (self, &reply);
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resource/property.h"
 
+#include "resource/request-private.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -107,9 +109,21 @@ read_property (ReeveResourceRequest *request, gpointer data)
   }
 }
 
+static void
+show_home (ReeveResourceRequest *self, GBytes *text, int64_t number)
+{
+  reeve_resource_request_show (self, text);
+}
+
 void
 reeve_resource_request_show (ReeveResourceRequest *self, GBytes *text)
 {
+  ReeveResourceErrand *errand = reeve_resource_request_get_errand (self);
+
+  if (errand != NULL) {
+    reeve_resource_errand_go_home (errand, show_home, g_bytes_ref (text), 0);
+    return;
+  }
   set_shown (get_shown (self), text);
   reeve_resource_request_give_at (self, text);
 }
@@ -201,9 +215,21 @@ read_reply (ReeveResourceRequest *request, gpointer data)
   reeve_resource_request_give (request, bytes + offset, size);
 }
 
+static void
+return_home (ReeveResourceRequest *self, GBytes *reply, int64_t number)
+{
+  reeve_resource_request_return (self, reply);
+}
+
 void
 reeve_resource_request_return (ReeveResourceRequest *self, GBytes *reply)
 {
+  ReeveResourceErrand *errand = reeve_resource_request_get_errand (self);
+
+  if (errand != NULL) {
+    reeve_resource_errand_go_home (errand, return_home, g_bytes_ref (reply), 0);
+    return;
+  }
   set_shown (get_shown (self), reply);
   reeve_resource_node_notify (reeve_resource_handle_get_node (
       reeve_resource_request_get_handle (self)));

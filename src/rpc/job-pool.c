@@ -132,12 +132,14 @@ add_ordinary_locked (ReeveJobPool *self, unsigned n_more)
 }
 
 /* Makes more workers when too few wait. */
-static gboolean
+static void
 grow_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 {
-  return !self->is_stopping &&
-         self->ordinary_crew.n_waiting < self->size.lo_water &&
-         add_ordinary_locked (self, self->size.increment);
+  unsigned n_waiting = self->ordinary_crew.n_waiting;
+
+  if (!self->is_stopping && n_waiting < self->size.lo_water)
+    add_ordinary_locked (
+        self, MIN (self->size.increment, self->size.hi_water - n_waiting));
 }
 
 /* (nullable): who is to be woken, by wake(), for the work that there is. */
@@ -207,8 +209,12 @@ take_turn_locked (Backlog *self, Batch *batch, unsigned max_jobs)
 {
   Line *line = g_queue_pop_head_link (&self->lines)->data;
 
-  while (batch->n_jobs < max_jobs && line->jobs.length > 0)
-    batch->jobs[batch->n_jobs++] = g_queue_pop_head_link (&line->jobs)->data;
+  while (batch->n_jobs < max_jobs && line->jobs.length > 0) {
+    ReeveJob *job = g_queue_pop_head_link (&line->jobs)->data;
+
+    job->is_queued = FALSE;
+    batch->jobs[batch->n_jobs++] = job;
+  }
   self->n_jobs -= batch->n_jobs;
   return line;
 }
@@ -374,11 +380,14 @@ add_priority_threads_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
     self->priority_crew.n_threads++;
 }
 
+/* As many as are to wait always. */
 static void
 add_ordinary_threads_locked (ReeveJobPool *self) REEVE_REQUIRES (self->lock)
 {
-  while (grow_locked (self))
-    ;
+  unsigned n_waiting = self->ordinary_crew.n_waiting;
+
+  if (n_waiting < self->size.lo_water)
+    add_ordinary_locked (self, self->size.lo_water - n_waiting);
 }
 
 ReeveJobPool *
@@ -463,6 +472,7 @@ add_all (ReeveJobPool *self, GQueue *jobs)
     ReeveJob *job = link->data;
     ReeveJobGroup *group = get_group_locked (self, job);
 
+    job->is_queued = TRUE;
     if (job->is_priority)
       add_priority_locked (self, group, link);
     else
@@ -478,6 +488,34 @@ reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs)
 {
   if (!g_queue_is_empty (jobs))
     wake (add_all (self, jobs));
+}
+
+gboolean
+reeve_job_pool_take_back (ReeveJobPool *self, ReeveJob *job)
+{
+  ReeveJobGroup *group;
+  Backlog *backlog;
+  Line *line;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (!job->is_queued)
+    return FALSE;
+
+  group = get_group_locked (self, job);
+  backlog = job->is_priority ? &self->priority : &self->normal;
+  line = job->is_priority ? &group->priority : &group->normal;
+  job->is_queued = FALSE;
+  g_queue_unlink (&line->jobs, &job->link);
+  backlog->n_jobs--;
+  if (line->jobs.length > 0)
+    return TRUE;
+  /* A group without jobs has no turn, and is not parked for one. */
+  if (job->is_priority || !group->is_parked)
+    g_queue_unlink (&backlog->lines, &line->link);
+  else
+    group->is_parked = FALSE;
+  return TRUE;
 }
 
 static gboolean

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  *
  * Worker threads that run jobs. The numbers are those of a QNX thread pool:
  * `lo_water` threads always wait; when fewer wait, `increment` more are made,
- * up to `maximum`; a thread that would wait while `hi_water` do ends. With a
+ * up to `maximum` in all and up to `hi_water` that wait; a thread that would
+ * wait while `hi_water` do ends. With a
  * `lo_water` of 0 a thread is made when there is work for it. Priority workers
  * are a second, fixed set that takes priority jobs alone, so that those are
  * served while every ordinary worker is busy.
@@ -60,6 +61,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobGroup, reeve_job_group_unref)
 typedef struct _ReeveJob ReeveJob;
 struct _ReeveJob {
   GList link; /* of the pool, while it is queued; link.data is the job */
+  gboolean is_queued; /* of the pool, as the link */
   gboolean is_priority;
   ReeveJobGroup *group;
   void (*run) (ReeveJob *self);
@@ -108,6 +110,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobPool, reeve_job_pool_free)
  * Thread: any.
  */
 void reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs);
+
+/**
+ * reeve_job_pool_take_back:
+ * @job: one that was pushed
+ *
+ * Thread: any.
+ *
+ * Returns: whether it still was queued, and will not run; else a worker has it,
+ * or had it
+ */
+gboolean reeve_job_pool_take_back (ReeveJobPool *self, ReeveJob *job);
 
 /**
  * reeve_job_pool_resize:

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "resource/mount.h"
+#include "resource/pool.h"
 #include "resource/program.h"
 #include "resource/property.h"
 #include "resource/stream.h"
@@ -8,11 +9,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * resource-daemon MOUNT SOCKET: a daemon with one resource of each kind, for
@@ -29,6 +33,8 @@ typedef struct {
   ReeveResourceMount *mount;     /* (nullable) */
   ReeveServer *server;           /* (nullable) */
   ReeveResourceProgram *program; /* (nullable) */
+  ReeveResourcePool *pool;
+  int gate; /* (owned): an eventfd, as high as many may pass */
   int64_t pulses;
   ReeveResourceNode *log;
   ReeveResourceNode *events;
@@ -134,6 +140,58 @@ show_slowly (ReeveResourceRequest *request, gpointer data)
 }
 
 static void
+show_pool (ReeveResourceRequest *request, gpointer data)
+{
+  const Daemon *self = data;
+  ReeveJobPoolStats stats;
+
+  reeve_job_pool_get_stats (reeve_resource_pool_get_jobs (self->pool), &stats);
+  reeve_resource_request_show_text (
+      request,
+      g_strdup_printf ("threads %u\nwaiting %u\nqueued %u\n", stats.n_threads,
+                       stats.n_waiting, stats.n_queued));
+}
+
+/* On a thread of the pool: waits until it may pass the gate. */
+static gboolean
+pass_gate (const Daemon *self, GCancellable *cancellable)
+{
+  GPollFD cancelled;
+  struct pollfd files[2] = { { .fd = self->gate, .events = POLLIN } };
+  uint64_t one;
+  gboolean passed = FALSE;
+
+  if (!g_cancellable_make_pollfd (cancellable, &cancelled))
+    return FALSE;
+  files[1].fd = cancelled.fd;
+  files[1].events = POLLIN;
+  while (!passed && !g_cancellable_is_cancelled (cancellable)) {
+    poll (files, 2, -1);
+    passed = read (self->gate, &one, sizeof one) == sizeof one;
+  }
+  g_cancellable_release_fd (cancellable);
+  return passed;
+}
+
+static void
+show_gate (ReeveResourceRequest *request,
+           GCancellable *cancellable,
+           gpointer data)
+{
+  if (pass_gate (data, cancellable))
+    reeve_resource_request_show_text (request, g_strdup ("passed\n"));
+  else
+    reeve_resource_request_fail (request, EINTR);
+}
+
+static void
+run_show_gate (ReeveResourceRequest *request, gpointer data)
+{
+  reeve_resource_request_run (request, ((Daemon *) data)->pool, show_gate,
+                              data);
+}
+
+static void
 answer (ReeveResourceRequest *request, const char *text, gpointer data)
 {
   g_autofree char *line = g_ascii_strup (text, -1);
@@ -187,11 +245,14 @@ churn (ReeveLoop *loop, int watch, gpointer data)
 
 /* "interrupt" is what a daemon does that is taken over. */
 static gboolean
-interrupt (Daemon *self, const char *verb)
+run_other_command (Daemon *self, const char *verb, uint64_t number)
 {
-  if (!g_str_equal (verb, "interrupt"))
+  if (g_str_equal (verb, "interrupt"))
+    reeve_resource_program_interrupt (self->program);
+  else if (g_str_equal (verb, "pass"))
+    return write (self->gate, &number, sizeof number) == sizeof number;
+  else
     return FALSE;
-  reeve_resource_program_interrupt (self->program);
   return TRUE;
 }
 
@@ -215,7 +276,7 @@ run_command (Daemon *self, const char *verb, const char *rest)
   else if (g_str_equal (verb, "churn") && self->churn == 0)
     self->churn = reeve_loop_add_timeout (self->loop, 1, churn, self, NULL);
   else
-    return interrupt (self, verb);
+    return run_other_command (self, verb, number);
   return TRUE;
 }
 
@@ -349,6 +410,8 @@ make_tree (Daemon *self)
   static const ReeveResourceTextFuncs stats_funcs = { show_stats, NULL };
   static const ReeveResourceTextFuncs clients_funcs = { show_clients, NULL };
   static const ReeveResourceTextFuncs slow_funcs = { show_slowly, NULL };
+  static const ReeveResourceTextFuncs pool_funcs = { show_pool, NULL };
+  static const ReeveResourceTextFuncs gate_funcs = { run_show_gate, NULL };
   static const ReeveResourceTextFuncs command_funcs = { NULL, command };
   static const ReeveResourceTextFuncs answer_funcs = { NULL, answer };
   static const ReeveResourceOps ioctl_ops = { .devctl = double_number };
@@ -363,6 +426,10 @@ make_tree (Daemon *self)
           reeve_resource_property_new (0444, &clients_funcs, self, NULL));
   attach (self, "slow", 0,
           reeve_resource_property_new (0444, &slow_funcs, self, NULL));
+  attach (self, ".pool", 0,
+          reeve_resource_property_new (0444, &pool_funcs, self, NULL));
+  attach (self, "gate", 0,
+          reeve_resource_property_new (0444, &gate_funcs, self, NULL));
   attach (self, "ctl", 0,
           reeve_resource_property_new (0200, &command_funcs, self, NULL));
   attach (self, "rpc", 0,
@@ -395,6 +462,8 @@ clear (Daemon *self)
   if (self->server != NULL)
     reeve_server_stop (self->server);
   reeve_resource_program_free (self->program);
+  reeve_resource_pool_free (self->pool);
+  close (self->gate);
   reeve_server_unref (self->server);
   reeve_resource_node_unref (self->log);
   reeve_resource_node_unref (self->events);
@@ -422,6 +491,8 @@ main (int argc, char **argv)
   /* GLib's own thread wakes it for signals and must find it at all times. */
   self.loop = reeve_loop_new (g_main_context_default ());
   self.tree = reeve_resource_tree_new ();
+  self.pool = reeve_resource_pool_new (self.loop, &reeve_resource_pool_size);
+  self.gate = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
   make_tree (&self);
   reeve_loop_add_signal (self.loop, SIGTERM, stop, NULL, NULL);
   if (!g_str_equal (argv[1], "-"))

@@ -283,6 +283,44 @@ class ResourceRpc(unittest.TestCase):
         self.client.call("close", handle=other)
         self.refused("Bad file descriptor", self.client.end, kept)
 
+    # --------------------------------------------------------------- pool --
+
+    def pool(self):
+        words = self.client.text(self.client.open("/.pool")).split()
+        return dict(zip(words[::2], map(int, words[1::2])))
+
+    def at_rest(self):
+        return self.pool()["waiting"] == self.pool()["threads"]
+
+    def test_what_blocks_is_run_by_the_pool(self):
+        clients = [self.connect() for _ in range(4)]
+        serials = [[client.begin_read(client.open("/gate")) for _ in range(15)]
+                   for client in clients]
+        full = {"threads": 50, "waiting": 0, "queued": 10}
+        wait_for("all to be there", lambda: self.pool() == full)
+        # some who run, or who wait, give up
+        clients[3].close()
+        wait_for("them to go", lambda: self.pool()["queued"] == 0 and
+                 self.pool()["threads"] - self.pool()["waiting"] == 45)
+        self.command("pass 45")
+        for client, all_of_it in list(zip(clients, serials))[:3]:
+            for serial in all_of_it:
+                self.assertEqual(client.end_read(serial), "passed\n")
+        wait_for("the rest", lambda: self.pool() == {"threads": 4, "waiting": 4, "queued": 0})
+
+    def test_pool_is_left_by_who_gives_up(self):
+        handle = self.client.open("/gate")
+        serial = self.client.begin_read(handle)
+        self.assertEqual(self.client.call("cancel", handle=handle)["count"], 1)
+        self.refused("Interrupted", self.client.end, serial)
+        self.refused("timed out", self.client.text, handle, timeout_ms=50)
+        serial = self.client.begin_read(handle)
+        self.client.call("close", handle=handle)
+        self.refused("Bad file descriptor", self.client.end, serial)
+        wait_for("the pool to be at rest", self.at_rest)
+        self.command("pass 1")
+        self.assertEqual(self.client.text(self.client.open("/gate")), "passed\n")
+
     def test_client_that_dies_leaves_nothing(self):
         other = self.connect()
         for _ in range(8):

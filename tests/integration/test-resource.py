@@ -6,6 +6,7 @@ import errno
 import fcntl
 import mmap
 import os
+import re
 import select
 import signal
 import stat
@@ -346,6 +347,60 @@ class Resource(unittest.TestCase):
             self.assertEqual(reader.communicate(timeout=harness.WAIT_S)[0], b"slow\n")
         # one after the other they would take four seconds
         self.assertLess(time.monotonic() - began, 3)
+
+    # --------------------------------------------------------------- pool --
+
+    def threads(self):
+        return int(re.search(r"Threads:\s*(\d+)", harness.read(
+            f"/proc/{self.mount.process.pid}/status")).group(1))
+
+    def pool(self):
+        words = self.read(".pool").split()
+        return dict(zip(words[::2], map(int, words[1::2])))
+
+    def start_readers(self, count):
+        readers = [subprocess.Popen(["cat", self.path("gate")], stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL) for _ in range(count)]
+        self.addCleanup(lambda: [reader.kill() or reader.communicate() for reader in readers])
+        return readers
+
+    def test_pool_grows_and_shrinks(self):
+        """Of sixty that wait for what blocks, fifty are served at a time."""
+        wait_for("a pool at rest", lambda: self.pool()["threads"] == self.pool()["waiting"])
+        fixed = self.threads() - self.pool()["threads"]
+        readers = self.start_readers(60)
+        full = {"threads": 50, "waiting": 0, "queued": 10}
+        wait_for("all to be there", lambda: self.pool() == full)
+        self.assertEqual(self.threads(), fixed + 50)
+        # the loop serves others meanwhile
+        self.assertEqual(self.read("null"), "")
+        self.command("pass 7")
+        wait_for("seven", lambda: sum(reader.poll() is not None for reader in readers) == 7)
+        wait_for("as many others", lambda: self.pool() == {**full, "queued": 3})
+        self.assertEqual(self.threads(), fixed + 50)
+        self.command("pass 53")
+        for reader in readers:
+            self.assertEqual(reader.communicate(timeout=harness.WAIT_S)[0], b"passed\n")
+        wait_for("the rest", lambda: self.pool() == {"threads": 4, "waiting": 4, "queued": 0})
+        wait_for("its threads", lambda: self.threads() == fixed + 4)
+
+    def test_pool_is_left_by_who_gives_up(self):
+        """Who runs and who waits: by a signal, and by being killed."""
+        waiting = int(self.stats()["waiting"])
+        readers = self.start_readers(54)
+        wait_for("all to be there", lambda: self.pool()["queued"] == 4)
+        for reader in readers[::2]:
+            reader.send_signal(signal.SIGINT)
+        for reader in readers[1::2]:
+            reader.kill()
+        for reader in readers:
+            reader.wait(harness.WAIT_S)
+        wait_for("nobody", lambda: int(self.stats()["waiting"]) == waiting)
+        wait_for("the pool to be at rest",
+                 lambda: self.pool() == {"threads": 4, "waiting": 4, "queued": 0})
+        # nobody passed, so that one who comes may
+        self.command("pass 1")
+        self.assertEqual(self.read("gate"), "passed\n")
 
     def test_files_are_closed(self):
         before = int(self.stats()["open"])
