@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <poll.h>
 
 /* More than the kernel has for a process are not looked at. */
@@ -297,6 +298,28 @@ op_fsync (fuse_req_t req,
   fuse_reply_err (req, 0);
 }
 
+/* There is room for what is in memory; what reaches beyond the end is a new
+ * size, and nothing has holes. */
+static void
+op_fallocate (fuse_req_t req,
+              fuse_ino_t number,
+              int mode,
+              off_t offset,
+              off_t length,
+              struct fuse_file_info *fi)
+{
+  ReeveResourceNode *node =
+      reeve_resource_handle_get_node (get_file (fi)->handle);
+  uint64_t end = (uint64_t) offset + (uint64_t) length;
+  int result = 0;
+
+  if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0)
+    result = EOPNOTSUPP;
+  else if (mode == 0 && end > reeve_resource_node_get_size (node))
+    result = reeve_resource_node_truncate (node, end);
+  fuse_reply_err (req, result);
+}
+
 void
 reeve_mount_add_file_ops (struct fuse_lowlevel_ops *ops)
 {
@@ -308,6 +331,7 @@ reeve_mount_add_file_ops (struct fuse_lowlevel_ops *ops)
   ops->poll = op_poll;
   ops->flush = op_flush;
   ops->fsync = op_fsync;
+  ops->fallocate = op_fallocate;
 }
 
 void

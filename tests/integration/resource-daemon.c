@@ -442,6 +442,11 @@ make_tree (Daemon *self)
   attach (self, "d/sub", directory, provider_new ("sub"));
   attach (self, "d", directory | REEVE_RESOURCE_ATTACH_AFTER,
           provider_new ("two"));
+  attach (self, "turned", directory, provider_new ("one"));
+  attach (self, "turned", directory | REEVE_RESOURCE_ATTACH_BEFORE,
+          provider_new ("two"));
+  /* The newest of those that do not ask for a place. */
+  attach (self, "turned", directory, provider_new ("one"));
 
   self->log = reeve_resource_log_new (0644, 65536);
   attach (self, "log", 0, reeve_resource_node_ref (self->log));

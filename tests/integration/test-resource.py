@@ -129,6 +129,9 @@ class Resource(unittest.TestCase):
         self.assertEqual(self.read("d/sub/who/is/it"), "sub who/is/it\n")
         self.assertEqual(self.read("d/only-in-two"), "two only-in-two\n")
         self.assertEqual(self.read("d/in-both"), "one in-both\n")
+        # the same two, with the flag that turns their order
+        self.assertEqual(self.read("turned/in-both"), "two in-both\n")
+        self.assertEqual(self.read("turned/only-in-one"), "one only-in-one\n")
         self.assertEqual(run("ls", self.path("d")).stdout.split(),
                          ["in-both", "only-in-one", "only-in-two", "sub"])
 
@@ -142,8 +145,9 @@ class Resource(unittest.TestCase):
         self.assertIn("Permission denied", refused.stderr)
         self.assertEqual(refused.returncode, 1)
         self.assertEqual(run(*NOBODY, "cat", self.path("d/in-both")).stdout, "one in-both\n")
-        refused = run(*NOBODY, "chmod", "666", self.path("name"), check=False)
-        self.assertIn("Operation not permitted", refused.stderr)
+        for words in (["chmod", "666"], ["chown", "65534"]):
+            refused = run(*NOBODY, *words, self.path("name"), check=False)
+            self.assertIn("Operation not permitted", refused.stderr)
         run("chgrp", "1234", self.path("secret"))
         self.addCleanup(os.chmod, self.path("secret"), 0o600)
         run("chmod", "640", self.path("secret"))
@@ -217,15 +221,33 @@ class Resource(unittest.TestCase):
         self.assertEqual(len(self.read("log")), size)
         skipped = run("dd", "skip=7", "bs=1", "count=4", f"if={self.path('log')}").stdout
         self.assertEqual(skipped, self.read("log")[7:11])
-        done = self.shell("sync log; (dd bs=1 count=3 2>/dev/null; cat) <log | cmp - log")
+        done = self.shell("sync log; echo more | dd conv=fsync,notrunc oflag=append of=log 2>/dev/null; (dd bs=1 count=3 2>/dev/null; cat) <log | cmp - log")
         self.assertEqual(done.stdout, "")
         self.shell("echo mine >> log")
-        self.assertTrue(self.read("log").endswith("behind\nmine\n"))
+        self.assertTrue(self.read("log").endswith("behind\nmore\nmine\n"))
         fd = self.open("log")
         with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as mapped:
             self.assertEqual(mapped[:].decode(), self.read("log"))
         self.shell(": > log")
         self.assertEqual(self.read("log"), "")
+
+    def test_log_has_no_holes(self):
+        self.shell(": > log; echo 0123456789 > log; fallocate -l 4 log; fallocate -n -l 1M log")
+        self.assertEqual(self.read("log"), "0123456789\n")
+        for words, reason in (("-l 1M", "Invalid argument"), ("-p -l 4", "unsupported")):
+            done = self.shell(f"fallocate {words} log", check=False)
+            self.assertIn(reason, done.stderr)
+
+    def test_what_can_be_mapped(self):
+        self.command("log of some size")
+        with mmap.mmap(self.open("log"), 4, mmap.MAP_SHARED, mmap.PROT_READ) as mapped:
+            self.assertEqual(mapped[:].decode(), self.read("log")[:4])
+        # Python's own would look at the size first
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        mapped = libc.mmap(None, ctypes.c_size_t(4), mmap.PROT_READ, mmap.MAP_SHARED,
+                           self.open("name"), ctypes.c_long(0))
+        self.assertEqual((mapped, ctypes.get_errno()), (ctypes.c_void_p(-1).value, errno.ENODEV))
 
     def test_transaction(self):
         done = self.shell("exec 3<>rpc; echo 'ping 1' >&3; head -1 <&3; exec 4<>rpc;"
@@ -333,6 +355,8 @@ class Resource(unittest.TestCase):
         self.addCleanup(signal.signal, signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         self.assertRaises(InterruptedError, os.read, self.open("events"), 100)
+        done = run("timeout", "-s", "INT", "0.2", "cat", self.path("events"), check=False)
+        self.assertEqual(done.returncode, 124)
         cat = subprocess.Popen(["cat", self.path("events")])
         wait_for("a reader", lambda: self.stats()["waiting"] == "1")
         cat.kill()
@@ -409,6 +433,11 @@ class Resource(unittest.TestCase):
                   if line.startswith("open")]
         self.assertEqual(opened, [before + 2, before])
 
+    def test_holders_are_seen(self):
+        self.open("name")
+        holders = run("lsof", "-t", self.mount.path, check=False).stdout.split()
+        self.assertIn(str(os.getpid()), holders)
+
     # --------------------------------------------------------- many names --
 
     def test_list_while_names_come_and_go(self):
@@ -420,8 +449,7 @@ class Resource(unittest.TestCase):
             names = [os.path.basename(path) for path in listed]
             self.assertEqual(len(names), len(set(names)))
             self.assertEqual(stays - set(names), set())
-        with os.scandir(self.path("many")) as entries:
-            names = [entry.name for entry in entries]
+        names = run("ls", "-f", self.path("many")).stdout.split()
         self.assertEqual(len(names), len(set(names)))
         self.assertEqual(stays - set(names), set())
 
@@ -722,4 +750,4 @@ class Successor(harness.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main("fusermount3", "setpriv", "virsh", "qemu-system-x86_64")
+    harness.main("fusermount3", "lsof", "setpriv", "virsh", "qemu-system-x86_64")
