@@ -4,7 +4,9 @@
 
 #include "nothing.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <reeve/reeve.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -135,29 +137,61 @@ watch (int epoll_fd, int fd)
   epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
+static int
+echo_on_unix (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  if (bind (fd, (struct sockaddr *) &address, sizeof address) < 0 ||
+      listen (fd, SOMAXCONN) < 0)
+    _exit (1);
+  return fd;
+}
+
+/* Who is accepted has the option of who listens. */
+static int
+echo_on_tcp (uint16_t *port)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int one = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (bind (fd, (struct sockaddr *) &address, sizeof address) < 0 ||
+      listen (fd, SOMAXCONN) < 0 ||
+      getsockname (fd, (struct sockaddr *) &address, &size) < 0)
+    _exit (1);
+  *port = ntohs (address.sin_port);
+  return fd;
+}
+
 void
 serve_echo (const ServeOptions *options)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  int listen_fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  uint16_t port;
+  int unix_fd = echo_on_unix (options->path);
+  int tcp_fd = echo_on_tcp (&port);
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
 
-  g_strlcpy (address.sun_path, options->path, sizeof address.sun_path);
-  if (bind (listen_fd, (struct sockaddr *) &address, sizeof address) < 0 ||
-      listen (listen_fd, SOMAXCONN) < 0)
-    _exit (1);
-  watch (epoll_fd, listen_fd);
-  say_ready (options->ready_fd, 0, 0);
+  watch (epoll_fd, unix_fd);
+  watch (epoll_fd, tcp_fd);
+  say_ready (options->ready_fd, port, 0);
 
   for (;;) {
     struct epoll_event events[64];
     int n_events = epoll_wait (epoll_fd, events, G_N_ELEMENTS (events), -1);
 
     for (int i = 0; i < n_events; i++) {
-      if (events[i].data.fd == listen_fd)
-        watch (epoll_fd, accept4 (listen_fd, NULL, NULL, SOCK_CLOEXEC));
+      int fd = events[i].data.fd;
+
+      if (fd == unix_fd || fd == tcp_fd)
+        watch (epoll_fd, accept4 (fd, NULL, NULL, SOCK_CLOEXEC));
       else
-        echo (events[i].data.fd);
+        echo (fd);
     }
   }
 }
