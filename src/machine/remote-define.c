@@ -134,8 +134,10 @@ domain_create_xml (ReeveCall *call,
   machine = reeve_machine_list_create (
       reeve_remote_get_machines (call), config,
       (ReeveMachineStartFlags) (args->flags & start_flags),
-      reeve_call_get_client (call), reeve_remote_get_deadline_us (call),
-      reeve_remote_answer_handle, deferred, error);
+      reeve_session_own (reeve_session_get (call),
+                         reeve_call_get_client (call)),
+      reeve_remote_get_deadline_us (call), reeve_remote_answer_handle, deferred,
+      error);
   if (machine == NULL)
     reeve_call_fail (deferred, *error);
   return TRUE;

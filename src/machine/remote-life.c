@@ -49,8 +49,9 @@ start (ReeveCall *call,
       machine,
       (ReeveMachineStartFlags) (flags & (REEVE_MACHINE_START_PAUSED |
                                          REEVE_MACHINE_START_AUTODESTROY)),
-      reeve_call_get_client (call), reeve_remote_get_deadline_us (call), done,
-      reeve_call_defer (call));
+      reeve_session_own (reeve_session_get (call),
+                         reeve_call_get_client (call)),
+      reeve_remote_get_deadline_us (call), done, reeve_call_defer (call));
   return TRUE;
 }
 

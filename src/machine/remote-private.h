@@ -125,6 +125,9 @@ typedef struct _ReeveSession ReeveSession;
 ReeveSession *reeve_session_get (ReeveCall *call);
 gboolean reeve_session_is_open (ReeveSession *self);
 void reeve_session_set_open (ReeveSession *self);
+/* Machines that it starts end with it, if they are to. Returns what to start
+ * them with. (transfer none) */
+gconstpointer reeve_session_own (ReeveSession *self, ReeveServerClient *client);
 
 /* session-state.c, remote-stream.c: what goes along to another process. */
 void

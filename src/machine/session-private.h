@@ -30,6 +30,7 @@ struct _ReeveSession {
 
   ReeveMutex lock;
   gboolean is_open REEVE_GUARDED;
+  gboolean is_owner REEVE_GUARDED; /* of machines, maybe */
   /* (not owned): NULL once it is closed, which the loop's thread does. */
   ReeveServerClient *client REEVE_GUARDED;
   unsigned list_subscription REEVE_GUARDED; /* 0: none */

@@ -36,12 +36,13 @@ session_unref (gpointer data) REEVE_UNCHECKED
 }
 
 static unsigned
-detach (ReeveSession *self, ReeveServerClient **client)
+detach (ReeveSession *self, ReeveServerClient **client, gboolean *is_owner)
 {
   unsigned subscription;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
+  *is_owner = self->is_owner;
   subscription = self->list_subscription;
   self->list_subscription = 0;
   *client = g_steal_pointer (&self->client);
@@ -54,11 +55,14 @@ session_close (gpointer data)
 {
   ReeveSession *self = data;
   ReeveServerClient *client;
-  unsigned subscription = detach (self, &client);
+  gboolean is_owner;
+  unsigned subscription = detach (self, &client, &is_owner);
 
   if (subscription != 0)
     reeve_machine_list_unsubscribe (self->machines, subscription);
-  reeve_machine_list_destroy_owned (self->machines, client);
+  /* Most have none, and to look at all machines would take its time. */
+  if (is_owner)
+    reeve_machine_list_destroy_owned (self->machines, client);
 }
 
 ReeveSession *
@@ -102,6 +106,15 @@ reeve_session_set_open (ReeveSession *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_open = TRUE;
+}
+
+gconstpointer
+reeve_session_own (ReeveSession *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_owner = TRUE;
+  return client;
 }
 
 /* -------------------------------------------------------------- events --- */

@@ -61,6 +61,18 @@ class Calls:
         domain.undefine()
         self.assertEqual(self.names(), [])
 
+    def test_machines_end_with_their_connection(self):
+        owner = libvirt.open(self.uri)
+        domain = self.define("ends-too")
+        self.addCleanup(self.remove, domain)
+        owner.lookupByName("ends-too").createWithFlags(libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        owner.createXML(self.boot_xml("gone-too"), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        active = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
+        self.assertEqual(self.names(active), ["ends-too", "gone-too"])
+        self.assertEqual(owner.close(), 0)
+        wait_for("their end", lambda: self.names(active) == [])
+        self.assertEqual(self.names(), ["ends-too"])
+
     def test_own_xml_defines_the_same(self):
         domain = self.define("round")
         self.addCleanup(self.remove, domain)
