@@ -133,7 +133,8 @@ reeve_loop_remove (ReeveLoop *self, int id)
   if (watch->is_pulsing)
     g_queue_remove (&self->pulsing, watch);
   g_ptr_array_add (self->removed, watch);
-  /* So that it is freed soon. */
-  reeve_loop_wake_locked (self);
+  /* So that it is freed soon; where the loop calls us, it does so itself. */
+  if (!reeve_loop_is_current (self) || self->depth == 0)
+    reeve_loop_wake_locked (self);
   return TRUE;
 }

@@ -4,11 +4,12 @@
 #include "event/intl.h"
 #include "rpc/error.h"
 #include "rpc/socket-name.h"
-#include "rpc/stream.h"
+#include "rpc/stream-layer.h"
 
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +41,15 @@ reeve_pstream_free (ReevePStream *self)
   g_free (self->path);
   g_free (self->name);
   g_free (self);
+}
+
+/* The sockets that it accepts have it, too. */
+static void
+set_no_delay (int fd)
+{
+  int one = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 /* Whether somebody listens there: a socket that is left behind refuses. */
@@ -132,6 +142,7 @@ bind_inet (const char *name,
   }
 
   setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  set_no_delay (fd);
   /* "Any" means IPv4, too. */
   if (address->sa_family == AF_INET6)
     setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
@@ -181,6 +192,8 @@ open_fd (const char *name, int fd, GError **error)
   self->fd = fd;
   self->name = g_strdup (name);
   self->is_unix = family == AF_UNIX;
+  if (!self->is_unix)
+    set_no_delay (fd);
   return self;
 }
 
@@ -231,6 +244,8 @@ reeve_pstream_new_for_fd (int fd,
   self->fd = g_steal_fd (&owned);
   self->name = make_name (&address, size, is_tls);
   self->is_unix = address.ss_family == AF_UNIX;
+  if (!self->is_unix)
+    set_no_delay (self->fd);
   if (self->is_unix && owns_path)
     own_path (self, ((struct sockaddr_un *) &address)->sun_path);
   return self;
@@ -344,5 +359,5 @@ reeve_pstream_accept (ReevePStream *self)
 {
   int fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-  return fd < 0 ? NULL : reeve_stream_new_for_fd (fd);
+  return fd < 0 ? NULL : reeve_stream_new_accepted (fd, self->is_unix);
 }

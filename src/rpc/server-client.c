@@ -35,42 +35,57 @@ attached_free (gpointer data)
   g_free (self);
 }
 
-/* Asks the kernel, which no look-up by name is needed for. */
+/* Asks the kernel, which no look-up by name is needed for. Few have more groups
+ * than the first question has room for. */
 static void
 read_groups (ReeveServerClient *self, int fd)
 {
-  gid_t none;
-  socklen_t size = 0;
+  gid_t few[32];
+  socklen_t size = sizeof few;
+  gboolean is_read =
+      getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS, few, &size) == 0;
 
-  if (getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS, &none, &size) < 0 &&
-      errno != ERANGE)
+  if (!is_read && errno != ERANGE)
     size = 0;
   self->groups = g_malloc (sizeof (gid_t) + size);
   self->groups[0] = self->peer.gid;
-  if (size > 0 &&
-      getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS, self->groups + 1, &size) < 0)
+  if (is_read)
+    memcpy (self->groups + 1, few, size);
+  else if (size > 0 && getsockopt (fd, SOL_SOCKET, SO_PEERGROUPS,
+                                   self->groups + 1, &size) < 0)
     size = 0;
   self->n_groups = 1 + size / sizeof (gid_t);
 }
 
-static void
-read_peer (ReeveServerClient *self, int fd)
+/* Whether it is one of TCP. */
+static gboolean
+read_address (ReeveServerClient *self, int fd)
 {
   struct sockaddr_storage storage = { 0 };
   socklen_t size = sizeof storage;
   char host[NI_MAXHOST], port[NI_MAXSERV];
 
-  if (getpeername (fd, (struct sockaddr *) &storage, &size) == 0 &&
-      (storage.ss_family == AF_INET || storage.ss_family == AF_INET6)) {
-    self->transport = REEVE_TRANSPORT_TCP;
-    if (getnameinfo ((struct sockaddr *) &storage, size, host, sizeof host,
-                     port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-      self->address = g_strdup_printf (
-          strchr (host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-    return;
-  }
+  if (getpeername (fd, (struct sockaddr *) &storage, &size) < 0 ||
+      (storage.ss_family != AF_INET && storage.ss_family != AF_INET6))
+    return FALSE;
 
-  size = sizeof self->peer;
+  self->transport = REEVE_TRANSPORT_TCP;
+  if (getnameinfo ((struct sockaddr *) &storage, size, host, sizeof host, port,
+                   sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+    self->address = g_strdup_printf (
+        strchr (host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+  return TRUE;
+}
+
+static void
+read_peer (ReeveServerClient *self, ReeveStream *stream)
+{
+  int fd = reeve_stream_get_fd (stream);
+  socklen_t size = sizeof self->peer;
+
+  if (!reeve_stream_passes_fds (stream) && read_address (self, fd))
+    return;
+
   self->transport = REEVE_TRANSPORT_UNIX;
   self->has_peer =
       getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &self->peer, &size) == 0;
@@ -114,7 +129,7 @@ reeve_server_client_new (ReeveServer *server,
   self->stream = stream;
   self->held = g_byte_array_new ();
   self->attached = g_hash_table_new_full (NULL, NULL, NULL, attached_free);
-  read_peer (self, fd);
+  read_peer (self, stream);
   if (tls != NULL)
     self->transport = REEVE_TRANSPORT_TLS;
   if (self->wires == REEVE_WIRE_DEFAULT)

@@ -47,6 +47,10 @@ ReeveStream *reeve_stream_connect (const char *name,
                                    GCancellable *cancellable,
                                    GError **error);
 
+/* @fd: (transfer full): came from accept4(), does not block, is not inherited,
+ * and has TCP_NODELAY from the socket that listens. Costs no system call. */
+ReeveStream *reeve_stream_new_accepted (int fd, gboolean is_unix);
+
 /* @layer: (transfer full): from now on all bytes go through it. */
 void reeve_stream_set_layer (ReeveStream *self,
                              const ReeveStreamLayer *layer_class,

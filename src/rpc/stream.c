@@ -27,6 +27,16 @@ struct _ReeveStream {
 };
 
 ReeveStream *
+reeve_stream_new_accepted (int fd, gboolean is_unix)
+{
+  ReeveStream *self = g_new0 (ReeveStream, 1);
+
+  self->fd = fd;
+  self->is_unix = is_unix;
+  return self;
+}
+
+ReeveStream *
 reeve_stream_new_for_fd (int fd)
 {
   ReeveStream *self = g_new0 (ReeveStream, 1);
