@@ -63,7 +63,7 @@ serve (void *data)
     size_t length = MIN (self->data[0] + 1u, self->size - 2);
 
     if (!fuzz_send_piece (self->fd, self->data + 2, length, self->data[1] % 5,
-                          0))
+                          0, 0))
       break;
     self->data += 2 + length;
     self->size -= 2 + length;

@@ -3,11 +3,11 @@
 #include "fuzz/frame.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/piece.h"
+#include "fuzz/turn.h"
 #include "rpc/data-stream.h"
 #include "rpc/error.h"
 #include "rpc/server.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,10 +17,6 @@
  * files come with it, and its bytes. The server has a program of each kind of
  * call; whatever comes, it is rid of client and files afterwards.
  */
-
-/* More than that many turns take no input that is as short as ours. */
-#define MAX_TURNS 4096
-#define MAX_FDS 200
 
 static ReeveServer *server;
 static ReeveLoop *loop;
@@ -126,42 +122,6 @@ start_server (void)
   reeve_server_add_program (server, &frame_program, &handlers, NULL);
 }
 
-/* Turns until nothing is to do, and reads what the server says. */
-static void
-turn (int fd)
-{
-  char buffer[4096];
-
-  for (int i = 0; i < MAX_TURNS; i++) {
-    union {
-      struct cmsghdr header;
-      char bytes[CMSG_SPACE (sizeof (int) * 32)];
-    } control;
-    struct iovec vector = { .iov_base = buffer, .iov_len = sizeof buffer };
-    struct msghdr message = {
-      .msg_iov = &vector,
-      .msg_iovlen = 1,
-      .msg_control = &control,
-      .msg_controllen = sizeof control,
-    };
-    gboolean is_busy =
-        g_main_context_iteration (reeve_loop_get_context (loop), FALSE);
-
-    if (fd < 0 ||
-        recvmsg (fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) {
-      if (!is_busy)
-        return;
-      continue;
-    }
-    if (message.msg_controllen > 0) {
-      int came;
-
-      memcpy (&came, CMSG_DATA (&control.header), sizeof came);
-      close (came);
-    }
-  }
-}
-
 static void
 end_waiting (void)
 {
@@ -175,14 +135,10 @@ static void
 assert_clean (void)
 {
   ReeveServerStats stats;
-  int lowest;
 
   reeve_server_get_stats (server, &stats);
   g_assert_cmpuint (stats.n_clients, ==, 0);
-  lowest = fcntl (0, F_DUPFD_CLOEXEC, 3);
-  g_assert_cmpint (lowest, >=, 0);
-  g_assert_cmpint (lowest, <, MAX_FDS);
-  close (lowest);
+  fuzz_assert_few_fds ();
 }
 
 int
@@ -199,19 +155,20 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   while (size > 2) {
     size_t length = MIN (data[0] + 1u, size - 2);
 
-    if (!fuzz_send_piece (ends[0], data + 2, length, data[1] % 5, MSG_DONTWAIT))
+    if (!fuzz_send_piece (ends[0], data + 2, length, data[1] % 5, 0,
+                          MSG_DONTWAIT))
       break;
-    turn (ends[0]);
+    fuzz_turn (loop, ends[0]);
     data += 2 + length;
     size -= 2 + length;
   }
   if (size > 0)
     end_waiting ();
-  turn (ends[0]);
+  fuzz_turn (loop, ends[0]);
   close (ends[0]);
-  turn (-1);
+  fuzz_turn (loop, -1);
   end_waiting ();
-  turn (-1);
+  fuzz_turn (loop, -1);
   assert_clean ();
   return 0;
 }

@@ -7,18 +7,20 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* With file descriptors, four at most. FALSE: the other end closed it. */
+/* With @n_fds times the descriptor @sent, four at most. FALSE: the other end
+ * closed it. */
 static inline gboolean
 fuzz_send_piece (int fd,
                  const uint8_t *data,
                  size_t size,
                  unsigned n_fds,
+                 int sent,
                  int flags)
 {
   char control[CMSG_SPACE (sizeof (int) * 4)] = { 0 };
   struct iovec vector = { .iov_base = (void *) data, .iov_len = size };
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-  int fds[4] = { 0, 0, 0, 0 };
+  int fds[4] = { sent, sent, sent, sent };
   struct cmsghdr *header = (struct cmsghdr *) control;
 
   if (n_fds > 0) {
