@@ -217,9 +217,14 @@ op_statfs (fuse_req_t req, fuse_ino_t number)
 
 /* ----------------------------------------------------------- directories -- */
 
-/* The names as they were when they were read from the begin. */
+/* As many names as are asked of the tree at once: a request must not keep the
+ * loop from others for long. */
+#define PAGE_ENTRIES 64
+
+/* The names that were read so far, in their order. */
 typedef struct {
   GPtrArray *entries; /* (element-type ReeveResourceEntry) (owned) (nullable) */
+  gboolean more;      /* behind them */
 } Directory;
 
 static Directory *
@@ -285,6 +290,30 @@ get_entry (ReeveResourceMount *mount,
   return entry->name;
 }
 
+/* Reads from the begin, or on behind the last name. Returns: 0 or an errno. */
+static int
+read_page (Directory *self, ReeveResourceMount *mount, const char *path)
+{
+  g_autoptr (GPtrArray) page = NULL;
+  const char *after = NULL;
+  int result;
+
+  if (self->entries != NULL && self->entries->len > 0)
+    after =
+        ((ReeveResourceEntry *) self->entries->pdata[self->entries->len - 1])
+            ->name;
+  result = reeve_resource_tree_list_after (
+      mount->tree, *path == '\0' ? "/" : path, NULL, after, PAGE_ENTRIES, &page,
+      &self->more);
+  if (result != 0)
+    return result;
+  if (self->entries == NULL)
+    self->entries = g_steal_pointer (&page);
+  else
+    g_ptr_array_extend_and_steal (self->entries, g_steal_pointer (&page));
+  return 0;
+}
+
 static void
 op_readdir (fuse_req_t req,
             fuse_ino_t number,
@@ -301,17 +330,17 @@ op_readdir (fuse_req_t req,
   struct stat st = { 0 };
   int result = 0;
 
-  if (offset == 0 || self->entries == NULL) {
+  if (offset == 0)
     g_clear_pointer (&self->entries, g_ptr_array_unref);
-    result = reeve_resource_tree_list (mount->tree,
-                                       *inode->path == '\0' ? "/" : inode->path,
-                                       NULL, &self->entries);
-  }
+  if (self->entries == NULL ||
+      (self->more && (uint64_t) offset >= self->entries->len + 2))
+    result = read_page (self, mount, inode->path);
   if (result != 0) {
     fuse_reply_err (req, result);
     return;
   }
 
+  /* The kernel comes back for more, as long as there is anything. */
   for (uint64_t at = (uint64_t) offset;
        (name = get_entry (mount, inode, self, at, &st)) != NULL; at++) {
     size_t needed = fuse_add_direntry (req, buffer + used, size - used, name,

@@ -163,26 +163,16 @@ handle_resolve (ReeveCall *call,
 }
 
 static void
-fill_page (GPtrArray *entries,
-           const resource_list_args *args,
-           resource_list_ret *ret)
+fill_page (GPtrArray *entries, unsigned n_entries, resource_list_ret *ret)
 {
-  unsigned first = *args->after == '\0'
-                       ? 0
-                       : reeve_resource_entries_after (entries, args->after);
-  unsigned most = args->count == 0 ? RESOURCE_ENTRIES_MAX
-                                   : MIN (args->count, RESOURCE_ENTRIES_MAX);
-  unsigned n_entries = MIN (most, entries->len - first);
-
   ret->entries.n_items = n_entries;
   ret->entries.items = g_new0 (resource_entry, n_entries);
   for (unsigned i = 0; i < n_entries; i++) {
-    ReeveResourceEntry *entry = entries->pdata[first + i];
+    ReeveResourceEntry *entry = entries->pdata[i];
 
     ret->entries.items[i].name = g_steal_pointer (&entry->name);
     ret->entries.items[i].type = entry->type;
   }
-  ret->more = first + n_entries < entries->len;
 }
 
 static gboolean
@@ -192,15 +182,21 @@ handle_list (ReeveCall *call,
              GError **error)
 {
   const ReeveResourceProgram *self = reeve_call_get_user_data (call);
+  unsigned most = args->count == 0 ? RESOURCE_ENTRIES_MAX
+                                   : MIN (args->count, RESOURCE_ENTRIES_MAX);
   g_autoptr (GPtrArray) entries = NULL;
   ReeveResourceCaller caller;
+  gboolean more = FALSE;
   int result;
 
   reeve_resource_caller_init (&caller, reeve_call_get_client (call));
-  result = reeve_resource_tree_list (self->tree, args->path, &caller, &entries);
+  result = reeve_resource_tree_list_after (
+      self->tree, args->path, &caller,
+      *args->after == '\0' ? NULL : args->after, most, &entries, &more);
   if (result != 0)
     return reeve_resource_set_error (error, result, args->path);
-  fill_page (entries, args, ret);
+  ret->more = more || entries->len > most;
+  fill_page (entries, MIN (most, entries->len), ret);
   return TRUE;
 }
 

@@ -14,7 +14,7 @@ typedef struct _Place Place;
 struct _Place {
   Place *parent;
   char *name;
-  GHashTable *children;       /* (element-type utf8 Place) (owned) */
+  GTree *children;            /* (element-type utf8 Place) (owned) */
   GPtrArray *attached;        /* (element-type Attached) (owned): best first */
   ReeveResourceNode *implied; /* (owned) (nullable): of one without attached */
 };
@@ -50,11 +50,17 @@ place_free (gpointer data)
 {
   Place *self = data;
 
-  g_hash_table_unref (self->children);
+  g_tree_unref (self->children);
   g_ptr_array_unref (self->attached);
   reeve_resource_node_unref (self->implied);
   g_free (self->name);
   g_free (self);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b, gpointer data)
+{
+  return strcmp (a, b);
 }
 
 static Place *
@@ -64,8 +70,9 @@ place_new (Place *parent, const char *name)
 
   self->parent = parent;
   self->name = g_strdup (name);
-  self->children =
-      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, place_free);
+  /* By name, so that a page of them costs what it has, and not what there is.
+   */
+  self->children = g_tree_new_full (compare_names, NULL, NULL, place_free);
   self->attached = g_ptr_array_new_with_free_func (attached_free);
   return self;
 }
@@ -156,11 +163,11 @@ make_place (ReeveResourceTree *self, GPtrArray *names)
 
   for (unsigned i = 0; i < names->len; i++) {
     const char *name = names->pdata[i];
-    Place *child = g_hash_table_lookup (place->children, name);
+    Place *child = g_tree_lookup (place->children, name);
 
     if (child == NULL) {
       child = place_new (place, name);
-      g_hash_table_insert (place->children, child->name, child);
+      g_tree_insert (place->children, child->name, child);
     }
     place = child;
   }
@@ -213,10 +220,10 @@ reeve_resource_tree_detach (ReeveResourceTree *self, uint64_t id)
   g_ptr_array_remove (place->attached, attached);
 
   while (place->parent != NULL && place->attached->len == 0 &&
-         g_hash_table_size (place->children) == 0) {
+         g_tree_nnodes (place->children) == 0) {
     Place *parent = place->parent;
 
-    g_hash_table_remove (parent->children, place->name);
+    g_tree_remove (parent->children, place->name);
     place = parent;
   }
   return 0;
@@ -234,7 +241,7 @@ find_place (ReeveResourceTree *self,
   Place *place = self->root;
 
   for (*depth = 0; *depth < n_names; (*depth)++) {
-    Place *child = g_hash_table_lookup (place->children, names->pdata[*depth]);
+    Place *child = g_tree_lookup (place->children, names->pdata[*depth]);
 
     if (child == NULL)
       break;
@@ -262,7 +269,7 @@ ask (const Attached *attached, const char *left)
 static ReeveResourceNode *
 get_implied (Place *place)
 {
-  if (place->parent != NULL && g_hash_table_size (place->children) == 0)
+  if (place->parent != NULL && g_tree_nnodes (place->children) == 0)
     return NULL;
   if (place->implied == NULL)
     place->implied = reeve_resource_node_new_directory (0755);
@@ -381,32 +388,53 @@ entry_free (gpointer data)
   g_free (self);
 }
 
+static ReeveResourceEntry *
+entry_new (const char *name, mode_t type)
+{
+  ReeveResourceEntry *self = g_new0 (ReeveResourceEntry, 1);
+
+  self->name = g_strdup (name);
+  self->type = type & S_IFMT;
+  return self;
+}
+
+static void
+add_entry (ReeveResourceListing *listing, ReeveResourceEntry *entry)
+{
+  if (g_hash_table_contains (listing->names, entry->name))
+    entry_free (entry);
+  else
+    g_hash_table_insert (listing->names, entry->name, entry);
+}
+
 void
 reeve_resource_listing_add (ReeveResourceListing *self,
                             const char *name,
                             mode_t type)
 {
-  ReeveResourceEntry *entry = NULL;
+  if (reeve_resource_name_is_valid (name))
+    add_entry (self, entry_new (name, type));
+}
 
-  if (!reeve_resource_name_is_valid (name) ||
-      g_hash_table_contains (self->names, name))
-    return;
+static gboolean
+is_lister (const Attached *self)
+{
+  const ReeveResourceOps *ops = reeve_resource_node_get_ops (self->node);
 
-  entry = g_new0 (ReeveResourceEntry, 1);
-  entry->name = g_strdup (name);
-  entry->type = type & S_IFMT;
-  g_hash_table_insert (self->names, entry->name, entry);
+  return (self->flags & REEVE_RESOURCE_ATTACH_DIRECTORY) != 0 && ops != NULL &&
+         ops->list != NULL;
 }
 
 /* In the order in which a look-up asks, so that the types are those of what it
- * finds. */
-static void
+ * finds. @listing: (nullable): to see whether there is anybody to be asked. */
+static gboolean
 list_attached (ReeveResourceListing *listing,
                ReeveResourceTree *self,
                GPtrArray *names)
 {
   size_t depth = 0;
   gboolean hidden = FALSE;
+  gboolean is_there = FALSE;
 
   for (Place *place = find_place (self, names, names->len, &depth);
        place != NULL && !hidden; place = place->parent, depth--) {
@@ -414,42 +442,54 @@ list_attached (ReeveResourceListing *listing,
 
     for (unsigned i = 0; i < place->attached->len; i++) {
       const Attached *attached = place->attached->pdata[i];
-      const ReeveResourceOps *ops =
-          reeve_resource_node_get_ops (attached->node);
 
       hidden |= (attached->flags & REEVE_RESOURCE_ATTACH_OPAQUE) != 0;
-      if ((attached->flags & REEVE_RESOURCE_ATTACH_DIRECTORY) != 0 &&
-          ops != NULL && ops->list != NULL)
-        ops->list (attached->node, left, listing,
-                   reeve_resource_node_get_data (attached->node));
+      if (!is_lister (attached))
+        continue;
+      is_there = TRUE;
+      if (listing != NULL)
+        reeve_resource_node_get_ops (attached->node)
+            ->list (attached->node, left, listing,
+                    reeve_resource_node_get_data (attached->node));
     }
   }
+  return is_there;
 }
 
-static void
-list_children (ReeveResourceListing *listing,
-               ReeveResourceTree *self,
-               GPtrArray *names)
+static ReeveResourceEntry *
+place_to_entry (const Place *self)
 {
+  mode_t type = S_IFDIR;
+
+  if (self->attached->len > 0) {
+    const Attached *first = self->attached->pdata[0];
+
+    type = reeve_resource_node_get_attr (first->node)->mode;
+  }
+  return entry_new (self->name, type);
+}
+
+/* (transfer full): up to @max_entries of what is attached one deeper. */
+static GPtrArray *
+list_children (ReeveResourceTree *self,
+               GPtrArray *names,
+               const char *after,
+               unsigned max_entries,
+               gboolean *more)
+{
+  GPtrArray *entries = g_ptr_array_new_with_free_func (entry_free);
   size_t depth = 0;
   Place *place = find_place (self, names, names->len, &depth);
-  GHashTableIter iter;
-  gpointer value;
+  GTreeNode *child = NULL;
 
-  if (depth < names->len)
-    return;
-  g_hash_table_iter_init (&iter, place->children);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    const Place *child = value;
-    mode_t type = S_IFDIR;
-
-    if (child->attached->len > 0) {
-      const Attached *first = child->attached->pdata[0];
-
-      type = reeve_resource_node_get_attr (first->node)->mode;
-    }
-    reeve_resource_listing_add (listing, child->name, type);
-  }
+  if (depth == names->len)
+    child = after == NULL ? g_tree_node_first (place->children)
+                          : g_tree_upper_bound (place->children, after);
+  for (; child != NULL && entries->len < max_entries;
+       child = g_tree_node_next (child))
+    g_ptr_array_add (entries, place_to_entry (g_tree_node_value (child)));
+  *more = child != NULL;
+  return entries;
 }
 
 static int
@@ -461,53 +501,9 @@ compare_entries (gconstpointer a, gconstpointer b)
   return strcmp ((*left)->name, (*right)->name);
 }
 
-static GPtrArray *
-sort_entries (ReeveResourceListing *listing)
-{
-  GPtrArray *entries =
-      g_ptr_array_new_full (g_hash_table_size (listing->names), entry_free);
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, listing->names);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    g_hash_table_iter_steal (&iter);
-    g_ptr_array_add (entries, value);
-  }
-  g_ptr_array_sort (entries, compare_entries);
-  return entries;
-}
-
-int
-reeve_resource_tree_list (ReeveResourceTree *self,
-                          const char *path,
-                          const ReeveResourceCaller *caller,
-                          GPtrArray **entries)
-{
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GHashTable) table =
-      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
-  g_autoptr (ReeveResourceNode) node = NULL;
-  ReeveResourceListing listing = { table };
-  int result = add_path (names, path);
-
-  if (result == 0)
-    result = resolve (self, names, caller, TRUE, &node);
-  if (result == 0 && !reeve_resource_node_is_directory (node))
-    result = ENOTDIR;
-  if (result == 0 && caller != NULL)
-    result = reeve_resource_node_check_access (node, caller, R_OK);
-  if (result != 0)
-    return result;
-
-  list_children (&listing, self, names);
-  list_attached (&listing, self, names);
-  *entries = sort_entries (&listing);
-  return 0;
-}
-
-unsigned
-reeve_resource_entries_after (GPtrArray *entries, const char *name)
+/* Index of the first of @entries after @name; their number if none is. */
+static unsigned
+find_after (GPtrArray *entries, const char *name)
 {
   unsigned low = 0;
   unsigned high = entries->len;
@@ -522,4 +518,71 @@ reeve_resource_entries_after (GPtrArray *entries, const char *name)
       high = middle;
   }
   return low;
+}
+
+/* (transfer full): what is attached one deeper, and what providers have. */
+static GPtrArray *
+list_all (ReeveResourceTree *self, GPtrArray *names, const char *after)
+{
+  gboolean more;
+  g_autoptr (GPtrArray) children =
+      list_children (self, names, NULL, G_MAXUINT, &more);
+  g_autoptr (GHashTable) table = g_hash_table_new (g_str_hash, g_str_equal);
+  ReeveResourceListing listing = { table };
+  GPtrArray *entries = g_ptr_array_new_with_free_func (entry_free);
+  GHashTableIter iter;
+  gpointer value;
+
+  g_ptr_array_set_free_func (children, NULL);
+  for (unsigned i = 0; i < children->len; i++)
+    add_entry (&listing, children->pdata[i]);
+  list_attached (&listing, self, names);
+  g_hash_table_iter_init (&iter, table);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    g_ptr_array_add (entries, value);
+  g_ptr_array_sort (entries, compare_entries);
+  if (after != NULL)
+    g_ptr_array_remove_range (entries, 0, find_after (entries, after));
+  return entries;
+}
+
+int
+reeve_resource_tree_list_after (ReeveResourceTree *self,
+                                const char *path,
+                                const ReeveResourceCaller *caller,
+                                const char *after,
+                                unsigned max_entries,
+                                GPtrArray **entries,
+                                gboolean *more)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (ReeveResourceNode) node = NULL;
+  int result = add_path (names, path);
+
+  if (result == 0)
+    result = resolve (self, names, caller, TRUE, &node);
+  if (result == 0 && !reeve_resource_node_is_directory (node))
+    result = ENOTDIR;
+  if (result == 0 && caller != NULL)
+    result = reeve_resource_node_check_access (node, caller, R_OK);
+  if (result != 0)
+    return result;
+
+  *more = FALSE;
+  *entries = list_attached (NULL, self, names)
+                 ? list_all (self, names, after)
+                 : list_children (self, names, after, max_entries, more);
+  return 0;
+}
+
+int
+reeve_resource_tree_list (ReeveResourceTree *self,
+                          const char *path,
+                          const ReeveResourceCaller *caller,
+                          GPtrArray **entries)
+{
+  gboolean more;
+
+  return reeve_resource_tree_list_after (self, path, caller, NULL, G_MAXUINT,
+                                         entries, &more);
 }

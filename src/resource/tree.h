@@ -91,19 +91,33 @@ typedef struct {
  * @entries: (out) (transfer full) (element-type ReeveResourceEntry): sorted by
  *   name, each once
  *
- * The names of this moment. Who wants them in pieces keeps the array, or asks
- * for those after the last name that he has: either way he sees what is there
- * all the time exactly once, whatever comes and goes.
- *
- * Returns: 0; as reeve_resource_tree_resolve()
+ * The names of this moment. Returns: 0; as reeve_resource_tree_resolve()
  */
 int reeve_resource_tree_list (ReeveResourceTree *self,
                               const char *path,
                               const ReeveResourceCaller *caller,
                               GPtrArray **entries);
 
-/** Index of the first of @entries after @name; their number if none is. */
-unsigned reeve_resource_entries_after (GPtrArray *entries, const char *name);
+/**
+ * reeve_resource_tree_list_after:
+ * @after: (nullable): a name; those behind it are listed
+ * @max_entries: that many are enough
+ * @more: (out): whether others may be behind them
+ *
+ * A page of the names, which costs as much as it has; but where a provider
+ * makes names of its own, there is one page with all of them. Who goes on
+ * behind the last name that he has sees what is there all the time exactly
+ * once, whatever comes and goes.
+ *
+ * Returns: 0; as reeve_resource_tree_resolve()
+ */
+int reeve_resource_tree_list_after (ReeveResourceTree *self,
+                                    const char *path,
+                                    const ReeveResourceCaller *caller,
+                                    const char *after,
+                                    unsigned max_entries,
+                                    GPtrArray **entries,
+                                    gboolean *more);
 
 /**
  * reeve_resource_listing_add:

@@ -41,6 +41,7 @@ typedef struct {
   ReeveResourceNode *watched[N_WATCHED];
   GQueue many; /* (element-type guint64) (owned): ids of /many, oldest first */
   unsigned n_made;
+  unsigned n_churned; /* each millisecond */
   int churn;
 } Daemon;
 
@@ -228,13 +229,13 @@ make_one (Daemon *self)
   g_queue_push_tail (&self->many, id);
 }
 
-/* A hundred of the oldest of every second hundred go, and as many come. */
+/* Some come, and as many go that have been there for a while. */
 static void
 churn (ReeveLoop *loop, int watch, gpointer data)
 {
   Daemon *self = data;
 
-  for (int i = 0; i < 100; i++) {
+  for (unsigned i = 0; i < self->n_churned; i++) {
     make_one (self);
     g_autofree uint64_t *id =
         g_queue_pop_nth (&self->many, self->many.length - 50);
@@ -243,12 +244,22 @@ churn (ReeveLoop *loop, int watch, gpointer data)
   }
 }
 
+static void
+start_churn (Daemon *self, unsigned number)
+{
+  self->n_churned = number;
+  if (self->churn == 0)
+    self->churn = reeve_loop_add_timeout (self->loop, 1, churn, self, NULL);
+}
+
 /* "interrupt" is what a daemon does that is taken over. */
 static gboolean
 run_other_command (Daemon *self, const char *verb, uint64_t number)
 {
   if (g_str_equal (verb, "interrupt"))
     reeve_resource_program_interrupt (self->program);
+  else if (g_str_equal (verb, "churn"))
+    start_churn (self, (unsigned) number);
   else if (g_str_equal (verb, "pass"))
     return write (self->gate, &number, sizeof number) == sizeof number;
   else
@@ -273,8 +284,6 @@ run_command (Daemon *self, const char *verb, const char *rest)
   else if (g_str_equal (verb, "many"))
     for (unsigned i = 0; i < number; i++)
       make_one (self);
-  else if (g_str_equal (verb, "churn") && self->churn == 0)
-    self->churn = reeve_loop_add_timeout (self->loop, 1, churn, self, NULL);
   else
     return run_other_command (self, verb, number);
   return TRUE;

@@ -443,7 +443,7 @@ class Resource(unittest.TestCase):
     def test_list_while_names_come_and_go(self):
         self.command("many 10000")
         stays = {f"{i:06}" for i in range(9000)}
-        self.command("churn")
+        self.command("churn 100")
         for _ in range(3):
             listed = run("find", self.path("many"), "-type", "f").stdout.split()
             names = [os.path.basename(path) for path in listed]

@@ -269,30 +269,34 @@ test_walk_asks_directories (void)
 /* Pieces of a list that changes between them: what is there all the time is
  * seen exactly once. */
 static void
-test_list_in_pieces (void)
+test_list_in_pieces (gconstpointer data)
 {
+  gboolean has_provider = GPOINTER_TO_INT (data);
   g_autoptr (ReeveResourceTree) tree = reeve_resource_tree_new ();
   g_autoptr (GHashTable) seen =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   uint64_t ids[2000];
-  g_autofree char *last = g_strdup ("");
+  g_autofree char *last = NULL;
+  gboolean more = TRUE;
 
+  if (has_provider)
+    attach (tree, "/d", REEVE_RESOURCE_ATTACH_DIRECTORY, &one);
   for (int i = 0; i < 1000; i++) {
     g_autofree char *path = g_strdup_printf ("/d/%03d", i);
 
     ids[i] = attach (tree, path, 0, &one);
   }
-  for (int piece = 0; piece < 1000; piece++) {
+  for (int piece = 0; more; piece++) {
     g_autoptr (GPtrArray) entries = NULL;
-    g_autofree char *path = g_strdup_printf ("/d/%03d-new", piece);
-    unsigned at;
+    g_autofree char *path = g_strdup_printf ("/d/%03d-new", piece % 1000);
 
-    g_assert_cmpint (reeve_resource_tree_list (tree, "/d", NULL, &entries), ==,
-                     0);
-    at = reeve_resource_entries_after (entries, last);
-    if (at == entries->len)
-      break;
-    for (unsigned i = at; i < MIN (at + 7, entries->len); i++) {
+    g_assert_cmpint (reeve_resource_tree_list_after (tree, "/d", NULL, last, 7,
+                                                     &entries, &more),
+                     ==, 0);
+    /* A provider's names come all at once. */
+    g_assert_true (has_provider ? !more : entries->len <= 7);
+    more |= entries->len > 7;
+    for (unsigned i = 0; i < MIN (7, entries->len); i++) {
       const ReeveResourceEntry *entry = entries->pdata[i];
 
       g_assert_true (g_hash_table_add (seen, g_strdup (entry->name)));
@@ -309,6 +313,7 @@ test_list_in_pieces (void)
 
     g_assert_true (g_hash_table_contains (seen, name));
   }
+  g_assert_true (g_hash_table_contains (seen, "both") == has_provider);
 }
 
 static void
@@ -353,7 +358,10 @@ main (int argc, char **argv)
   g_test_add_func ("/resource/tree/bounds", test_bounds);
   g_test_add_func ("/resource/tree/walk-asks-directories",
                    test_walk_asks_directories);
-  g_test_add_func ("/resource/tree/list-in-pieces", test_list_in_pieces);
+  g_test_add_data_func ("/resource/tree/list-in-pieces/of-names",
+                        GINT_TO_POINTER (FALSE), test_list_in_pieces);
+  g_test_add_data_func ("/resource/tree/list-in-pieces/with-a-provider",
+                        GINT_TO_POINTER (TRUE), test_list_in_pieces);
   g_test_add_func ("/resource/tree/ten-thousand", test_ten_thousand);
   return g_test_run ();
 }
