@@ -282,7 +282,8 @@ ask_all (ReeveCall *call,
   return TRUE;
 }
 
-/* On a read-only connection, arguments that make a call more than reading. */
+/* On a read-only connection, arguments that make a call more than reading; what
+ * reads has a tag for that alone. */
 static gboolean
 check_read_only (ReeveCall *call, const ReeveAccessTag *tags, GError **error)
 {
@@ -290,7 +291,8 @@ check_read_only (ReeveCall *call, const ReeveAccessTag *tags, GError **error)
     return TRUE;
 
   for (; tags->tag != NULL; tags++)
-    if (tags->member != NULL && applies (tags, call->args))
+    if (tags->member != NULL && !g_str_has_suffix (tags->tag, ":read") &&
+        applies (tags, call->args))
       return reeve_access_refuse_read_only (
           call->client, call->program->program, call->procedure,
           call->header.serial, tags->tag, error);

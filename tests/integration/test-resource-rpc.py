@@ -633,6 +633,7 @@ class Machines(harness.TestCase):
         refused = self.reeve("write", "/machines/far/ctl", "start", uri=uri, check=False)
         self.assertEqual((refused.returncode, refused.stderr),
                          (5, "error: /machines/far/ctl: Permission denied\n"))
+        self.assertEqual(self.reeve("-r", "cat", "/machines/far/state").stdout, "shut off\n")
         refused = self.reeve("-r", "write", "/machines/far/ctl", "start", check=False)
         self.assertIn("ermission denied", refused.stderr)
         self.assertEqual(self.reeve("cat", "/machines/far/state").stdout, "shut off\n")
