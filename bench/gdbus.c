@@ -124,12 +124,12 @@ take_answer (GObject *source, GAsyncResult *result, gpointer data)
     call_once (self);
 }
 
-double
+Run
 gdbus_client_run (GDBusClient *self, unsigned depth, gint64 duration_us)
 {
   gint64 start_us = g_get_monotonic_time ();
   gint64 took_us;
-  double us;
+  Run run = { 0 };
 
   self->n_answered = 0;
   self->is_last = FALSE;
@@ -137,10 +137,11 @@ gdbus_client_run (GDBusClient *self, unsigned depth, gint64 duration_us)
     call_once (self);
   while ((took_us = g_get_monotonic_time () - start_us) < duration_us)
     g_main_context_iteration (NULL, TRUE);
-  us = (double) took_us / MAX (self->n_answered, 1);
+  run.us = (double) took_us / MAX (self->n_answered, 1);
 
   self->is_last = TRUE;
   while (self->n_in_flight > 0)
     g_main_context_iteration (NULL, TRUE);
-  return us;
+  run.n_runs = self->n_answered;
+  return run;
 }

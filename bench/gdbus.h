@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "run.h"
 #include "server.h"
 
 /* GDBus without a bus in between, for comparison: a server as those of
@@ -13,5 +14,4 @@ void serve_gdbus (const ServeOptions *options);
 
 GDBusClient *gdbus_client_new (const char *path);
 void gdbus_client_free (GDBusClient *self);
-/* Microseconds of a call. */
-double gdbus_client_run (GDBusClient *self, unsigned depth, gint64 duration_us);
+Run gdbus_client_run (GDBusClient *self, unsigned depth, gint64 duration_us);

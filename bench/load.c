@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "load.h"
 
+#include "histogram.h"
+
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #define MAX_EVENTS 64
-/* Of a run, before the clock starts. */
-#define WARM_UP_US 20000
+#define TIMEOUT_MS 30000
 
 typedef struct {
   Connection connection;
@@ -56,11 +57,11 @@ watch_all (Clients *self, unsigned n_clients)
   return epoll_fd;
 }
 
-/* Ends the process after 10 s without an event. */
+/* Ends the process after TIMEOUT_MS without an event. */
 static int
 wait_for_events (int epoll_fd, struct epoll_event *events)
 {
-  int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, 10000);
+  int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, TIMEOUT_MS);
 
   if (n_events <= 0) {
     g_printerr ("a server does not answer\n");
@@ -70,14 +71,20 @@ wait_for_events (int epoll_fd, struct epoll_event *events)
 }
 
 static void
-call_once (Client *client, const Request *request)
+start_call (Client *client, const Request *request)
 {
   g_autoptr (GByteArray) frame = request_make_frames (request, 1);
+
+  connection_send (&client->connection, frame->data, frame->len);
+}
+
+static void
+end_call (Client *client)
+{
   struct epoll_event events[MAX_EVENTS];
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
 
   watch (epoll_fd, client);
-  connection_send (&client->connection, frame->data, frame->len);
   do
     wait_for_events (epoll_fd, events);
   while (take_replies (client) == 0);
@@ -92,8 +99,10 @@ clients_new (const Address *address, const Request *opening, unsigned n_clients)
   self->n_clients = n_clients;
   for (unsigned i = 0; i < n_clients; i++) {
     connection_open (&self->clients[i].connection, address);
-    if (opening != NULL)
-      call_once (&self->clients[i], opening);
+    if (opening == NULL)
+      continue;
+    start_call (&self->clients[i], opening);
+    end_call (&self->clients[i]);
   }
   return self;
 }
@@ -107,6 +116,18 @@ clients_free (Clients *self)
   for (unsigned i = 0; i < self->n_clients; i++)
     connection_close (&self->clients[i].connection);
   g_free (self);
+}
+
+void
+clients_start_call (Clients *self, const Request *request)
+{
+  start_call (&self->clients[0], request);
+}
+
+void
+clients_end_call (Clients *self)
+{
+  end_call (&self->clients[0]);
 }
 
 /* ----------------------------------------------- as often as it goes --- */
@@ -145,22 +166,23 @@ run_until (int epoll_fd,
   return n_calls;
 }
 
-double
+Run
 clients_run (Clients *self,
              const Load *load,
              const Request *request,
+             gint64 warm_up_us,
              gint64 duration_us)
 {
   g_autoptr (GByteArray) frames = request_make_frames (request, load->depth);
   int epoll_fd = watch_all (self, load->n_clients);
   unsigned n_left = load->n_clients * load->depth;
   gint64 start_us;
-  unsigned n_calls;
+  unsigned n_early, n_calls;
 
   for (unsigned i = 0; i < load->n_clients; i++)
     connection_send (&self->clients[i].connection, frames->data, frames->len);
-  run_until (epoll_fd, frames, load->depth,
-             g_get_monotonic_time () + WARM_UP_US);
+  n_early = run_until (epoll_fd, frames, load->depth,
+                       g_get_monotonic_time () + warm_up_us);
 
   start_us = g_get_monotonic_time ();
   n_calls = run_until (epoll_fd, frames, load->depth, start_us + duration_us);
@@ -169,7 +191,10 @@ clients_run (Clients *self,
   while (n_left > 0)
     n_left -= turn (epoll_fd, frames, load->depth, TRUE);
   close (epoll_fd);
-  return (double) duration_us / MAX (n_calls, 1);
+  return (Run){
+    .us = (double) duration_us / MAX (n_calls, 1),
+    .n_runs = n_early + n_calls + load->n_clients * load->depth,
+  };
 }
 
 /* ------------------------------------------------------------- paced --- */
@@ -179,7 +204,7 @@ typedef struct {
   double interval_us;
   double next_us;  /* when the next call is due */
   GPtrArray *free; /* (element-type Client): without a call in flight */
-  GArray *times;   /* (element-type double) */
+  Histogram *times;
 } Pace;
 
 static void
@@ -207,30 +232,12 @@ take_paced (Pace *self, int epoll_fd)
 
     if (take_replies (client) == 0)
       continue;
-    g_array_append_val (self->times, took_us);
+    histogram_add (self->times, took_us);
     g_ptr_array_add (self->free, client);
   }
 }
 
-static int
-compare (gconstpointer a, gconstpointer b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
-static double
-get_quantile (const GArray *times, double share)
-{
-  guint index = (guint) (share * times->len);
-
-  return times->len == 0
-             ? 0
-             : g_array_index (times, double, MIN (index, times->len - 1));
-}
-
-Latency
+Run
 clients_run_paced (Clients *self,
                    const Request *request,
                    double interval_us,
@@ -238,7 +245,7 @@ clients_run_paced (Clients *self,
 {
   g_autoptr (GByteArray) frame = request_make_frames (request, 1);
   g_autoptr (GPtrArray) idle = g_ptr_array_new ();
-  g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autofree Histogram *times = g_new0 (Histogram, 1);
   int epoll_fd = watch_all (self, self->n_clients);
   double now_us = (double) g_get_monotonic_time ();
   double end_us = now_us + (double) duration_us;
@@ -254,9 +261,13 @@ clients_run_paced (Clients *self,
     now_us = (double) g_get_monotonic_time ();
   }
   close (epoll_fd);
-  g_array_sort (times, compare);
-  return (Latency){ get_quantile (times, 0.5), get_quantile (times, 0.99),
-                    get_quantile (times, 0.999) };
+  return (Run){
+    .us = interval_us,
+    .n_runs = (double) times->n_times,
+    .p50_us = histogram_get_quantile (times, 0.5),
+    .p99_us = histogram_get_quantile (times, 0.99),
+    .p999_us = histogram_get_quantile (times, 0.999),
+  };
 }
 
 /* ------------------------------------------------------- connections --- */
@@ -348,7 +359,7 @@ run_with_calls (const Address *address,
   return churn.n_closed;
 }
 
-double
+Run
 connections_run (const Address *address,
                  const Request *requests,
                  unsigned n_requests,
@@ -361,5 +372,8 @@ connections_run (const Address *address,
                                : run_with_calls (address, requests, n_requests,
                                                  n_at_once, end_us);
 
-  return (double) (g_get_monotonic_time () - start_us) / MAX (n, 1);
+  return (Run){
+    .us = (double) (g_get_monotonic_time () - start_us) / MAX (n, 1),
+    .n_runs = MAX (n, 1),
+  };
 }

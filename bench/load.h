@@ -4,6 +4,7 @@
 
 #include "connection.h"
 #include "request.h"
+#include "run.h"
 
 typedef struct {
   unsigned n_clients;
@@ -20,31 +21,32 @@ Clients *clients_new (const Address *address,
                       unsigned n_clients);
 void clients_free (Clients *self);
 
-/* Calls as often as it goes; returns how many microseconds a call took. */
-double clients_run (Clients *self,
-                    const Load *load,
-                    const Request *request,
-                    gint64 duration_us);
+/* Makes one call on the first of them, and does not wait. */
+void clients_start_call (Clients *self, const Request *request);
+/* Waits for the reply. */
+void clients_end_call (Clients *self);
 
-/* How long replies took, in microseconds. */
-typedef struct {
-  double p50;
-  double p99;
-  double p999;
-} Latency;
+/* Calls as often as it goes: a closed loop. */
+Run clients_run (Clients *self,
+                 const Load *load,
+                 const Request *request,
+                 gint64 warm_up_us,
+                 gint64 duration_us);
 
-/* Makes a call each @interval_us, by whichever client has none in flight. A
- * reply's time counts from when the call was due, whether or not it could be
- * made then. */
-Latency clients_run_paced (Clients *self,
-                           const Request *request,
-                           double interval_us,
-                           gint64 duration_us);
+/* An open loop: makes a call each @interval_us, by whichever client has none in
+ * flight. A reply's time counts from when the call was due by the clock,
+ * whether or not it could be made then, and what was due and not made is made
+ * later: a server that stands still is not forgiven for the calls that nobody
+ * could make meanwhile ("coordinated omission"). */
+Run clients_run_paced (Clients *self,
+                       const Request *request,
+                       double interval_us,
+                       gint64 duration_us);
 
 /* Connects, makes @n_requests calls one after the other, and closes; @n_at_once
- * connections at a time. Returns how many microseconds each took. */
-double connections_run (const Address *address,
-                        const Request *requests,
-                        unsigned n_requests,
-                        unsigned n_at_once,
-                        gint64 duration_us);
+ * connections at a time. */
+Run connections_run (const Address *address,
+                     const Request *requests,
+                     unsigned n_requests,
+                     unsigned n_at_once,
+                     gint64 duration_us);

@@ -18,27 +18,34 @@ get_all_cores (void)
   return &cores;
 }
 
-static const cpu_set_t *
-get_one_core (void)
+static cpu_set_t
+choose (Placement placement)
 {
-  static cpu_set_t core;
-  int i = 0;
+  cpu_set_t cores = *get_all_cores ();
+  int first = 0;
+  int last = CPU_SETSIZE - 1;
 
-  while (!CPU_ISSET (i, get_all_cores ()))
-    i++;
-  CPU_ZERO (&core);
-  CPU_SET (i, &core);
-  return &core;
+  while (!CPU_ISSET (first, &cores))
+    first++;
+  while (!CPU_ISSET (last, &cores))
+    last--;
+  if (placement == ALL_BUT_LAST && first < last)
+    CPU_CLR (last, &cores);
+  if (placement == ONE_CORE || placement == LAST_CORE) {
+    CPU_ZERO (&cores);
+    CPU_SET (placement == ONE_CORE ? first : last, &cores);
+  }
+  return cores;
 }
 
 void
-place_process (pid_t pid, gboolean is_on_one_core)
+place_process (pid_t pid, Placement placement)
 {
-  const cpu_set_t *cores = is_on_one_core ? get_one_core () : get_all_cores ();
+  const cpu_set_t cores = choose (placement);
   g_autofree char *path = g_strdup_printf ("/proc/%d/task", (int) pid);
   g_autoptr (GDir) tasks = g_dir_open (path, 0, NULL);
   const char *name;
 
   while (tasks != NULL && (name = g_dir_read_name (tasks)) != NULL)
-    sched_setaffinity (atoi (name), sizeof *cores, cores);
+    sched_setaffinity (atoi (name), sizeof cores, &cores);
 }

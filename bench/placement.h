@@ -5,5 +5,12 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* Keeps all threads of a process on one core, or lets them go again. */
-void place_process (pid_t pid, gboolean is_on_one_core);
+typedef enum {
+  ALL_CORES,
+  ONE_CORE,
+  LAST_CORE,
+  ALL_BUT_LAST, /* all where there is but one */
+} Placement;
+
+/* Of the cores that this process may use, for all threads of another. */
+void place_process (pid_t pid, Placement placement);

@@ -6,15 +6,16 @@
 #include <stdint.h>
 
 /* A message's header in libvirt's framing, which a null call and its reply
- * have nothing but. */
+ * have nothing but. Of a reply in JSON it is what says whether it is one. */
 #define HEADER_SIZE 28
 
-/* A call to be made again and again. */
+/* A call to be made again and again, in libvirt's framing or in JSON. */
 typedef struct {
   uint32_t program;
   uint32_t version;
   uint32_t procedure;
   GBytes *args; /* (owned) (nullable) */
+  char *text;   /* (owned) (nullable): all of a call in JSON */
 } Request;
 
 /* Frames of calls, one after the other; (element-type guint8) (transfer full)
@@ -25,7 +26,7 @@ GByteArray *request_make_frames (const Request *self, unsigned n_calls);
 typedef struct {
   uint8_t header[HEADER_SIZE];
   unsigned header_size;
-  size_t n_left; /* behind the header */
+  size_t n_left; /* behind the header, unless it is JSON */
 } Replies;
 
 /* Returns how many replies end in @data. One that is an error ends the

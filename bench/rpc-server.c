@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <reeve/reeve.h>
 #include <sys/epoll.h>
@@ -44,12 +45,42 @@ give_back (ReeveCall *call,
   return TRUE;
 }
 
+static gboolean
+echo_bytes (ReeveCall *call,
+            const nothing_data *args,
+            nothing_data *ret,
+            GError **error)
+{
+  ret->bytes.size = args->bytes.size;
+  ret->bytes.data = g_memdup2 (args->bytes.data, args->bytes.size);
+  return TRUE;
+}
+
+static gboolean
+sleep_ms (ReeveCall *call, const nothing_time *args, GError **error)
+{
+  g_usleep ((gulong) args->ms * 1000);
+  return TRUE;
+}
+
+static gboolean
+count_heap (ReeveCall *call, nothing_size *ret, GError **error)
+{
+  struct mallinfo2 heap = mallinfo2 ();
+
+  ret->n_bytes = heap.uordblks + heap.hblkhd;
+  return TRUE;
+}
+
 static const nothing_handlers handlers = {
   .on_loop = do_nothing,
   .normal = do_nothing,
   .priority = do_nothing,
   .list = list,
   .give_back = give_back,
+  .echo = echo_bytes,
+  .sleep = sleep_ms,
+  .heap = count_heap,
 };
 
 /* Returns the port of a name that ends with it. */

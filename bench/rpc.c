@@ -1,10 +1,9 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bench-config.h"
+#include "counter.h"
 #include "figure.h"
 #include "gdbus.h"
-#include "load.h"
-#include "nothing.h"
 #include "placement.h"
 #include "rpc-server.h"
 #if REEVE_BENCH_SDBUS
@@ -12,9 +11,7 @@
 #endif
 
 #include <glib/gstdio.h>
-#include <locale.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -22,255 +19,30 @@
  * What calls cost: of a libreeve server, of one that sends back what it gets
  * (the floor), of peers; of reeved and a stock libvirtd, where bench/points
  * has started them. Each server is a process of its own, all clients are one
- * thread here. Rounds are interleaved, and the medians are printed. One client
- * that makes one call at a time shares a core with its server: else the figure
- * is that of a core which wakes up, and says little of either.
+ * thread here. Rounds are interleaved, and printed as JSON. One client that
+ * makes one call at a time shares a core with its server: else the figure is
+ * that of a core which wakes up, and says little of either. Where calls are
+ * paced, who makes them has a core alone, in the run before as well: it never
+ * sleeps, and a server behind it would be measured in the kernel's slices.
  */
 
 #define MAX_CLIENTS 64
-#define PEER_DEPTH 64
 #define CONNECTIONS_AT_ONCE 8
-
-typedef enum {
-  FLOOR,
-  REEVE,
-  REEVE_10000,
-  REEVE_18000,
-  GDBUS,
-  SDBUS,
-  REEVED,
-  LIBVIRTD,
-  GNUTLS_SERV,
-  N_SERVERS
-} ServerId;
-
-typedef enum { UNIX, TCP, TLS, N_TRANSPORTS } Transport;
-
-typedef enum {
-  CALLS,       /* as many as go */
-  PACED,       /* half as many as the figure before */
-  CONNECTIONS, /* that open, call, and close */
-  HANDSHAKES,
-} Mode;
-
-typedef enum {
-  ON_LOOP,
-  NORMAL,
-  PRIORITY,
-  OPEN, /* what follows is of libvirt's program */
-  VERSION,
-  LIST,
-  XML,
-  N_REQUESTS
-} RequestId;
-
-typedef struct {
-  const char *name;
-  ServerId server;
-  Transport transport;
-  Mode mode;
-  RequestId request;
-  Load load;
-} Plan;
-
-#define BUSY                                                                   \
-  {                                                                            \
-    64, 4                                                                      \
-  }
-#define LONE                                                                   \
-  {                                                                            \
-    1, 1                                                                       \
-  }
-#define PIPE                                                                   \
-  {                                                                            \
-    1, 16                                                                      \
-  }
-#define PEER                                                                   \
-  {                                                                            \
-    1, PEER_DEPTH                                                              \
-  }
-
-enum {
-  FLOOR_BUSY,
-  INLINE_BUSY,
-  NORMAL_BUSY,
-  PRIORITY_BUSY,
-  INLINE_10000,
-  INLINE_18000,
-  NORMAL_10000,
-  NORMAL_18000,
-  FLOOR_LONE,
-  INLINE_LONE,
-  NORMAL_LONE,
-  FLOOR_PIPE,
-  INLINE_PIPE,
-  NORMAL_PIPE,
-  FLOOR_AGAIN,
-  FLOOR_PACED,
-  INLINE_AGAIN,
-  INLINE_PACED,
-  NORMAL_AGAIN,
-  NORMAL_PACED,
-  FLOOR_OPEN,
-  INLINE_OPEN,
-  NORMAL_OPEN,
-  FLOOR_TCP,
-  TCP_BUSY,
-  TLS_BUSY,
-  TCP_NORMAL,
-  TLS_NORMAL,
-  TLS_SHAKE,
-  GNUTLS_SHAKE,
-  GDBUS_PEER,
-  SDBUS_PEER,
-  REEVED_VERSION,
-  LIBVIRTD_VERSION,
-  REEVED_OPEN,
-  LIBVIRTD_OPEN,
-  REEVED_LIST,
-  LIBVIRTD_LIST,
-  REEVED_XML,
-  LIBVIRTD_XML,
-  N_FIGURES
-};
-
-static const Plan plans[N_FIGURES] = {
-  [FLOOR_BUSY] = { "floor, 64 x 4", FLOOR, UNIX, CALLS, ON_LOOP, BUSY },
-  [INLINE_BUSY] = { "inline, 64 x 4", REEVE, UNIX, CALLS, ON_LOOP, BUSY },
-  [NORMAL_BUSY] = { "normal, 64 x 4", REEVE, UNIX, CALLS, NORMAL, BUSY },
-  [PRIORITY_BUSY] = { "priority, 64 x 4", REEVE, UNIX, CALLS, PRIORITY, BUSY },
-  [INLINE_10000] = { "inline, 64 x 4, 10 000 idle", REEVE_10000, UNIX, CALLS,
-                     ON_LOOP, BUSY },
-  [INLINE_18000] = { "inline, 64 x 4, 18 000 idle", REEVE_18000, UNIX, CALLS,
-                     ON_LOOP, BUSY },
-  [NORMAL_10000] = { "normal, 64 x 4, 10 000 idle", REEVE_10000, UNIX, CALLS,
-                     NORMAL, BUSY },
-  [NORMAL_18000] = { "normal, 64 x 4, 18 000 idle", REEVE_18000, UNIX, CALLS,
-                     NORMAL, BUSY },
-  [FLOOR_LONE] = { "floor, 1 x 1", FLOOR, UNIX, CALLS, ON_LOOP, LONE },
-  [INLINE_LONE] = { "inline, 1 x 1", REEVE, UNIX, CALLS, ON_LOOP, LONE },
-  [NORMAL_LONE] = { "normal, 1 x 1", REEVE, UNIX, CALLS, NORMAL, LONE },
-  [FLOOR_PIPE] = { "floor, 1 x 16", FLOOR, UNIX, CALLS, ON_LOOP, PIPE },
-  [INLINE_PIPE] = { "inline, 1 x 16", REEVE, UNIX, CALLS, ON_LOOP, PIPE },
-  [NORMAL_PIPE] = { "normal, 1 x 16", REEVE, UNIX, CALLS, NORMAL, PIPE },
-  [FLOOR_AGAIN] = { "floor, 64 x 1", FLOOR, UNIX, CALLS, ON_LOOP, { 64, 1 } },
-  [FLOOR_PACED] = { "floor, at half of that", FLOOR, UNIX, PACED, ON_LOOP },
-  [INLINE_AGAIN] = { "inline, 64 x 1", REEVE, UNIX, CALLS, ON_LOOP, { 64, 1 } },
-  [INLINE_PACED] = { "inline, at half of that", REEVE, UNIX, PACED, ON_LOOP },
-  [NORMAL_AGAIN] = { "normal, 64 x 1", REEVE, UNIX, CALLS, NORMAL, { 64, 1 } },
-  [NORMAL_PACED] = { "normal, at half of that", REEVE, UNIX, PACED, NORMAL },
-  [FLOOR_OPEN] = { "floor, connections", FLOOR, UNIX, CONNECTIONS, ON_LOOP },
-  [INLINE_OPEN] = { "inline, connections", REEVE, UNIX, CONNECTIONS, ON_LOOP },
-  [NORMAL_OPEN] = { "normal, connections", REEVE, UNIX, CONNECTIONS, NORMAL },
-  [FLOOR_TCP] = { "floor, 64 x 4, TCP", FLOOR, TCP, CALLS, ON_LOOP, BUSY },
-  [TCP_BUSY] = { "inline, 64 x 4, TCP", REEVE, TCP, CALLS, ON_LOOP, BUSY },
-  [TLS_BUSY] = { "inline, 64 x 4, TLS", REEVE, TLS, CALLS, ON_LOOP, BUSY },
-  [TCP_NORMAL] = { "normal, 64 x 4, TCP", REEVE, TCP, CALLS, NORMAL, BUSY },
-  [TLS_NORMAL] = { "normal, 64 x 4, TLS", REEVE, TLS, CALLS, NORMAL, BUSY },
-  [TLS_SHAKE] = { "TLS handshakes", REEVE, TLS, HANDSHAKES, ON_LOOP },
-  [GNUTLS_SHAKE] = { "gnutls-serv, handshakes", GNUTLS_SERV, TLS, HANDSHAKES,
-                     ON_LOOP },
-  [GDBUS_PEER] = { "GDBus, 64 in flight", GDBUS, UNIX, CALLS, ON_LOOP, PEER },
-  [SDBUS_PEER] = { "sd-bus, 64 in flight", SDBUS, UNIX, CALLS, ON_LOOP, PEER },
-  [REEVED_VERSION] = { "reeved, version, 64 x 4", REEVED, UNIX, CALLS, VERSION,
-                       BUSY },
-  [LIBVIRTD_VERSION] = { "libvirtd, version, 64 x 4", LIBVIRTD, UNIX, CALLS,
-                         VERSION, BUSY },
-  [REEVED_OPEN] = { "reeved, connections", REEVED, UNIX, CONNECTIONS, VERSION },
-  [LIBVIRTD_OPEN] = { "libvirtd, connections", LIBVIRTD, UNIX, CONNECTIONS,
-                      VERSION },
-  [REEVED_LIST] = { "reeved, list of 100, 8 x 1",
-                    REEVED,
-                    UNIX,
-                    CALLS,
-                    LIST,
-                    { 8, 1 } },
-  [LIBVIRTD_LIST] = { "libvirtd, list of 100, 8 x 1",
-                      LIBVIRTD,
-                      UNIX,
-                      CALLS,
-                      LIST,
-                      { 8, 1 } },
-  [REEVED_XML] = { "reeved, XML of 12 KB, 8 x 1",
-                   REEVED,
-                   UNIX,
-                   CALLS,
-                   XML,
-                   { 8, 1 } },
-  [LIBVIRTD_XML] = { "libvirtd, XML of 12 KB, 8 x 1",
-                     LIBVIRTD,
-                     UNIX,
-                     CALLS,
-                     XML,
-                     { 8, 1 } },
-};
-
-static Figure figures[N_FIGURES];
-#define F(id) &figures[id]
-
-static const Point points[] = {
-  { "inline of the floor, 64 x 4", F (INLINE_BUSY), F (FLOOR_BUSY), RATE,
-    0.75 },
-  { "normal of the floor, 64 x 4", F (NORMAL_BUSY), F (FLOOR_BUSY), RATE,
-    0.45 },
-  { "normal, CPU of a call in floors", F (NORMAL_BUSY), F (FLOOR_BUSY), CPU,
-    3 },
-  { "normal in libvirtd's version", F (NORMAL_BUSY), F (LIBVIRTD_VERSION), RATE,
-    25 },
-  { "normal in sd-bus's calls", F (NORMAL_BUSY), F (SDBUS_PEER), RATE, 3 },
-  { "normal in GDBus's calls", F (NORMAL_BUSY), F (GDBUS_PEER), RATE, 25 },
-  { "inline, 1 x 1, time in floors", F (INLINE_LONE), F (FLOOR_LONE), LATENCY,
-    1.25 },
-  { "normal, 1 x 1, time in floors", F (NORMAL_LONE), F (FLOOR_LONE), LATENCY,
-    1.5 },
-  { "inline, time with 10 000 idle", F (INLINE_10000), F (INLINE_BUSY), LATENCY,
-    1.1 },
-  { "inline, CPU with 10 000 idle", F (INLINE_10000), F (INLINE_BUSY), CPU,
-    1.1 },
-  { "inline, time with 18 000 idle", F (INLINE_18000), F (INLINE_BUSY), LATENCY,
-    1.1 },
-  { "inline, CPU with 18 000 idle", F (INLINE_18000), F (INLINE_BUSY), CPU,
-    1.1 },
-  { "normal, time with 10 000 idle", F (NORMAL_10000), F (NORMAL_BUSY), LATENCY,
-    1.1 },
-  { "normal, CPU with 10 000 idle", F (NORMAL_10000), F (NORMAL_BUSY), CPU,
-    1.1 },
-  { "normal, time with 18 000 idle", F (NORMAL_18000), F (NORMAL_BUSY), LATENCY,
-    1.1 },
-  { "normal, CPU with 18 000 idle", F (NORMAL_18000), F (NORMAL_BUSY), CPU,
-    1.1 },
-  { "KiB of an idle client", F (INLINE_18000), NULL, MEMORY, 1.5 },
-  { "connections of the floor, inline", F (INLINE_OPEN), F (FLOOR_OPEN), RATE,
-    0.4 },
-  { "connections of the floor, normal", F (NORMAL_OPEN), F (FLOOR_OPEN), RATE,
-    0.4 },
-  { "connections in libvirtd's, reeved", F (REEVED_OPEN), F (LIBVIRTD_OPEN),
-    RATE, 5 },
-  { "inline, p99.9 in medians", F (INLINE_PACED), NULL, TAIL, 10 },
-  { "normal, p99.9 in medians", F (NORMAL_PACED), NULL, TAIL, 10 },
-  { "inline of the floor, 64 x 4, TCP", F (TCP_BUSY), F (FLOOR_TCP), RATE,
-    0.75 },
-  { "TCP of unix, the floor itself", F (FLOOR_TCP), F (FLOOR_BUSY), RATE, 0 },
-  { "TCP of unix, inline", F (TCP_BUSY), F (INLINE_BUSY), RATE, 0.8 },
-  { "TCP of unix, normal", F (TCP_NORMAL), F (NORMAL_BUSY), RATE, 0.8 },
-  { "TLS of TCP, inline", F (TLS_BUSY), F (TCP_BUSY), RATE, 0.5 },
-  { "TLS of TCP, normal", F (TLS_NORMAL), F (TCP_NORMAL), RATE, 0.5 },
-  { "CPU of a handshake in gnutls-serv's", F (TLS_SHAKE), F (GNUTLS_SHAKE), CPU,
-    1 / 0.9 },
-  { "list of 100 machines in libvirtd's", F (REEVED_LIST), F (LIBVIRTD_LIST),
-    RATE, 5 },
-  { "XML of 12 KB in libvirtd's", F (REEVED_XML), F (LIBVIRTD_XML), RATE, 5 },
-};
+/* Besides idle clients. */
+#define OTHER_FILES 1000
 
 typedef struct {
   Server servers[N_SERVERS];
   Clients *clients[N_SERVERS][N_TRANSPORTS]; /* (owned) (nullable) */
-  GDBusClient *gdbus;                        /* (owned) */
+  Clients *sleeper;                          /* (owned) (nullable) */
+  GDBusClient *gdbus;                        /* (owned) (nullable) */
 #if REEVE_BENCH_SDBUS
-  SdBusClient *sdbus; /* (owned) */
+  SdBusClient *sdbus; /* (owned) (nullable) */
 #endif
   Request requests[N_REQUESTS];
-  double idle_kib; /* of memory, for each idle client */
+  double idle_heap_bytes[N_SERVERS];
+  double idle_private_bytes[N_SERVERS];
+  Figure *figures; /* (owned) (array length=n_plans) */
 } Bench;
 
 /* ------------------------------------------------------------- options --- */
@@ -280,19 +52,19 @@ static char *reeved_path;
 static char *libvirtd_path;
 static char *machine_args;
 static char *gnutls_serv;
-static char *json_path;
 static int n_rounds = 7;
 static int duration_ms = 150;
+static gboolean is_quick;
 static char **only;
 
 static const GOptionEntry options[] = {
-  { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "5 to 15", "N" },
+  { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "1 to 15", "N" },
   { "duration", 0, 0, G_OPTION_ARG_INT, &duration_ms, "of a measurement",
     "MS" },
+  { "quick", 0, 0, G_OPTION_ARG_NONE, &is_quick,
+    "with a thousandth of the idle clients, to see whether it works", NULL },
   { "only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &only,
-    "figures whose names begin so", "WORDS" },
-  { "json", 0, 0, G_OPTION_ARG_FILENAME, &json_path, "the table as JSON",
-    "FILE" },
+    "figures whose names are so", "PATTERN" },
   { "tls", 0, 0, G_OPTION_ARG_FILENAME, &tls_folder,
     "servercert.pem and serverkey.pem", "FOLDER" },
   { "gnutls-serv", 0, 0, G_OPTION_ARG_STRING, &gnutls_serv,
@@ -305,55 +77,10 @@ static const GOptionEntry options[] = {
   { NULL },
 };
 
-static GBytes *
-parse_hex (const char *text)
-{
-  GByteArray *bytes = g_byte_array_new ();
-
-  for (; text[0] != '\0' && text[1] != '\0'; text += 2) {
-    guint8 byte = (guint8) (g_ascii_xdigit_value (text[0]) << 4 |
-                            g_ascii_xdigit_value (text[1]));
-
-    g_byte_array_append (bytes, &byte, 1);
-  }
-  return g_byte_array_free_to_bytes (bytes);
-}
-
-/* As an optional string, with flags behind it. */
-static GBytes *
-pack_uri (const char *uri)
-{
-  GByteArray *bytes = g_byte_array_new ();
-  const uint32_t words[] = { GUINT32_TO_BE (1),
-                             GUINT32_TO_BE ((uint32_t) strlen (uri)) };
-  static const char zeros[7];
-
-  g_byte_array_append (bytes, (const guint8 *) words, sizeof words);
-  g_byte_array_append (bytes, (const guint8 *) uri, (guint) strlen (uri));
-  g_byte_array_append (bytes, (const guint8 *) zeros, 4 + (-strlen (uri) & 3));
-  return g_byte_array_free_to_bytes (bytes);
-}
-
-static void
-make_requests (Request *self)
-{
-  const uint32_t number = 0x20008086; /* libvirt's */
-
-  for (RequestId i = ON_LOOP; i <= PRIORITY; i++)
-    self[i] = (Request){ nothing_program.number, nothing_program.version,
-                         NOTHING_PROC_ON_LOOP + i, NULL };
-  self[OPEN] = (Request){ number, 1, 1, pack_uri ("qemu:///system") };
-  self[VERSION] = (Request){ number, 1, 157, NULL };
-  self[LIST] = (Request){ number, 1, 273, parse_hex ("0000000100000000") };
-  self[XML] =
-      (Request){ number, 1, 14,
-                 machine_args == NULL ? NULL : parse_hex (machine_args) };
-}
-
 /* ------------------------------------------------------------- servers --- */
 
 /* Files are needed for each client, in each process. */
-static void
+static rlim_t
 raise_file_limit (void)
 {
   struct rlimit limit;
@@ -361,31 +88,36 @@ raise_file_limit (void)
   getrlimit (RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 static gboolean
-may_hold (unsigned n_idle)
-{
-  struct rlimit limit;
-
-  getrlimit (RLIMIT_NOFILE, &limit);
-  return n_idle + 1000 <= limit.rlim_cur;
-}
-
-static gboolean
-is_wanted (const Plan *plan)
+matches (const Plan *plan)
 {
   for (unsigned i = 0; only != NULL && only[i] != NULL; i++)
-    if (g_str_has_prefix (plan->name, only[i]))
+    if (g_pattern_match_simple (only[i], plan->name))
       return TRUE;
   return only == NULL;
 }
 
 static gboolean
+is_paced_next (unsigned index)
+{
+  return index + 1 < n_plans && plans[index + 1].mode == PACED;
+}
+
+static gboolean
+is_wanted (unsigned index)
+{
+  return matches (&plans[index]) ||
+         (is_paced_next (index) && matches (&plans[index + 1]));
+}
+
+static gboolean
 needs_server (ServerId id)
 {
-  for (unsigned i = 0; i < N_FIGURES; i++)
-    if (plans[i].server == id && is_wanted (&plans[i]))
+  for (unsigned i = 0; i < n_plans; i++)
+    if (plans[i].server == id && is_wanted (i))
       return TRUE;
   return FALSE;
 }
@@ -395,18 +127,23 @@ start_crowded (Bench *self, const char *folder, ServerId id, unsigned n_idle)
 {
   g_autofree char *name = g_strdup_printf ("reeve-%u", n_idle);
   Server *server = &self->servers[id];
-  double before_kib;
+  g_auto (Usage) before = { 0 };
+  g_auto (Usage) after = { 0 };
+  double heap;
 
-  if (!needs_server (id) || !may_hold (n_idle))
+  if (!needs_server (id) || raise_file_limit () < n_idle + OTHER_FILES)
     return;
 
+  if (is_quick)
+    n_idle /= 1000;
   server_start (server, folder, name, NULL, serve_reeve);
-  before_kib = server_get_usage (server).private_kib;
+  heap = server_get_heap (server);
+  before = server_get_usage (server);
   server_add_crowd (server, n_idle);
-  /* They are connected, and not all accepted. */
-  g_usleep (G_USEC_PER_SEC / 2);
-  self->idle_kib =
-      (server_get_usage (server).private_kib - before_kib) / n_idle;
+  after = server_get_usage (server);
+  self->idle_heap_bytes[id] = (server_get_heap (server) - heap) / n_idle;
+  self->idle_private_bytes[id] =
+      (after.private_bytes - before.private_bytes) / n_idle;
 }
 
 static void
@@ -416,6 +153,25 @@ find_gnutls_serv (Server *self)
 
   self->ports[1] = (uint16_t) g_ascii_strtoull (gnutls_serv, &end, 10);
   self->pid = (pid_t) g_ascii_strtoull (end + 1, NULL, 10);
+}
+
+static void
+start_peers (Bench *self, const char *folder)
+{
+  Server *servers = self->servers;
+
+  if (needs_server (GDBUS))
+    server_start (&servers[GDBUS], folder, "gdbus", NULL, serve_gdbus);
+#if REEVE_BENCH_SDBUS
+  if (needs_server (SDBUS))
+    server_start (&servers[SDBUS], folder, "sdbus", NULL, serve_sdbus);
+#endif
+  if (reeved_path != NULL)
+    server_find (&servers[REEVED], reeved_path);
+  if (libvirtd_path != NULL)
+    server_find (&servers[LIBVIRTD], libvirtd_path);
+  if (gnutls_serv != NULL)
+    find_gnutls_serv (&servers[GNUTLS_SERV]);
 }
 
 static void
@@ -430,43 +186,65 @@ start (Bench *self, const char *folder)
     server_start (&servers[FLOOR], folder, "floor", NULL, serve_echo);
   if (needs_server (REEVE))
     server_start (&servers[REEVE], folder, "reeve", tls_folder, serve_reeve);
-  if (needs_server (GDBUS)) {
-    server_start (&servers[GDBUS], folder, "gdbus", NULL, serve_gdbus);
+  start_peers (self, folder);
+
+  /* These have threads, which no server may be forked beside. */
+  if (servers[GDBUS].pid != 0)
     self->gdbus = gdbus_client_new (servers[GDBUS].path);
-  }
 #if REEVE_BENCH_SDBUS
-  if (needs_server (SDBUS)) {
-    server_start (&servers[SDBUS], folder, "sdbus", NULL, serve_sdbus);
+  if (servers[SDBUS].pid != 0)
     self->sdbus = sdbus_client_new (servers[SDBUS].path);
-  }
 #endif
-  if (reeved_path != NULL)
-    server_find (&servers[REEVED], reeved_path);
-  if (libvirtd_path != NULL)
-    server_find (&servers[LIBVIRTD], libvirtd_path);
-  if (gnutls_serv != NULL)
-    find_gnutls_serv (&servers[GNUTLS_SERV]);
 }
 
 static Address
 get_address (const Server *server, Transport transport)
 {
+  gboolean is_unix = transport == UNIX || transport == JSON;
+
   return (Address){
-    .path = transport == UNIX ? server->path : NULL,
-    .port = transport == UNIX ? 0 : server->ports[transport == TLS],
+    .path = is_unix ? server->path : NULL,
+    .port = is_unix ? 0 : server->ports[transport == TLS],
     .is_tls = transport == TLS,
     .greets = server->is_ours,
   };
 }
 
-static gboolean
-is_there (const Bench *self, const Plan *plan)
+static const char *
+why_no_server (ServerId id)
 {
+  switch (id) {
+  case REEVE_10000:
+  case REEVE_18000:
+    return "the hard limit of open files is too low";
+  case SDBUS:
+    return "it was built without sd-bus";
+  case REEVED:
+  case LIBVIRTD:
+  case GNUTLS_SERV:
+    return "no such server was started";
+  default:
+    return "the server does not run";
+  }
+}
+
+/* Returns: (nullable): what is missing */
+static const char *
+why_not (const Bench *self, unsigned index)
+{
+  const Plan *plan = &plans[index];
   const Server *server = &self->servers[plan->server];
   Address address = get_address (server, plan->transport);
 
-  return server->pid != 0 && (address.path != NULL || address.port != 0) &&
-         (plan->request != XML || machine_args != NULL) && is_wanted (plan);
+  if (!is_wanted (index))
+    return "not asked for";
+  if (server->pid == 0)
+    return why_no_server (plan->server);
+  if (address.path == NULL && address.port == 0)
+    return "there is no certificate";
+  if (plan->request == XML && machine_args == NULL)
+    return "there is no machine";
+  return NULL;
 }
 
 static Clients *
@@ -482,9 +260,20 @@ get_clients (Bench *self, const Plan *plan)
   return *clients;
 }
 
+static Clients *
+get_sleeper (Bench *self, const Plan *plan)
+{
+  Address address = get_address (&self->servers[plan->server], plan->transport);
+
+  if (self->sleeper == NULL)
+    self->sleeper = clients_new (&address, NULL, 1);
+  return self->sleeper;
+}
+
 static void
 stop (Bench *self)
 {
+  clients_free (self->sleeper);
   for (unsigned i = 0; i < N_SERVERS; i++)
     for (unsigned j = 0; j < N_TRANSPORTS; j++)
       clients_free (self->clients[i][j]);
@@ -497,36 +286,47 @@ stop (Bench *self)
   for (unsigned i = 0; i < N_SERVERS; i++)
     if (self->servers[i].pid != 0)
       server_stop (&self->servers[i]);
-  for (unsigned i = 0; i < N_REQUESTS; i++)
-    g_clear_pointer (&self->requests[i].args, g_bytes_unref);
+  requests_clear (self->requests);
+  g_free (self->figures);
 }
 
 /* ----------------------------------------------------------------- run --- */
 
-static double
-run_peer (Bench *self, ServerId id, gint64 duration_us)
+static gint64
+get_warm_up_us (void)
 {
+  return MIN (20, duration_ms) * 1000;
+}
+
+static Run
+run_calls (Bench *self, const Plan *plan)
+{
+  gint64 duration_us = duration_ms * 1000;
+
+  if (plan->server == GDBUS)
+    return gdbus_client_run (self->gdbus, PEER_DEPTH, duration_us);
 #if REEVE_BENCH_SDBUS
-  if (id == SDBUS)
+  if (plan->server == SDBUS)
     return sdbus_client_run (self->sdbus, PEER_DEPTH, duration_us);
 #endif
-  return gdbus_client_run (self->gdbus, PEER_DEPTH, duration_us);
+  return clients_run (get_clients (self, plan), &plan->load,
+                      &self->requests[plan->request], get_warm_up_us (),
+                      duration_us);
 }
 
-static void
-run_paced (Bench *self, const Plan *plan, Sample *sample, double us)
+static Run
+run_beside (Bench *self, const Plan *plan)
 {
-  Latency latency = clients_run_paced (get_clients (self, plan),
-                                       &self->requests[plan->request], 2 * us,
-                                       duration_ms * 1000);
+  Clients *sleeper = get_sleeper (self, plan);
+  Run run;
 
-  sample->us = 2 * us;
-  sample->p50_us = latency.p50;
-  sample->p99_us = latency.p99;
-  sample->p999_us = latency.p999;
+  clients_start_call (sleeper, &self->requests[SLEEP]);
+  run = run_calls (self, plan);
+  clients_end_call (sleeper);
+  return run;
 }
 
-static double
+static Run
 run_connections (Bench *self, const Plan *plan)
 {
   const Request requests[] = {
@@ -541,102 +341,143 @@ run_connections (Bench *self, const Plan *plan)
                           CONNECTIONS_AT_ONCE, duration_ms * 1000);
 }
 
-static void
+static Run
 run_plan (Bench *self, unsigned index, unsigned round)
 {
   const Plan *plan = &plans[index];
-  Sample *sample = &figures[index].samples[round];
-  const Request *request = &self->requests[plan->request];
 
-  if (plan->mode == PACED)
-    run_paced (self, plan, sample, figures[index - 1].samples[round].us);
-  else if (plan->mode != CALLS)
-    sample->us = run_connections (self, plan);
-  else if (plan->server == GDBUS || plan->server == SDBUS)
-    sample->us = run_peer (self, plan->server, duration_ms * 1000);
-  else
-    sample->us = clients_run (get_clients (self, plan), &plan->load, request,
-                              duration_ms * 1000);
+  switch (plan->mode) {
+  case CALLS:
+    return run_calls (self, plan);
+  case BESIDE:
+    return run_beside (self, plan);
+  case PACED:
+    return clients_run_paced (
+        get_clients (self, plan), &self->requests[plan->request],
+        2 * self->figures[index - 1].samples[round].us, duration_ms * 1000);
+  case CONNECTIONS:
+  case HANDSHAKES:
+    return run_connections (self, plan);
+  }
+  g_assert_not_reached ();
+}
+
+static Placement
+choose_placement (unsigned index)
+{
+  const Plan *plan = &plans[index];
+
+  if (plan->mode == PACED || is_paced_next (index))
+    return LAST_CORE;
+  return plan->load.n_clients == 1 && plan->load.depth < PEER_DEPTH ? ONE_CORE
+                                                                    : ALL_CORES;
+}
+
+/* Does before the clock starts what can be done once for all rounds. */
+static void
+prepare (Bench *self, unsigned index)
+{
+  const Plan *plan = &plans[index];
+  Placement ours = choose_placement (index);
+
+  if ((plan->mode == CALLS || plan->mode == BESIDE) && plan->server != GDBUS &&
+      plan->server != SDBUS)
+    get_clients (self, plan);
+  place_process (getpid (), ours);
+  place_process (self->servers[plan->server].pid,
+                 ours == LAST_CORE ? ALL_BUT_LAST : ours);
 }
 
 static void
 measure (Bench *self, unsigned index, unsigned round)
 {
-  const Plan *plan = &plans[index];
-  const Server *server = &self->servers[plan->server];
-  gboolean is_lone = plan->mode == CALLS && plan->load.n_clients == 1 &&
-                     plan->load.depth < PEER_DEPTH;
-  Sample *sample = &figures[index].samples[round];
-  Usage before, after;
-  gint64 start_us;
-  double n_runs;
+  const Server *server = &self->servers[plans[index].server];
+  g_auto (Usage) before = { 0 };
+  g_auto (Usage) after = { 0 };
+  Run run;
 
-  if (plan->mode == CALLS && plan->server != GDBUS && plan->server != SDBUS)
-    get_clients (self, plan);
-  place_process (getpid (), is_lone);
-  place_process (server->pid, is_lone);
+  prepare (self, index);
   before = server_get_usage (server);
-  start_us = g_get_monotonic_time ();
-  run_plan (self, index, round);
-  /* With what ran before and after the clock did, as fast. */
-  n_runs = (double) (g_get_monotonic_time () - start_us) / sample->us;
+  run = run_plan (self, index, round);
   after = server_get_usage (server);
-  sample->cpu_us = (after.cpu_us - before.cpu_us) / n_runs;
-  sample->n_switches = (after.n_switches - before.n_switches) / n_runs;
-  if (plan->server == REEVE_18000)
-    sample->idle_kib = self->idle_kib;
+  self->figures[index].samples[round] = (Sample){
+    .us = run.us,
+    .cpu_us = (after.cpu_us - before.cpu_us) / run.n_runs,
+    .n_switches = usage_count_switches (&before, &after) / run.n_runs,
+    .p50_us = run.p50_us,
+    .p99_us = run.p99_us,
+    .p999_us = run.p999_us,
+  };
+}
+
+/* After the rounds, as counting takes time. */
+static double
+count_system_calls (Bench *self, unsigned index)
+{
+  Counter *counter;
+  Run run;
+
+  prepare (self, index);
+  counter = counter_new (self->servers[plans[index].server].pid);
+  if (counter == NULL)
+    return -1;
+
+  run = run_plan (self, index, 0);
+  return counter_end (counter) / run.n_runs;
+}
+
+static void
+init_figure (Bench *self, unsigned index)
+{
+  ServerId server = plans[index].server;
+  gboolean is_crowded = server == REEVE_10000 || server == REEVE_18000;
+
+  self->figures[index] = (Figure){
+    .plan = &plans[index],
+    .why_not = why_not (self, index),
+    .n_system_calls = -1,
+    .idle_heap_bytes = is_crowded ? self->idle_heap_bytes[server] : -1,
+    .idle_private_bytes = is_crowded ? self->idle_private_bytes[server] : -1,
+  };
 }
 
 static void
 run_all (Bench *self)
 {
-  for (unsigned i = 0; i < N_FIGURES; i++) {
-    figures[i].name = plans[i].name;
-    figures[i].is_there = is_there (self, &plans[i]);
-  }
+  self->figures = g_new0 (Figure, n_plans);
+  for (unsigned i = 0; i < n_plans; i++)
+    init_figure (self, i);
   for (unsigned round = 0; round < (unsigned) n_rounds; round++)
-    for (unsigned i = 0; i < N_FIGURES; i++)
-      if (figures[i].is_there)
+    for (unsigned i = 0; i < n_plans; i++)
+      if (self->figures[i].why_not == NULL)
         measure (self, i, round);
-}
-
-static gboolean
-write_json (const char *path)
-{
-  FILE *file = fopen (path, "w");
-
-  if (file == NULL) {
-    g_printerr ("cannot write %s\n", path);
-    return FALSE;
-  }
-  print_json (file, figures, N_FIGURES, points, G_N_ELEMENTS (points),
-              (unsigned) n_rounds);
-  return fclose (file) == 0;
+  for (unsigned i = 0; i < n_plans; i++)
+    if (self->figures[i].why_not == NULL)
+      self->figures[i].n_system_calls = count_system_calls (self, i);
 }
 
 int
 main (int argc, char **argv)
 {
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
-  g_autofree char *folder = g_dir_make_tmp ("reeve-bench-XXXXXX", NULL);
+  g_autofree char *folder = NULL;
   g_autoptr (GError) error = NULL;
   Bench bench = { 0 };
 
   g_option_context_add_main_entries (context, options, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || n_rounds < 1 ||
-      n_rounds > MAX_ROUNDS) {
+      n_rounds > MAX_ROUNDS || duration_ms < 1) {
     g_printerr ("%s\n", error != NULL ? error->message : "1 to 15 rounds");
     return 2;
   }
 
+  folder = g_dir_make_tmp ("reeve-bench-XXXXXX", NULL);
   raise_file_limit ();
-  make_requests (bench.requests);
+  requests_init (bench.requests, machine_args, (unsigned) duration_ms + 100);
   start (&bench, folder);
   run_all (&bench);
+  figures_print (stdout, bench.figures, n_plans, (unsigned) n_rounds);
   stop (&bench);
   g_rmdir (folder);
-
-  print_text (stdout, figures, N_FIGURES, points, G_N_ELEMENTS (points),
-              (unsigned) n_rounds);
-  return json_path != NULL && !write_json (json_path);
+  return 0;
 }

@@ -140,12 +140,12 @@ turn (SdBusClient *self)
     check (sd_bus_wait (self->bus, UINT64_MAX));
 }
 
-double
+Run
 sdbus_client_run (SdBusClient *self, unsigned depth, gint64 duration_us)
 {
   gint64 start_us = g_get_monotonic_time ();
   gint64 took_us;
-  double us;
+  Run run = { 0 };
 
   self->n_answered = 0;
   self->is_last = FALSE;
@@ -153,10 +153,11 @@ sdbus_client_run (SdBusClient *self, unsigned depth, gint64 duration_us)
     call_once (self);
   while ((took_us = g_get_monotonic_time () - start_us) < duration_us)
     turn (self);
-  us = (double) took_us / MAX (self->n_answered, 1);
+  run.us = (double) took_us / MAX (self->n_answered, 1);
 
   self->is_last = TRUE;
   while (self->n_in_flight > 0)
     turn (self);
-  return us;
+  run.n_runs = self->n_answered;
+  return run;
 }

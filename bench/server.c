@@ -2,15 +2,21 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server.h"
 
+#include "nothing.h"
+#include "request.h"
+
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define SETTLE_US 1000
 
 void
 say_ready (int ready_fd, uint16_t tcp_port, uint16_t tls_port)
@@ -76,6 +82,24 @@ server_find (Server *self, const char *path)
   connection_close (&connection);
 }
 
+/* Makes a call of NOTHING without arguments and waits for all of its reply. */
+static void
+call_once (Connection *connection,
+           uint32_t procedure,
+           uint8_t *reply,
+           size_t size)
+{
+  const Request request = { nothing_program.number, nothing_program.version,
+                            procedure };
+  g_autoptr (GByteArray) frame = request_make_frames (&request, 1);
+
+  connection_send (connection, frame->data, frame->len);
+  if (recv (connection->fd, reply, size, MSG_WAITALL) == (ssize_t) size)
+    return;
+  g_printerr ("a server does not answer\n");
+  exit (1);
+}
+
 void
 server_add_crowd (Server *self, unsigned n_idle)
 {
@@ -90,8 +114,10 @@ server_add_crowd (Server *self, unsigned n_idle)
 
   for (unsigned i = 0; i < n_idle; i++) {
     Connection connection;
+    uint8_t reply[HEADER_SIZE];
 
     connection_open (&connection, &(Address){ .path = self->path });
+    call_once (&connection, NOTHING_PROC_ON_LOOP, reply, sizeof reply);
   }
   say_ready (ready_fd, 0, 0);
   for (;;)
@@ -137,21 +163,24 @@ add_up (const char *path, const char *key)
   return sum;
 }
 
-static double
+static GHashTable *
 count_switches (pid_t pid)
 {
+  GHashTable *counts =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_autofree char *folder = g_strdup_printf ("/proc/%d/task", (int) pid);
   g_autoptr (GDir) tasks = g_dir_open (folder, 0, NULL);
   const char *name;
-  double n_switches = 0;
 
   while (tasks != NULL && (name = g_dir_read_name (tasks)) != NULL) {
     g_autofree char *path = g_strdup_printf ("%s/%s/status", folder, name);
+    double *count = g_new (double, 1);
 
-    n_switches += add_up (path, "voluntary_ctxt_switches") +
-                  add_up (path, "nonvoluntary_ctxt_switches");
+    *count = add_up (path, "voluntary_ctxt_switches") +
+             add_up (path, "nonvoluntary_ctxt_switches");
+    g_hash_table_insert (counts, g_strdup (name), count);
   }
-  return n_switches;
+  return counts;
 }
 
 Usage
@@ -162,11 +191,49 @@ server_get_usage (const Server *self)
   struct timespec time = { 0 };
   clockid_t clock;
 
+  /* What a thread that runs has used is known once it sleeps. */
+  g_usleep (SETTLE_US);
   if (clock_getcpuclockid (self->pid, &clock) == 0)
     clock_gettime (clock, &time);
   return (Usage){
     .cpu_us = (double) time.tv_sec * 1e6 + (double) time.tv_nsec / 1e3,
-    .n_switches = count_switches (self->pid),
-    .private_kib = add_up (rollup, "Private_Dirty"),
+    .switches = count_switches (self->pid),
+    .private_bytes = add_up (rollup, "Private_Dirty") * 1024,
   };
+}
+
+void
+usage_clear (Usage *self)
+{
+  g_clear_pointer (&self->switches, g_hash_table_unref);
+}
+
+double
+usage_count_switches (const Usage *before, const Usage *after)
+{
+  GHashTableIter threads;
+  gpointer name, count;
+  double sum = 0;
+
+  g_hash_table_iter_init (&threads, after->switches);
+  while (g_hash_table_iter_next (&threads, &name, &count)) {
+    const double *old = g_hash_table_lookup (before->switches, name);
+
+    sum += *(double *) count - (old == NULL ? 0 : *old);
+  }
+  return sum;
+}
+
+double
+server_get_heap (const Server *self)
+{
+  uint8_t reply[HEADER_SIZE + sizeof (uint64_t)];
+  Connection connection;
+  uint64_t n_bytes;
+
+  connection_open (&connection, &(Address){ .path = self->path });
+  call_once (&connection, NOTHING_PROC_HEAP, reply, sizeof reply);
+  connection_close (&connection);
+  memcpy (&n_bytes, reply + HEADER_SIZE, sizeof n_bytes);
+  return (double) GUINT64_FROM_BE (n_bytes);
 }

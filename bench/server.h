@@ -33,15 +33,25 @@ void server_start (Server *self,
                    ServeFunc serve);
 /* One that somebody else started and ends. */
 void server_find (Server *self, const char *path);
-/* Connects @n_idle clients that never say anything. */
+/* Connects @n_idle clients, each of which makes one null call and then never
+ * says anything. */
 void server_add_crowd (Server *self, unsigned n_idle);
 void server_stop (Server *self);
 
 /* What its process has used, and has. */
 typedef struct {
   double cpu_us;
-  double n_switches;  /* of contexts, in all its threads */
-  double private_kib; /* memory that is its own */
+  GHashTable *switches; /* (owned): of contexts, by thread */
+  double private_bytes; /* memory that is its own */
 } Usage;
 
 Usage server_get_usage (const Server *self);
+void usage_clear (Usage *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Usage, usage_clear)
+
+/* How often contexts were switched in between; what a thread did that has ended
+ * meanwhile is not known. */
+double usage_count_switches (const Usage *before, const Usage *after);
+
+/* What of the heap of one that serve_reeve() serves is in use, in bytes. */
+double server_get_heap (const Server *self);
