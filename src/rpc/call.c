@@ -33,7 +33,7 @@ reeve_call_new (ReeveServerClient *client,
   self->program = program;
   self->procedure = procedure;
   self->header = *header;
-  self->start_us = g_get_monotonic_time ();
+  self->start_us = client->taken_us;
   self->deadline_us =
       self->start_us + (gint64) REEVE_LIMIT (server, call_timeout_ms) * 1000;
   self->link.data = self;

@@ -13,21 +13,33 @@
 #define SMALL_RET 512
 /* Replies that are kept together are sent when they grow beyond this. */
 #define FLUSH_SIZE 65536
+/* A worker's replies up to this size are made on its stack. */
+#define FIRST_SIZE 1024
 
 void
 reeve_reply_batch_clear (ReeveReplyBatch *self)
 {
-  g_free (self->bytes);
+  if (self->bytes != self->first)
+    g_free (self->bytes);
   *self = (ReeveReplyBatch){ 0 };
+}
+
+static void
+grow (ReeveReplyBatch *self, size_t size)
+{
+  uint8_t *owned = self->bytes == self->first ? NULL : self->bytes;
+
+  self->capacity = MAX (self->size + size, MAX (1024, 2 * self->capacity));
+  self->bytes = g_realloc (owned, self->capacity);
+  if (owned == NULL && self->size > 0)
+    memcpy (self->bytes, self->first, self->size);
 }
 
 uint8_t *
 reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size)
 {
-  if (self->capacity - self->size < size) {
-    self->capacity = MAX (self->size + size, MAX (1024, 2 * self->capacity));
-    self->bytes = g_realloc (self->bytes, self->capacity);
-  }
+  if (self->capacity - self->size < size)
+    grow (self, size);
 
   self->size += size;
   return self->bytes + self->size - size;
@@ -149,7 +161,12 @@ reeve_reply_batch_flush (ReeveReplyBatch *self)
 void
 reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
 {
-  ReeveReplyBatch batch = { 0 };
+  uint8_t first[FIRST_SIZE];
+  ReeveReplyBatch batch = {
+    .bytes = first,
+    .first = first,
+    .capacity = sizeof first,
+  };
 
   for (unsigned i = 0; i < n_jobs; i++) {
     ReeveCall *call = (ReeveCall *) jobs[i];

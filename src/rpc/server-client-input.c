@@ -108,8 +108,10 @@ reeve_intake_add_call (ReeveIntake *intake, ReeveCall *call)
 {
   g_queue_push_tail_link (&intake->calls, &call->link);
   intake->room--;
-  if (call->procedure->dispatch != REEVE_DISPATCH_INLINE)
-    g_queue_push_tail_link (&intake->jobs, &call->job.link);
+  g_queue_push_tail_link (call->procedure->dispatch == REEVE_DISPATCH_INLINE
+                              ? &intake->inline_calls
+                              : &intake->jobs,
+                          &call->job.link);
 }
 
 static unsigned
@@ -150,32 +152,21 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
 
 /* Runs the inline calls of one read, whose replies leave together. */
 static void
-run_inline (ReeveServerClient *self, ReeveCall **calls, unsigned n_calls)
+run_inline (ReeveServerClient *self, GQueue *calls)
 {
   ReeveReplyBatch *batch = reeve_server_get_batch (self->server);
+  GList *link;
 
-  for (unsigned i = 0; i < n_calls; i++)
-    reeve_reply_batch_run (batch, calls[i]);
+  while ((link = g_queue_pop_head_link (calls)) != NULL)
+    reeve_reply_batch_run (batch, link->data);
   reeve_reply_batch_flush (batch);
 }
 
 static void
 start_calls (ReeveServerClient *self, ReeveIntake *intake)
 {
-  unsigned n_calls = intake->calls.length;
-  g_autofree ReeveCall **inline_calls = NULL;
-  unsigned n_inline = 0;
-
-  if (n_calls == 0)
+  if (g_queue_is_empty (&intake->calls))
     return;
-
-  if (n_calls > intake->jobs.length)
-    inline_calls = g_new (ReeveCall *, n_calls);
-  for (GList *link = intake->calls.head; inline_calls != NULL && link != NULL;
-       link = link->next)
-    if (((ReeveCall *) link->data)->procedure->dispatch ==
-        REEVE_DISPATCH_INLINE)
-      inline_calls[n_inline++] = link->data;
 
   if (put_in_flight (self, intake))
     reeve_server_watch (self->server, self);
@@ -184,8 +175,8 @@ start_calls (ReeveServerClient *self, ReeveIntake *intake)
     reeve_server_sweep (self->server, self);
   }
   reeve_server_push (self->server, &intake->jobs);
-  if (n_inline > 0)
-    run_inline (self, inline_calls, n_inline);
+  if (!g_queue_is_empty (&intake->inline_calls))
+    run_inline (self, &intake->inline_calls);
 }
 
 /* Whether the client has no room, so that its calls wait. */
@@ -229,8 +220,9 @@ take_messages (ReeveServerClient *self,
   size_t length;
 
   do {
-    ReeveIntake intake = { .jobs = G_QUEUE_INIT, .calls = G_QUEUE_INIT };
+    ReeveIntake intake = { 0 };
 
+    self->taken_us = g_get_monotonic_time ();
     intake.room = get_room (self);
     do {
       intake.is_seen = used < self->n_seen;

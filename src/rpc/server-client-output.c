@@ -339,6 +339,19 @@ add_to_batch (ReeveCall *call, const uint8_t *reply, size_t size)
              : NULL;
 }
 
+/* What stands behind the last piece in memory becomes part of it. The first of
+ * @iov is for what is held. */
+static void
+add_piece (struct iovec *iov, int *n_iov, const uint8_t *bytes, size_t size)
+{
+  struct iovec *last = &iov[*n_iov - 1];
+
+  if (*n_iov > 1 && (uint8_t *) last->iov_base + last->iov_len == bytes)
+    last->iov_len += size;
+  else if (size > 0)
+    iov[(*n_iov)++] = (struct iovec){ (void *) bytes, size };
+}
+
 /* Settles calls, and points @iov (behind the first, which is for what is held)
  * to the replies that are to be sent. Returns a bit for each that was settled.
  * @wholes: (element-type GBytes): what is pointed to and not in @bytes. */
@@ -356,24 +369,21 @@ collect_replies_locked (ReeveServerClient *self,
   unsigned settled = 0;
 
   for (unsigned i = 0; i < n_calls; start = ends[i], i++) {
-    struct iovec *piece = &iov[*n_iov];
+    const uint8_t *reply = bytes + start;
+    gsize size = ends[i] - start;
 
     if (!reeve_server_client_settle_locked (self, calls[i]))
       continue;
     settled |= 1u << i;
-    piece->iov_base = (void *) (bytes + start);
-    piece->iov_len = ends[i] - start;
     if (calls[i]->batch != NULL) {
-      GBytes *whole = add_to_batch (calls[i], piece->iov_base, piece->iov_len);
-      gsize size = 0;
+      GBytes *whole = add_to_batch (calls[i], reply, size);
 
-      if (whole != NULL) {
-        piece->iov_base = (void *) g_bytes_get_data (whole, &size);
-        *wholes = g_slist_prepend (*wholes, whole);
-      }
-      piece->iov_len = size;
+      if (whole == NULL)
+        continue;
+      reply = g_bytes_get_data (whole, &size);
+      *wholes = g_slist_prepend (*wholes, whole);
     }
-    *n_iov += piece->iov_len > 0;
+    add_piece (iov, n_iov, reply, size);
   }
   return settled;
 }

@@ -35,6 +35,7 @@ typedef struct {
 /* What one read leads to. */
 typedef struct {
   GQueue jobs;
+  GQueue inline_calls; /* of those, by their job: run by the loop's thread */
   GQueue calls;        /* (element-type ReeveCall): to be put in flight */
   GByteArray *answers; /* (owned) (nullable): messages that end no call */
   unsigned room;       /* for calls in flight */
@@ -79,6 +80,7 @@ struct _ReeveServerClient {
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
   ReeveFdInbox inbox;
+  gint64 taken_us;     /* when the calls of now were */
   gboolean has_spoken; /* something came */
   gboolean is_refused; /* it is one too many */
   gboolean is_swept;   /* the loop looks for overdue calls */

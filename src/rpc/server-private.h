@@ -145,7 +145,8 @@ typedef struct {
   ReeveCall *calls[REEVE_JOB_BATCH]; /* (owned) */
   size_t ends[REEVE_JOB_BATCH];      /* of each one's reply in bytes */
   unsigned n_calls;
-  uint8_t *bytes; /* (owned) */
+  uint8_t *bytes; /* (owned), unless it is @first */
+  uint8_t *first; /* (nullable): what was given */
   size_t size;
   size_t capacity;
 } ReeveReplyBatch;

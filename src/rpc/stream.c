@@ -327,17 +327,28 @@ reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
   return n_read;
 }
 
-gssize
-reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
+/* One piece goes without a list of pieces, which the kernel would copy and
+ * check first. */
+static gssize
+send_pieces (int fd, const struct iovec *iov, int n_iov)
 {
   struct msghdr message = {
     .msg_iov = (struct iovec *) iov,
     .msg_iovlen = (size_t) n_iov,
   };
+
+  if (n_iov == 1)
+    return send (fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sendmsg (fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+gssize
+reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
+{
   gssize n_sent =
       self->layer_class != NULL
           ? self->layer_class->sendv (self->layer, self->fd, iov, n_iov)
-          : sendmsg (self->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+          : send_pieces (self->fd, iov, n_iov);
 
   self->n_sent += MAX (n_sent, 0);
   return n_sent;
