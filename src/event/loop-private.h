@@ -15,10 +15,12 @@
 #include "event/timeout-heap.h"
 
 #include <stdatomic.h>
-
-struct epoll_event;
+#include <sys/epoll.h>
 
 G_BEGIN_DECLS
+
+/* How many ready files one epoll_wait() takes. */
+#define REEVE_LOOP_BATCH 64
 
 typedef enum {
   REEVE_WATCH_HANDLE,
@@ -72,10 +74,13 @@ struct _ReeveLoop {
   int epoll_fd;          /* immutable */
   int wake_fd;           /* immutable */
   int timer_fd;          /* immutable */
+  int context_fd;        /* immutable: wakes GLib; -1: is not known */
   atomic_bool is_quitting;
 
   /* Of the thread that runs the loop. */
-  unsigned depth; /* dispatches on the stack */
+  unsigned depth;                             /* dispatches on the stack */
+  struct epoll_event ready[REEVE_LOOP_BATCH]; /* found, and not taken */
+  int n_ready;
 
   ReeveMutex lock;
   int last_id REEVE_GUARDED;

@@ -5,20 +5,20 @@
 #include "event/fd.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* How many ready files one epoll_wait() takes, and how often it is called
- * again, without another turn through GLib, while files are ready. */
-#define BATCH_SIZE 64
+/* How often epoll_wait() is called again, without another turn through GLib,
+ * while files are ready. */
 #define MAX_BATCHES 4
 
 /* Marks the loop's own files in the upper two bits of epoll's user data, of
  * which the upper half is otherwise a handle's generation. */
 #define OWN_WAKE (UINT64_C (1) << 62)
 #define OWN_TIMER (UINT64_C (2) << 62)
+#define OWN_CONTEXT (UINT64_C (3) << 62)
 
 typedef struct {
   ReeveLoopFunc func;
@@ -99,18 +99,32 @@ reeve_loop_catch_up (ReeveLoop *self)
     reeve_loop_free_removed (self);
 }
 
+/* The files that are ready: those that the turn found, or else those of now. */
+static int
+take_ready (ReeveLoop *self, struct epoll_event *events)
+{
+  int n_events = self->n_ready;
+
+  if (n_events == 0)
+    return epoll_wait (self->epoll_fd, events, REEVE_LOOP_BATCH, 0);
+
+  memcpy (events, self->ready, (size_t) n_events * sizeof *events);
+  self->n_ready = 0;
+  return n_events;
+}
+
 static int
 dispatch_batch (ReeveLoop *self)
 {
-  struct epoll_event events[BATCH_SIZE];
-  int n_events = epoll_wait (self->epoll_fd, events, BATCH_SIZE, 0);
+  struct epoll_event events[REEVE_LOOP_BATCH];
+  int n_events = take_ready (self, events);
 
   for (int i = 0; i < n_events; i++) {
     if (events[i].data.u64 == OWN_WAKE)
       reeve_loop_catch_up (self);
     else if (events[i].data.u64 == OWN_TIMER)
       reeve_loop_dispatch_timeouts (self);
-    else
+    else if (events[i].data.u64 != OWN_CONTEXT)
       reeve_loop_dispatch_handle (self, &events[i]);
   }
 
@@ -148,6 +162,71 @@ static GSourceFuncs source_funcs = {
   .dispatch = dispatch_source,
 };
 
+/* Whether all that GLib would poll stands in epoll. */
+static gboolean
+is_all_in_epoll (ReeveLoop *self, const GPollFD *fds, int n_fds)
+{
+  gboolean is_all = self->context_fd >= 0;
+
+  for (int i = 0; i < n_fds; i++)
+    is_all = is_all &&
+             (fds[i].fd == self->epoll_fd || fds[i].fd == self->context_fd);
+  return is_all && n_fds == 2;
+}
+
+/* What epoll_wait() returned, as poll() would have. */
+static void
+note_ready (ReeveLoop *self, GPollFD *fds, int n_fds)
+{
+  for (int i = 0; i < n_fds; i++)
+    fds[i].revents = 0;
+  for (int i = 0; i < self->n_ready; i++) {
+    int fd = self->ready[i].data.u64 == OWN_CONTEXT ? self->context_fd
+                                                    : self->epoll_fd;
+
+    for (int j = 0; j < n_fds; j++)
+      if (fds[j].fd == fd)
+        fds[j].revents = G_IO_IN;
+  }
+}
+
+/* Mostly, our files and the one that wakes GLib are all that there is: then one
+ * epoll_wait() does for poll() and for itself. */
+static void
+wait_for_files (ReeveLoop *self, GPollFD *fds, int n_fds, int timeout_ms)
+{
+  if (is_all_in_epoll (self, fds, n_fds)) {
+    self->n_ready = MAX (0, epoll_wait (self->epoll_fd, self->ready,
+                                        REEVE_LOOP_BATCH, timeout_ms));
+    note_ready (self, fds, n_fds);
+  } else {
+    g_main_context_get_poll_func (self->context) (fds, (guint) n_fds,
+                                                  timeout_ms);
+  }
+}
+
+/* As g_main_context_iteration(). */
+static void
+turn (ReeveLoop *self)
+{
+  GPollFD few[4];
+  g_autofree GPollFD *many = NULL;
+  GPollFD *fds = few;
+  int n_fds, priority, timeout_ms;
+
+  g_main_context_prepare (self->context, &priority);
+  n_fds = g_main_context_query (self->context, priority, &timeout_ms, fds,
+                                G_N_ELEMENTS (few));
+  if (n_fds > (int) G_N_ELEMENTS (few)) {
+    fds = many = g_new (GPollFD, n_fds);
+    g_main_context_query (self->context, priority, &timeout_ms, fds, n_fds);
+  }
+
+  wait_for_files (self, fds, n_fds, timeout_ms);
+  if (g_main_context_check (self->context, priority, fds, n_fds))
+    g_main_context_dispatch (self->context);
+}
+
 /* ---------------------------------------------------------------- life --- */
 
 static gboolean
@@ -174,6 +253,25 @@ close_files (ReeveLoop *self)
   reeve_fd_clear (&self->epoll_fd);
   reeve_fd_clear (&self->wake_fd);
   reeve_fd_clear (&self->timer_fd);
+}
+
+/* Before anything else has a file in the context, there is but the one that
+ * wakes GLib's poll(). It lives as long as the context. */
+static void
+find_context_file (ReeveLoop *self)
+{
+  GPollFD fds[2];
+  int timeout_ms;
+
+  self->context_fd = -1;
+  if (!g_main_context_acquire (self->context))
+    return;
+
+  if (g_main_context_query (self->context, G_MAXINT, &timeout_ms, fds,
+                            G_N_ELEMENTS (fds)) == 1 &&
+      add_own_file (self, fds[0].fd, OWN_CONTEXT))
+    self->context_fd = fds[0].fd;
+  g_main_context_release (self->context);
 }
 
 static void
@@ -208,6 +306,7 @@ reeve_loop_new (GMainContext *context) REEVE_UNCHECKED
   self->handles = g_ptr_array_new ();
   self->removed = g_ptr_array_new ();
   reeve_timeout_heap_init (&self->timeouts);
+  find_context_file (self);
   attach_source (self);
   return self;
 }
@@ -261,11 +360,14 @@ void
 reeve_loop_run (ReeveLoop *self)
 {
   reeve_loop_ref (self);
+  while (!g_main_context_acquire (self->context))
+    g_main_context_iteration (self->context, TRUE);
   g_main_context_push_thread_default (self->context);
   while (!atomic_load (&self->is_quitting))
-    g_main_context_iteration (self->context, TRUE);
+    turn (self);
   atomic_store (&self->is_quitting, FALSE);
   g_main_context_pop_thread_default (self->context);
+  g_main_context_release (self->context);
   reeve_loop_unref (self);
 }
 
