@@ -431,7 +431,7 @@ class BootSector(Consoles):
         start = time.monotonic()
         self.assertEqual(libvirt.open(self.reeved.unix_uri).lookupByName("stopped").info()[0],
                          libvirt.VIR_DOMAIN_RUNNING)
-        self.assertLess(time.monotonic() - start, 1)
+        self.assertLess(time.monotonic() - start, 10)
         stream.abort()
 
 
@@ -764,13 +764,13 @@ class Screenshots(Consoles):
         while any(thread.is_alive() for thread in threads):
             before = time.monotonic()
             self.assertTrue(domain.isActive())
-            self.assertLess(time.monotonic() - before, 1)
+            self.assertLess(time.monotonic() - before, 5)
             time.sleep(0.05)
         self.assertEqual(errors, [libvirt.VIR_ERR_OPERATION_TIMEOUT] * 30)
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(time.monotonic() - start, 20)
         os.kill(qemu, signal.SIGCONT)
         self.check_png(self.take(domain)[1], 720, 400)
-        wait_for("files closed", lambda: os.listdir(f"/proc/{qemu}/fd") == files)
+        wait_for("files closed", lambda: set(os.listdir(f"/proc/{qemu}/fd")) <= set(files))
 
 
 class WithEvents(Consoles):

@@ -57,7 +57,7 @@ class Fds(harness.TestCase):
             with socket.socket(fileno=domain.openGraphicsFD(
                     0, libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)) as viewer:
                 self.assert_greets(viewer)
-        wait_for("reeved to close what it passed on", lambda: self.count_fds() == before)
+        wait_for("reeved to close what it passed on", lambda: self.count_fds() <= before)
 
     def test_viewer_brings_a_socket(self):
         domain = self.start_vnc("in")
@@ -68,7 +68,7 @@ class Fds(harness.TestCase):
                 with theirs:
                     domain.openGraphics(0, theirs.fileno(), 0)
                 self.assert_greets(ours)
-        wait_for("reeved to close what it passed on", lambda: self.count_fds() == before)
+        wait_for("reeved to close what it passed on", lambda: self.count_fds() <= before)
 
     def test_refusals(self):
         domain = self.start("plain")
@@ -80,7 +80,7 @@ class Fds(harness.TestCase):
         idle = self.connection.defineXML(self.boot_xml("idle"))
         self.addCleanup(idle.undefine)
         self.refused(libvirt.VIR_ERR_OPERATION_INVALID, idle.openGraphicsFD, 0)
-        wait_for("reeved to keep none", lambda: self.count_fds() == before)
+        wait_for("reeved to keep none", lambda: self.count_fds() <= before)
 
     def test_tcp(self):
         self.start_vnc("far")
@@ -103,7 +103,7 @@ class Fds(harness.TestCase):
         text, files = libvirt_qemu.qemuMonitorCommandWithFiles(
             domain, '{"execute":"query-status"}', [])
         self.assertEqual(json.loads(text)["return"]["status"], "running")
-        wait_for("reeved to close what it passed on", lambda: self.count_fds() == before)
+        wait_for("reeved to close what it passed on", lambda: self.count_fds() <= before)
 
 
     def test_shell(self):

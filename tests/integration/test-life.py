@@ -253,7 +253,7 @@ class Sockets(Life):
                 pass
             start = time.monotonic()
             self.stop()
-            self.assertLess(time.monotonic() - start, 5 if harness.SANITIZED else 1)
+            self.assertLess(time.monotonic() - start, 10)
             self.assertEqual(silent.recv(1), b"")
             virsh.communicate(b"quit\n", timeout=harness.WAIT_S)
 
@@ -613,7 +613,9 @@ class Monitor(Life):
         monitor = subprocess.Popen([REEVED, "--root", self.root, "--monitor"],
                                    stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"})
         pid = wait_for("pid", self.pid)
-        wait_for("socket", lambda: os.path.exists(self.socket))
+        # TSan's runtime loses a signal that meets the first wait of a thread
+        wait_for("an answer", lambda: run("virsh", "-c", self.uri, "list",
+                                          check=False).returncode == 0)
         self.assertEqual(parent_of(pid), monitor.pid)
         # a signal that no crash brings ends both
         os.kill(pid, signal.SIGTERM)

@@ -22,7 +22,7 @@ polkit_monitor=org.reeve.test.look
 unix_mode=0666
 unix_ro_mode=0666
 [server]
-call_timeout=2
+call_timeout=6
 """
 
 
@@ -128,10 +128,10 @@ class Polkit(harness.TestCase):
             file.write("yes")
         began = time.monotonic()
         self.assertEqual(self.list()[0].returncode, 0)
-        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertLess(time.monotonic() - began, 5)
         _, err = process.communicate(timeout=harness.WAIT_S)
         self.assertEqual(process.returncode, 1)
-        self.assertIn("not answered within 2 seconds", err)
+        self.assertIn("not answered within 6 seconds", err)
         question = self.authority.asked()[0]
         wait_for("the question's end", lambda:
                  ["CancelCheckAuthorization", question[5]] in self.authority.asked())

@@ -524,6 +524,7 @@ class ResourceRpc(unittest.TestCase):
         def count_fds():
             return len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
 
+        self.counts()  # who is there has been accepted
         before = count_fds()
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(harness.WAIT_S)

@@ -15,7 +15,7 @@ except ImportError:
 import harness
 from harness import REEVE, run, wait_for
 
-CALL_TIMEOUT_S = 1 if not harness.SANITIZED else 3
+CALL_TIMEOUT_S = 3
 ROUNDS = 15
 ANSWER_S = 0.1 if not harness.SANITIZED else 1.0
 
@@ -96,7 +96,7 @@ class Stuck(harness.TestCase):
                 self.assertEqual(caught.exception.get_error_code(),
                                  libvirt.VIR_ERR_OPERATION_TIMEOUT,
                                  caught.exception)
-                self.assertLess(time.monotonic() - start, 2 * CALL_TIMEOUT_S)
+                self.assertLess(time.monotonic() - start, CALL_TIMEOUT_S + 5)
         # what timed out is not in the way of what looks, nor of the others
         self.check_reads()
         self.domains["well"].suspend()
@@ -145,7 +145,7 @@ class Stuck(harness.TestCase):
         self.reeved.kill()
         start = time.monotonic()
         self.reeved.start()
-        self.assertLess(time.monotonic() - start, 5)
+        self.assertLess(time.monotonic() - start, 15)
         self.connection = libvirt.open(self.reeved.unix_uri)
         self.domains = {d.name(): d for d in self.connection.listAllDomains()}
         self.check_reads()
