@@ -63,6 +63,7 @@ const Plan plans[] = {
 
   { "GDBus, 64 in flight", GDBUS, UNIX, CALLS, ON_LOOP, PEER },
   { "sd-bus, 64 in flight", SDBUS, UNIX, CALLS, ON_LOOP, PEER },
+  { "gRPC, 64 x 4", GRPC, UNIX, CALLS, ON_LOOP, BUSY },
   { "reeved, version, 64 x 4", REEVED, UNIX, CALLS, VERSION, BUSY },
   { "libvirtd, version, 64 x 4", LIBVIRTD, UNIX, CALLS, VERSION, BUSY },
   { "reeved, connections", REEVED, UNIX, CONNECTIONS, VERSION, { 0, 0 } },

@@ -13,6 +13,7 @@ typedef enum {
   REEVE_18000,
   GDBUS,
   SDBUS,
+  GRPC,
   REEVED,
   LIBVIRTD,
   GNUTLS_SERV,

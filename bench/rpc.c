@@ -4,6 +4,7 @@
 #include "counter.h"
 #include "figure.h"
 #include "gdbus.h"
+#include "grpc.h"
 #include "placement.h"
 #include "rpc-server.h"
 #if REEVE_BENCH_SDBUS
@@ -36,6 +37,7 @@ typedef struct {
   Clients *clients[N_SERVERS][N_TRANSPORTS]; /* (owned) (nullable) */
   Clients *sleeper;                          /* (owned) (nullable) */
   GDBusClient *gdbus;                        /* (owned) (nullable) */
+  GrpcClient *grpc;                          /* (owned) (nullable) */
 #if REEVE_BENCH_SDBUS
   SdBusClient *sdbus; /* (owned) (nullable) */
 #endif
@@ -166,6 +168,8 @@ start_peers (Bench *self, const char *folder)
   if (needs_server (SDBUS))
     server_start (&servers[SDBUS], folder, "sdbus", NULL, serve_sdbus);
 #endif
+  if (needs_server (GRPC) && grpc_get_program () != NULL)
+    server_start (&servers[GRPC], folder, "grpc", NULL, serve_grpc);
   if (reeved_path != NULL)
     server_find (&servers[REEVED], reeved_path);
   if (libvirtd_path != NULL)
@@ -195,6 +199,8 @@ start (Bench *self, const char *folder)
   if (servers[SDBUS].pid != 0)
     self->sdbus = sdbus_client_new (servers[SDBUS].path);
 #endif
+  if (servers[GRPC].pid != 0)
+    self->grpc = grpc_client_new (servers[GRPC].path, &plans[0].load);
 }
 
 static Address
@@ -219,6 +225,8 @@ why_no_server (ServerId id)
     return "the hard limit of open files is too low";
   case SDBUS:
     return "it was built without sd-bus";
+  case GRPC:
+    return "it was built without gRPC";
   case REEVED:
   case LIBVIRTD:
   case GNUTLS_SERV:
@@ -283,6 +291,8 @@ stop (Bench *self)
   if (self->sdbus != NULL)
     sdbus_client_free (self->sdbus);
 #endif
+  if (self->grpc != NULL)
+    grpc_client_free (self->grpc);
   for (unsigned i = 0; i < N_SERVERS; i++)
     if (self->servers[i].pid != 0)
       server_stop (&self->servers[i]);
@@ -309,6 +319,8 @@ run_calls (Bench *self, const Plan *plan)
   if (plan->server == SDBUS)
     return sdbus_client_run (self->sdbus, PEER_DEPTH, duration_us);
 #endif
+  if (plan->server == GRPC)
+    return grpc_client_run (self->grpc, duration_us);
   return clients_run (get_clients (self, plan), &plan->load,
                       &self->requests[plan->request], get_warm_up_us (),
                       duration_us);
@@ -362,6 +374,12 @@ run_plan (Bench *self, unsigned index, unsigned round)
   g_assert_not_reached ();
 }
 
+static gboolean
+has_own_client (const Plan *plan)
+{
+  return plan->server == GDBUS || plan->server == SDBUS || plan->server == GRPC;
+}
+
 static Placement
 choose_placement (unsigned index)
 {
@@ -380,8 +398,7 @@ prepare (Bench *self, unsigned index)
   const Plan *plan = &plans[index];
   Placement ours = choose_placement (index);
 
-  if ((plan->mode == CALLS || plan->mode == BESIDE) && plan->server != GDBUS &&
-      plan->server != SDBUS)
+  if ((plan->mode == CALLS || plan->mode == BESIDE) && !has_own_client (plan))
     get_clients (self, plan);
   place_process (getpid (), ours);
   place_process (self->servers[plan->server].pid,

@@ -13,6 +13,7 @@ BARS = {
     "libreeve, normal": ("normal, 64 x 4", BLUE),
     "reeved": ("reeved, version, 64 x 4", BLUE),
     "sd-bus": ("sd-bus, 64 in flight", ORANGE),
+    "gRPC": ("gRPC, 64 x 4", ORANGE),
     "GDBus": ("GDBus, 64 in flight", ORANGE),
     "libvirtd": ("libvirtd, version, 64 x 4", ORANGE),
 }
