@@ -10,6 +10,7 @@ inode_free (gpointer data)
 {
   ReeveMountInode *self = data;
 
+  reeve_resource_watch_free (self->watch);
   reeve_resource_node_unref (self->node);
   g_free (self->path);
   g_free (self);
@@ -26,6 +27,8 @@ add_inode (ReeveResourceMount *self, const char *path, ReeveResourceNode *node)
   inode->node = reeve_resource_node_ref (node);
   g_hash_table_insert (self->inodes, &inode->number, inode);
   g_hash_table_replace (self->by_path, inode->path, inode);
+  if (self->teller != NULL)
+    reeve_mount_tell_of (self->teller, inode);
   return inode;
 }
 

@@ -35,3 +35,9 @@ reeve_resource_mount_count_waiting (const ReeveResourceMount *self)
 {
   return 0;
 }
+
+void
+reeve_resource_mount_tell_inotify (ReeveResourceMount *self,
+                                   ReeveResourcePool *pool)
+{
+}

@@ -10,13 +10,18 @@
 
 G_BEGIN_DECLS
 
+/* Tells inotify of changes; see mount-tell.c. */
+typedef struct _ReeveMountTeller ReeveMountTeller;
+
 /* A name that the kernel knows, until it forgets it. When another node comes to
  * the name, it gets another number. */
 typedef struct {
   uint64_t number;
   uint64_t n_lookups;
-  char *path;              /* (owned): "" for the root */
-  ReeveResourceNode *node; /* (owned) */
+  char *path;                /* (owned): "" for the root */
+  ReeveResourceNode *node;   /* (owned) */
+  ReeveMountTeller *teller;  /* (nullable): the mount's */
+  ReeveResourceWatch *watch; /* (owned) (nullable): if there is one */
 } ReeveMountInode;
 
 /* All of the loop's thread. */
@@ -35,6 +40,7 @@ struct _ReeveResourceMount {
   GHashTable *by_path; /* (element-type utf8 ReeveMountInode) */
   GQueue files;        /* (element-type ReeveMountFile) (owned): open ones */
   GQueue calls;        /* (element-type ReeveMountCall) (owned): that wait */
+  ReeveMountTeller *teller; /* (owned) (nullable): if inotify is told */
 };
 
 /* ----------------------------------------------------------- mount-inode -- */
@@ -76,6 +82,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ReeveMountCaller, reeve_mount_caller_clear)
 void reeve_mount_add_file_ops (struct fuse_lowlevel_ops *ops);
 /* Answers all calls that wait with ENODEV, and closes all files. */
 void reeve_mount_close_files (ReeveResourceMount *self);
+
+/* ------------------------------------------------------------ mount-tell -- */
+
+/* Tells of changes of an inode that the kernel knows now. */
+void reeve_mount_tell_of (ReeveMountTeller *self, ReeveMountInode *inode);
+void reeve_mount_teller_free (ReeveMountTeller *self);
 
 /* ------------------------------------------------------------- mount-ops -- */
 

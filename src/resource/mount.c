@@ -268,13 +268,15 @@ reeve_resource_mount_free (ReeveResourceMount *self)
     return;
 
   end_session (self);
+  /* A thread that tells may wait for us, and is let go below. */
+  reeve_mount_inodes_clear (self);
+  reeve_mount_teller_free (self->teller);
   /* Closes its file, which ends all calls of the kernel; so unmounting waits
    * for nobody. */
   if (self->fuse != NULL)
     fuse_session_destroy (self->fuse);
   end_helper (self);
   free (self->buffer.mem);
-  reeve_mount_inodes_clear (self);
   reeve_loop_unref (self->loop);
   g_free (self->path);
   g_free (self);

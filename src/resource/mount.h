@@ -3,6 +3,7 @@
 #pragma once
 
 #include "event/loop.h"
+#include "resource/pool.h"
 #include "resource/tree.h"
 
 G_BEGIN_DECLS
@@ -47,6 +48,22 @@ ReeveResourceMount *reeve_resource_mount_new (ReeveLoop *loop,
  * and finds that nobody is there. */
 void reeve_resource_mount_free (ReeveResourceMount *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceMount, reeve_resource_mount_free)
+
+/**
+ * reeve_resource_mount_tell_inotify:
+ * @pool: (transfer none): outlives the mount; takes one of its threads at a
+ * time
+ *
+ * The kernel tells those who watch a file by inotify of what clients do through
+ * the mount, and cannot be told by a daemon of what that does. From now on, a
+ * thread repeats each change of a node, as a change of its time, by its name in
+ * the mount. Changes that come within some milliseconds are one. Names that
+ * come and go are not told.
+ *
+ * Before the mount's first request is served.
+ */
+void reeve_resource_mount_tell_inotify (ReeveResourceMount *self,
+                                        ReeveResourcePool *pool);
 
 /* How many files are open, and how many calls wait for an answer. */
 unsigned reeve_resource_mount_count_open (const ReeveResourceMount *self);

@@ -22,6 +22,7 @@ typedef struct {
   ReeveResourceTree *tree;       /* (owned) */
   ReeveTreeMachines *machines;   /* (owned) */
   ReeveResourceProgram *program; /* (owned) */
+  ReeveResourcePool *pool;       /* (owned) (nullable) */
   ReeveResourceMount *mount;     /* (owned) (nullable) */
   int retry;                     /* a watch; 0: none */
   int n_retries;
@@ -29,6 +30,7 @@ typedef struct {
 
 static const ReeveDaemonSetting settings[] = {
   { "resource", "mount", 0, 1, 0 },
+  { "resource", "inotify", 0, 1, 0 },
 };
 
 gboolean
@@ -84,6 +86,16 @@ is_mount_point (const char *path)
          strstr (mounts, words) != NULL;
 }
 
+/* (transfer none): made once something needs it. */
+static ReeveResourcePool *
+get_pool (Module *self)
+{
+  if (self->pool == NULL)
+    self->pool = reeve_resource_pool_new (reeve_daemon_get_loop (self->daemon),
+                                          &reeve_resource_pool_size);
+  return self->pool;
+}
+
 /* A daemon serves without a mount, too. */
 static void
 make_mount (Module *self)
@@ -95,6 +107,8 @@ make_mount (Module *self)
       reeve_daemon_get_info (self->daemon)->name, self->path, &error);
   if (self->mount == NULL)
     g_warning ("%s", error->message);
+  else if (reeve_daemon_get_setting (self->daemon, &settings[1]) != 0)
+    reeve_resource_mount_tell_inotify (self->mount, get_pool (self));
 }
 
 static void
@@ -140,6 +154,7 @@ stop (ReeveDaemon *daemon, gpointer state)
 
   unmount (self);
   reeve_resource_program_free (self->program);
+  reeve_resource_pool_free (self->pool);
   reeve_tree_machines_free (self->machines);
   reeve_resource_tree_free (self->tree);
   g_free (self->path);

@@ -512,6 +512,8 @@ main (int argc, char **argv)
   if (!g_str_equal (argv[1], "-"))
     self.mount = reeve_resource_mount_new (self.loop, self.tree,
                                            "resource-test", argv[1], &error);
+  if (self.mount != NULL && g_getenv ("TELL_INOTIFY") != NULL)
+    reeve_resource_mount_tell_inotify (self.mount, self.pool);
   if (error == NULL && !g_str_equal (argv[2], "-"))
     serve (&self, argv[2], &error);
   if (error != NULL)

@@ -62,9 +62,9 @@ def missing():
 
 
 class Mount(harness.Daemon):
-    def __init__(self, directory, name):
+    def __init__(self, directory, name, *words):
         self.path = os.path.join(directory, name)
-        super().__init__(directory, name, [DAEMON, self.path, "-"],
+        super().__init__(directory, name, [*words, DAEMON, self.path, "-"],
                          lambda: self.log().startswith("ready"))
 
 
@@ -534,10 +534,90 @@ class Death(unittest.TestCase):
         self.assertIn(path, done.stderr)
 
 
+class Watcher:
+    """inotify, which Python has not; of changes of the content alone."""
+    IN_MODIFY = 2
+    # of inotify_event: the watch, what happened, a cookie, the length of a name
+    EVENT = struct.Struct("iIII")
+
+    def __init__(self, folder, *names):
+        libc = ctypes.CDLL(None)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK)
+        self.names = {libc.inotify_add_watch(self.fd, os.fsencode(os.path.join(folder, name)),
+                                             self.IN_MODIFY): name for name in names}
+
+    def close(self):
+        os.close(self.fd)
+
+    def wait(self):
+        """What has changed, once something has: the names, with those in directories."""
+        assert select.select([self.fd], [], [], harness.WAIT_S)[0]
+        data, found = os.read(self.fd, 65536), set()
+        while data:
+            watch, mask, _, length = self.EVENT.unpack_from(data)
+            assert mask == self.IN_MODIFY, mask
+            name = data[self.EVENT.size:self.EVENT.size + length].rstrip(b"\0").decode()
+            found.add(os.path.join(self.names[watch], name) if name else self.names[watch])
+            data = data[self.EVENT.size + length:]
+        return found
+
+
+@unittest.skipIf(missing(), missing())
+class Inotify(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="reeve-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.mount = Mount(directory.name, "tree", "env", "TELL_INOTIFY=1")
+        cls.addClassCleanup(unmount, cls.mount.path)
+        cls.mount.start()
+        cls.addClassCleanup(cls.mount.stop)
+
+    def path(self, name):
+        return os.path.join(self.mount.path, name)
+
+    def command(self, words):
+        with open(self.path("ctl"), "w", encoding="utf-8") as ctl:
+            ctl.write(words)
+
+    def watch(self, *names):
+        watcher = Watcher(self.mount.path, *names)
+        self.addCleanup(watcher.close)
+        return watcher
+
+    def test_change_by_the_daemon(self):
+        of_file, of_folder = self.watch("watched/1", "watched/2"), self.watch("watched")
+        self.command("touch 1")
+        self.assertEqual(of_file.wait(), {"watched/1"})
+        self.assertEqual(of_folder.wait(), {"watched/1"})
+
+    def test_many_changes(self):
+        before = os.stat(self.path("watched/3")).st_mtime_ns
+        watcher = self.watch("watched/3")
+        for _ in range(200):
+            self.command("touch 3")
+        self.assertEqual(watcher.wait(), {"watched/3"})
+        self.assertGreater(os.stat(self.path("watched/3")).st_mtime_ns, before)
+
+    def test_daemon_ends_while_it_tells(self):
+        directory = tempfile.TemporaryDirectory(prefix="reeve-")
+        self.addCleanup(directory.cleanup)
+        for _ in range(5):
+            mount = Mount(directory.name, "tree", "env", "TELL_INOTIFY=1")
+            self.addCleanup(unmount, mount.path)
+            mount.start()
+            os.stat(os.path.join(mount.path, "watched/1"))
+            for _ in range(20):
+                with open(os.path.join(mount.path, "ctl"), "w", encoding="utf-8") as ctl:
+                    ctl.write("touch 1")
+            mount.stop()
+
+
 class WithTree(harness.TestCase):
     """A reeved whose tree everybody may enter."""
 
-    config = "[resource]\nmount = 1\n"
+    config = "[resource]\nmount = 1\ninotify = 1\n"
 
     @classmethod
     def setUpClass(cls):
@@ -605,7 +685,10 @@ class Machines(WithTree):
         state = os.open(f"{self.tree}/machines/life/state", os.O_RDONLY)
         self.addCleanup(os.close, state)
         self.assertEqual(os.read(state, 100), b"shut off\n")
+        watcher = Watcher(self.tree, "machines/life/state")
+        self.addCleanup(watcher.close)
         self.control("life", "start")
+        self.assertEqual(watcher.wait(), {"machines/life/state"})
         self.assertEqual(self.read("machines/life/state"), "running\n")
         self.assertTrue(select.select([state], [], [], harness.WAIT_S)[0])
         self.assertEqual(os.pread(state, 100, 0), b"running\n")
