@@ -3,6 +3,7 @@
 #include "resource/mount-private.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static void
@@ -108,6 +109,42 @@ reeve_mount_find_number (ReeveResourceMount *self,
   const ReeveMountInode *inode = g_hash_table_lookup (self->by_path, path);
 
   return inode == NULL ? 0 : inode->number;
+}
+
+char *
+reeve_mount_dup_path (ReeveResourceMount *self,
+                      uint64_t parent,
+                      const char *name)
+{
+  return g_strdup_printf ("%s/%s", reeve_mount_get_inode (self, parent)->path,
+                          name);
+}
+
+void
+reeve_mount_move_inodes (ReeveResourceMount *self,
+                         const char *path,
+                         const char *to)
+{
+  size_t length = strlen (path);
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->inodes);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    ReeveMountInode *inode = value;
+    char *moved = NULL;
+
+    if (strncmp (inode->path, path, length) != 0 ||
+        (inode->path[length] != '\0' && inode->path[length] != '/'))
+      continue;
+    moved = g_strconcat (to, inode->path + length, NULL);
+    if (g_hash_table_lookup (self->by_path, inode->path) == inode) {
+      g_hash_table_remove (self->by_path, inode->path);
+      g_hash_table_replace (self->by_path, moved, inode);
+    }
+    g_free (inode->path);
+    inode->path = moved;
+  }
 }
 
 static struct timespec

@@ -3,6 +3,7 @@
 #include "resource/mount-private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -353,8 +354,28 @@ op_readdir (fuse_req_t req,
   fuse_reply_buf (req, buffer, used);
 }
 
-/* ------------------------------------- the daemon alone makes and removes --
- */
+/* ---------------------------------------------- names made and removed --- */
+
+static void
+reply_new (fuse_req_t req,
+           fuse_ino_t parent,
+           const char *name,
+           mode_t mode,
+           const char *target)
+{
+  ReeveResourceMount *mount = fuse_req_userdata (req);
+  g_autofree char *path = reeve_mount_dup_path (mount, parent, name);
+  g_auto (ReeveMountCaller) caller = { 0 };
+  int result;
+
+  reeve_mount_caller_init (&caller, req);
+  result = reeve_resource_tree_make (mount->tree, path, mode, target,
+                                     &caller.caller);
+  if (result != 0)
+    fuse_reply_err (req, result);
+  else
+    op_lookup (req, parent, name);
+}
 
 static void
 op_mknod (fuse_req_t req,
@@ -363,19 +384,16 @@ op_mknod (fuse_req_t req,
           mode_t mode,
           dev_t rdev)
 {
-  fuse_reply_err (req, EPERM);
+  if (S_ISREG (mode))
+    reply_new (req, parent, name, mode, NULL);
+  else
+    fuse_reply_err (req, EPERM);
 }
 
 static void
 op_mkdir (fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-  fuse_reply_err (req, EPERM);
-}
-
-static void
-op_unlink (fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-  fuse_reply_err (req, EPERM);
+  reply_new (req, parent, name, S_IFDIR | mode, NULL);
 }
 
 static void
@@ -384,7 +402,34 @@ op_symlink (fuse_req_t req,
             fuse_ino_t parent,
             const char *name)
 {
-  fuse_reply_err (req, EPERM);
+  reply_new (req, parent, name, S_IFLNK | 0777, target);
+}
+
+static void
+reply_removed (fuse_req_t req,
+               fuse_ino_t parent,
+               const char *name,
+               gboolean is_directory)
+{
+  ReeveResourceMount *mount = fuse_req_userdata (req);
+  g_autofree char *path = reeve_mount_dup_path (mount, parent, name);
+  g_auto (ReeveMountCaller) caller = { 0 };
+
+  reeve_mount_caller_init (&caller, req);
+  fuse_reply_err (req, reeve_resource_tree_remove (
+                           mount->tree, path, is_directory, &caller.caller));
+}
+
+static void
+op_unlink (fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+  reply_removed (req, parent, name, FALSE);
+}
+
+static void
+op_rmdir (fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+  reply_removed (req, parent, name, TRUE);
 }
 
 static void
@@ -395,9 +440,25 @@ op_rename (fuse_req_t req,
            const char *new_name,
            unsigned flags)
 {
-  fuse_reply_err (req, EPERM);
+  ReeveResourceMount *mount = fuse_req_userdata (req);
+  g_autofree char *path = reeve_mount_dup_path (mount, parent, name);
+  g_autofree char *to = reeve_mount_dup_path (mount, new_parent, new_name);
+  g_auto (ReeveMountCaller) caller = { 0 };
+  int result;
+
+  reeve_mount_caller_init (&caller, req);
+  /* Neither exchanges, nor whiteouts; the kernel itself looks whether there is
+   * something that must not be. */
+  if ((flags & ~(unsigned) RENAME_NOREPLACE) != 0)
+    result = EINVAL;
+  else
+    result = reeve_resource_tree_rename (mount->tree, path, to, &caller.caller);
+  if (result == 0)
+    reeve_mount_move_inodes (mount, path, to);
+  fuse_reply_err (req, result);
 }
 
+/* Each node has one name for its provider. */
 static void
 op_link (fuse_req_t req,
          fuse_ino_t number,
@@ -426,7 +487,7 @@ reeve_mount_get_ops (void)
     .mknod = op_mknod,
     .mkdir = op_mkdir,
     .unlink = op_unlink,
-    .rmdir = op_unlink,
+    .rmdir = op_rmdir,
     .symlink = op_symlink,
     .rename = op_rename,
     .link = op_link,

@@ -64,6 +64,14 @@ void reeve_mount_forget (ReeveResourceMount *self,
 uint64_t reeve_mount_find_number (ReeveResourceMount *self,
                                   const ReeveMountInode *parent,
                                   const char *name);
+/* (transfer full): of @name in @parent. */
+char *reeve_mount_dup_path (ReeveResourceMount *self,
+                            uint64_t parent,
+                            const char *name);
+/* What was at @path and below is at @to now. */
+void reeve_mount_move_inodes (ReeveResourceMount *self,
+                              const char *path,
+                              const char *to);
 void reeve_mount_fill_stat (const ReeveMountInode *inode, struct stat *st);
 
 /* ------------------------------------------------------------ mount-file -- */

@@ -73,6 +73,12 @@ typedef struct _ReeveResourceListing ReeveResourceListing;
  *   least one component in normal form. As long as a node is used, the same
  *   one is found again. What is on the way to another one is found, too
  * @list: adds the names in the directory @rest, which may be "": itself
+ * @make: of such a directory, for a client: what @mode says (`S_IFREG`,
+ *   `S_IFDIR`, or `S_IFLNK` to @target) at @rest, where nothing is, and where a
+ *   directory is that is found. Returns: 0 or an errno
+ * @remove: what is at @rest; `ENOTEMPTY` of a directory that has something
+ * @rename: what is at @rest, to another path, where nothing of another type is
+ *   nor a directory; both below the directory
  * @open, @close: around the use of a handle; %0 or an error, and then it is
  *   not closed
  * @read, @write, @devctl: answer the request, at once or later (request.h)
@@ -92,6 +98,17 @@ typedef struct {
                 const char *rest,
                 ReeveResourceListing *listing,
                 gpointer data);
+  int (*make) (ReeveResourceNode *node,
+               const char *rest,
+               mode_t mode,
+               const char *target,
+               const ReeveResourceCaller *caller,
+               gpointer data);
+  int (*remove) (ReeveResourceNode *node, const char *rest, gpointer data);
+  int (*rename) (ReeveResourceNode *node,
+                 const char *rest,
+                 const char *to,
+                 gpointer data);
   int (*open) (ReeveResourceHandle *handle, gpointer data);
   void (*close) (ReeveResourceHandle *handle, gpointer data);
   void (*read) (ReeveResourceRequest *request, gpointer data);

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "resource/tree.h"
+#include "resource/tree-private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -364,6 +364,20 @@ resolve (ReeveResourceTree *self,
 }
 
 int
+reeve_resource_tree_walk (ReeveResourceTree *self,
+                          const char *path,
+                          const ReeveResourceCaller *caller,
+                          gboolean follow,
+                          GPtrArray *names,
+                          ReeveResourceNode **node)
+{
+  int result = add_path (names, path);
+
+  *node = NULL;
+  return result != 0 ? result : resolve (self, names, caller, follow, node);
+}
+
+int
 reeve_resource_tree_resolve (ReeveResourceTree *self,
                              const char *path,
                              const ReeveResourceCaller *caller,
@@ -371,10 +385,42 @@ reeve_resource_tree_resolve (ReeveResourceTree *self,
                              ReeveResourceNode **node)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  int result = add_path (names, path);
 
-  *node = NULL;
-  return result != 0 ? result : resolve (self, names, caller, follow, node);
+  return reeve_resource_tree_walk (self, path, caller, follow, names, node);
+}
+
+ReeveResourceNode *
+reeve_resource_tree_look_up (ReeveResourceTree *self, GPtrArray *names)
+{
+  return look_up (self, names, names->len);
+}
+
+/* In the order of look_up(). */
+ReeveResourceNode *
+reeve_resource_tree_find_provider (
+    ReeveResourceTree *self,
+    GPtrArray *names,
+    gboolean (*can_do) (const ReeveResourceOps *ops),
+    char **rest)
+{
+  size_t depth = 0;
+  gboolean hidden = FALSE;
+  Place *place = find_place (self, names, names->len, &depth);
+
+  for (; place != NULL && !hidden; place = place->parent, depth--)
+    for (unsigned i = 0; i < place->attached->len; i++) {
+      const Attached *attached = place->attached->pdata[i];
+      const ReeveResourceOps *ops =
+          reeve_resource_node_get_ops (attached->node);
+
+      hidden |= (attached->flags & REEVE_RESOURCE_ATTACH_OPAQUE) != 0;
+      if ((attached->flags & REEVE_RESOURCE_ATTACH_DIRECTORY) == 0 ||
+          ops == NULL || depth == names->len || !can_do (ops))
+        continue;
+      *rest = join (names, depth, names->len);
+      return reeve_resource_node_ref (attached->node);
+    }
+  return NULL;
 }
 
 /* ------------------------------------------------------------- listing --- */
@@ -557,10 +603,9 @@ reeve_resource_tree_list_after (ReeveResourceTree *self,
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (ReeveResourceNode) node = NULL;
-  int result = add_path (names, path);
+  int result =
+      reeve_resource_tree_walk (self, path, caller, TRUE, names, &node);
 
-  if (result == 0)
-    result = resolve (self, names, caller, TRUE, &node);
   if (result == 0 && !reeve_resource_node_is_directory (node))
     result = ENOTDIR;
   if (result == 0 && caller != NULL)

@@ -120,6 +120,41 @@ int reeve_resource_tree_list_after (ReeveResourceTree *self,
                                     gboolean *more);
 
 /**
+ * reeve_resource_tree_make:
+ * @mode: `S_IFREG`, `S_IFDIR` or `S_IFLNK`, and permissions
+ * @target: (nullable): of a link
+ * @caller: has to be let write in the directory
+ *
+ * Has the provider of a directory make something in it; the first that makes
+ * any, in the order in which they are asked for what is there.
+ *
+ * Returns: 0; as reeve_resource_tree_resolve(); `EEXIST`; `EPERM` where no
+ * provider does it; or what that says
+ */
+int reeve_resource_tree_make (ReeveResourceTree *self,
+                              const char *path,
+                              mode_t mode,
+                              const char *target,
+                              const ReeveResourceCaller *caller);
+/** The same of what is there: a directory (`ENOTDIR`), or none (`EISDIR`). */
+int reeve_resource_tree_remove (ReeveResourceTree *self,
+                                const char *path,
+                                gboolean is_directory,
+                                const ReeveResourceCaller *caller);
+/**
+ * reeve_resource_tree_rename:
+ *
+ * A file takes the place of another one that is there.
+ *
+ * Returns: as reeve_resource_tree_make(); `EXDEV` from the names of one
+ * provider to those of another one, `EINVAL` to below itself
+ */
+int reeve_resource_tree_rename (ReeveResourceTree *self,
+                                const char *path,
+                                const char *to,
+                                const ReeveResourceCaller *caller);
+
+/**
  * reeve_resource_listing_add:
  * @type: `S_IFREG`, `S_IFDIR` or `S_IFLNK`
  *

@@ -7,6 +7,8 @@
 #include "resource/stream.h"
 #include "resource/tree.h"
 
+#include "../resource/scratch.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -456,6 +458,8 @@ make_tree (Daemon *self)
           provider_new ("two"));
   /* The newest of those that do not ask for a place. */
   attach (self, "turned", directory, provider_new ("one"));
+
+  attach (self, "scratch", directory, scratch_new (01777));
 
   self->log = reeve_resource_log_new (0644, 65536);
   attach (self, "log", 0, reeve_resource_node_ref (self->log));

@@ -174,6 +174,28 @@ class Resource(unittest.TestCase):
             done = self.shell(" ".join(words), check=False)
             self.assertIn("Operation not permitted", done.stderr, words)
 
+    def test_provider_lets_clients_make_names(self):
+        self.shell("cd scratch; mkdir new; mv new n2; touch n2/f; echo text > n2/f;"
+                   "ln -s n2/f link; mv n2 n3; ln -sf n3/f link")
+        self.assertEqual(self.shell("cd scratch; ls -F; cat link; readlink link").stdout,
+                         "link@\nn3/\ntext\nn3/f\n")
+        # who is in a directory that moves stays in it
+        done = self.shell("cd scratch/n3; mv ../n3 ../n4; echo more > f; cat f; rm f; ls")
+        self.assertEqual(done.stdout, "more\n")
+        run(*NOBODY, "touch", self.path("scratch/mine"))
+        self.assertEqual(run("stat", "-c", "%u", self.path("scratch/mine")).stdout, "65534\n")
+        for words, reason in (("rmdir link", "Not a directory"), ("rm n4", "Is a directory"),
+                              ("mkdir n4", "File exists"), ("touch full", "No space left"),
+                              ("ln mine other", "Operation not permitted"),
+                              ("mkfifo other", "Operation not permitted")):
+            done = self.shell(f"cd scratch; {words}", check=False)
+            self.assertIn(reason, done.stderr, words)
+        done = run(*NOBODY, "touch", self.path("d/new"), check=False)
+        self.assertIn("Permission denied", done.stderr)
+        self.shell("cd scratch; mkdir n4/x; rmdir n4", check=False)
+        self.shell("cd scratch; rmdir n4/x n4; rm mine link")
+        self.assertEqual(self.shell("ls scratch").stdout, "")
+
     def test_limits_are_told(self):
         self.assertEqual(run("getconf", "NAME_MAX", self.mount.path).stdout, "255\n")
         self.assertIn("fuse", run("stat", "-f", self.mount.path).stdout)
