@@ -3,6 +3,7 @@
 #include "event/intl.h"
 #include "event/thread.h"
 #include "machine/remote-private.h"
+#include "machine/stats.h"
 #include "rpc/access.h"
 #include "rpc/error.h"
 
@@ -29,17 +30,6 @@ enum {
   TAG_DISK_CACHES = 10,
 };
 
-/* libvirt's DomainStatsTypes. */
-enum {
-  STATS_STATE = 1 << 0,
-  STATS_CPU_TOTAL = 1 << 1,
-  STATS_BALLOON = 1 << 2,
-  STATS_VCPU = 1 << 3,
-  STATS_INTERFACE = 1 << 4,
-  STATS_BLOCK = 1 << 5,
-  STATS_ALL = STATS_STATE | STATS_CPU_TOTAL | STATS_BALLOON | STATS_VCPU |
-              STATS_INTERFACE | STATS_BLOCK,
-};
 #define STATS_NOWAIT UINT32_C (0x20000000)
 #define STATS_BACKING UINT32_C (0x40000000)
 #define STATS_ENFORCE UINT32_C (0x80000000)
@@ -135,110 +125,13 @@ record_free (gpointer data)
   g_free (self);
 }
 
-static void
-add_state (Record *self, const ReeveMachineSnapshot *snapshot)
-{
-  reeve_params_add_int (self->params, "state.state", snapshot->state);
-  reeve_params_add_int (self->params, "state.reason", snapshot->reason);
-}
-
-static void
-add_cpu (Record *self)
-{
-  ReeveMachineUsage usage;
-
-  if (!reeve_machine_get_usage (self->machine, &usage))
-    return;
-  reeve_params_add_ullong (self->params, "cpu.time", usage.cpu_ns);
-  reeve_params_add_ullong (self->params, "cpu.user", usage.user_ns);
-  reeve_params_add_ullong (self->params, "cpu.system", usage.system_ns);
-}
-
-static void
-add_balloon (Record *self,
-             const ReeveMachineSnapshot *snapshot,
-             ReeveConfig *config)
-{
-  reeve_params_add_ullong (self->params, "balloon.current",
-                           snapshot->current_memory_kib);
-  reeve_params_add_ullong (self->params, "balloon.maximum",
-                           reeve_config_get_memory_kib (config));
-}
-
-static void
-add_vcpus (Record *self,
-           const ReeveMachineSnapshot *snapshot,
-           ReeveConfig *config)
-{
-  reeve_params_add_uint (self->params, "vcpu.current",
-                         reeve_config_get_vcpus (config));
-  reeve_params_add_uint (self->params, "vcpu.maximum",
-                         reeve_config_get_max_vcpus (config));
-  for (unsigned i = 0;
-       snapshot->is_active && i < reeve_config_get_vcpus (config); i++) {
-    g_autofree char *field = g_strdup_printf ("vcpu.%u.state", i);
-
-    reeve_params_add_int (self->params, field, 1);
-  }
-}
-
-static void
-add_interfaces (Record *self, ReeveConfig *config)
-{
-  GPtrArray *interfaces = reeve_config_get_interfaces (config);
-
-  reeve_params_add_uint (self->params, "net.count", interfaces->len);
-  for (unsigned i = 0; i < interfaces->len; i++) {
-    const ReeveConfigInterface *interface = interfaces->pdata[i];
-    g_autofree char *field = g_strdup_printf ("net.%u.name", i);
-
-    reeve_params_add_string (self->params, field,
-                             interface->target != NULL ? interface->target
-                                                       : interface->alias);
-  }
-}
-
-static void
-add_blocks (Record *self, ReeveConfig *config)
-{
-  GPtrArray *disks = reeve_config_get_disks (config);
-
-  reeve_params_add_uint (self->params, "block.count", disks->len);
-  for (unsigned i = 0; i < disks->len; i++) {
-    const ReeveConfigDisk *disk = disks->pdata[i];
-    g_autofree char *name = g_strdup_printf ("block.%u.name", i);
-    g_autofree char *path = g_strdup_printf ("block.%u.path", i);
-
-    reeve_params_add_string (self->params, name, disk->target);
-    if (disk->path != NULL)
-      reeve_params_add_string (self->params, path, disk->path);
-  }
-}
-
 static Record *
 record_new (ReeveMachine *machine, uint32_t stats)
 {
   Record *self = g_new0 (Record, 1);
-  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-  ReeveConfig *config;
 
   self->machine = reeve_machine_ref (machine);
-  self->params = g_array_new (FALSE, FALSE, sizeof (remote_typed_param));
-  reeve_machine_get_snapshot (machine, &snapshot);
-  config =
-      snapshot.live_config != NULL ? snapshot.live_config : snapshot.config;
-  if (stats & STATS_STATE)
-    add_state (self, &snapshot);
-  if (stats & STATS_CPU_TOTAL)
-    add_cpu (self);
-  if (stats & STATS_BALLOON)
-    add_balloon (self, &snapshot, config);
-  if (stats & STATS_VCPU)
-    add_vcpus (self, &snapshot, config);
-  if (stats & STATS_INTERFACE)
-    add_interfaces (self, config);
-  if (stats & STATS_BLOCK)
-    add_blocks (self, config);
+  self->params = reeve_stats_new (machine, stats);
   return self;
 }
 
@@ -277,13 +170,6 @@ typedef struct {
   Record *record; /* not owned */
 } Question;
 
-static void
-add_known (Record *self, const char *field, uint64_t value)
-{
-  if (value != UINT64_MAX)
-    reeve_params_add_ullong (self->params, field, value);
-}
-
 /* In the loop's thread; a machine that did not answer adds nothing. */
 static void
 take_balloon (ReeveMachine *machine,
@@ -292,20 +178,9 @@ take_balloon (ReeveMachine *machine,
               gpointer data)
 {
   Question *question = data;
-  Record *record = question->record;
 
-  if (error == NULL) {
-    add_known (record, "balloon.swap_in", stats->swap_in_kib);
-    add_known (record, "balloon.swap_out", stats->swap_out_kib);
-    add_known (record, "balloon.major_fault", stats->major_faults);
-    add_known (record, "balloon.minor_fault", stats->minor_faults);
-    add_known (record, "balloon.unused", stats->unused_kib);
-    add_known (record, "balloon.available", stats->available_kib);
-    add_known (record, "balloon.usable", stats->usable_kib);
-    add_known (record, "balloon.disk_caches", stats->disk_caches_kib);
-    add_known (record, "balloon.last-update", stats->last_update_s);
-    add_known (record, "balloon.rss", stats->resident_kib);
-  }
+  if (error == NULL)
+    reeve_stats_add_memory (question->record->params, stats);
   close_question (question->answer);
   g_free (question);
 }
@@ -377,7 +252,7 @@ connect_get_all_domain_stats (
     remote_connect_get_all_domain_stats_ret *ret,
     GError **error)
 {
-  uint32_t stats = args->stats == 0 ? STATS_ALL : args->stats;
+  uint32_t stats = args->stats == 0 ? REEVE_STATS_ALL : args->stats;
   g_autoptr (GPtrArray) machines = NULL;
   Answer *answer;
 
@@ -386,10 +261,10 @@ connect_get_all_domain_stats (
           call, args->flags,
           0xff | STATS_NOWAIT | STATS_BACKING | STATS_ENFORCE, error))
     return FALSE;
-  if ((args->flags & STATS_ENFORCE) && (stats & ~(uint32_t) STATS_ALL)) {
+  if ((args->flags & STATS_ENFORCE) && (stats & ~(uint32_t) REEVE_STATS_ALL)) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_ARGUMENT_UNSUPPORTED,
                  _ ("Stats types bits 0x%x are not supported by this daemon"),
-                 stats & ~(uint32_t) STATS_ALL);
+                 stats & ~(uint32_t) REEVE_STATS_ALL);
     return FALSE;
   }
 
@@ -407,7 +282,7 @@ connect_get_all_domain_stats (
   answer->records = g_ptr_array_new_with_free_func (record_free);
   for (unsigned i = 0; i < machines->len; i++)
     g_ptr_array_add (answer->records, record_new (machines->pdata[i], stats));
-  if ((stats & STATS_BALLOON) && (args->flags & STATS_NOWAIT) == 0)
+  if ((stats & REEVE_STATS_BALLOON) && (args->flags & STATS_NOWAIT) == 0)
     ask_all (answer);
   close_question (answer);
   return TRUE;
