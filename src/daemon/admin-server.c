@@ -53,28 +53,45 @@ resize (ReeveServer *server, ReeveJobPoolSize *size, GError **error)
 }
 
 gboolean
+reeve_admin_change_workers (ReeveAdmin *self,
+                            ReeveServer *server,
+                            ReeveAdminWorkersFunc change,
+                            gconstpointer data,
+                            GError **error)
+{
+  ReeveJobPoolSize size;
+
+  REEVE_LOCK_SCOPE (&self->change_lock);
+
+  reeve_job_pool_get_size (reeve_server_get_pool (server), &size);
+  return change (&size, data, error) && resize (server, &size, error);
+}
+
+static gboolean
+take_params (ReeveJobPoolSize *size, gconstpointer data, GError **error)
+{
+  const admin_server_set_threadpool_parameters_args *args = data;
+  const ReeveAdminParam known[] = {
+    { "minWorkers", &size->lo_water },
+    { "maxWorkers", &size->maximum },
+    { "prioWorkers", &size->n_priority },
+  };
+
+  return reeve_admin_params_read (args->params.items, args->params.n_items,
+                                  known, G_N_ELEMENTS (known), error);
+}
+
+gboolean
 reeve_admin_set_workers (
     ReeveCall *call,
     const admin_server_set_threadpool_parameters_args *args,
     GError **error)
 {
   ReeveServer *server = reeve_admin_find_server (call, args->srv.name, error);
-  ReeveJobPoolSize size;
-  const ReeveAdminParam known[] = {
-    { "minWorkers", &size.lo_water },
-    { "maxWorkers", &size.maximum },
-    { "prioWorkers", &size.n_priority },
-  };
 
-  if (server == NULL || !reeve_admin_check_flags (call, args->flags, error))
-    return FALSE;
-
-  REEVE_LOCK_SCOPE (&reeve_admin_get (call)->change_lock);
-
-  reeve_job_pool_get_size (reeve_server_get_pool (server), &size);
-  return reeve_admin_params_read (args->params.items, args->params.n_items,
-                                  known, G_N_ELEMENTS (known), error) &&
-         resize (server, &size, error);
+  return server != NULL && reeve_admin_check_flags (call, args->flags, error) &&
+         reeve_admin_change_workers (reeve_admin_get (call), server,
+                                     take_params, args, error);
 }
 
 /* -------------------------------------------------------------- limits --- */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/daemon.h"
+#include "rpc/job-pool.h"
 
 G_BEGIN_DECLS
 
@@ -23,5 +24,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveAdmin, reeve_admin_free)
 
 /* (transfer none) */
 ReeveServer *reeve_admin_get_server (ReeveAdmin *self);
+
+/* Changes what it is told of a pool's size. */
+typedef gboolean (*ReeveAdminWorkersFunc) (ReeveJobPoolSize *size,
+                                           gconstpointer data,
+                                           GError **error);
+
+/* Makes the workers of @server as many as @change says, of how many there are
+ * to be now. Nobody else changes them meanwhile. Thread: any but the loop's.
+ * Errors: %REEVE_ERROR_INVALID_ARG, and those of @change. */
+gboolean reeve_admin_change_workers (ReeveAdmin *self,
+                                     ReeveServer *server,
+                                     ReeveAdminWorkersFunc change,
+                                     gconstpointer data,
+                                     GError **error);
 
 G_END_DECLS

@@ -79,6 +79,9 @@ ReeveDaemonPolicy *reeve_daemon_get_policy (ReeveDaemon *self);
 ReeveServer *
 reeve_daemon_find_server (ReeveDaemon *self, const char *name, GError **error);
 
+/* Immutable once the loop runs. Thread: any, then. */
+ReeveAdmin *reeve_daemon_get_admin (ReeveDaemon *self);
+
 /* (nullable): without a listener that speaks TLS. Immutable once the loop runs.
  * Thread: any, then. */
 ReeveTlsSlot *reeve_daemon_get_tls_slot (ReeveDaemon *self);

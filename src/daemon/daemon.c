@@ -475,6 +475,12 @@ reeve_daemon_find_server (ReeveDaemon *self, const char *name, GError **error)
   return NULL;
 }
 
+ReeveAdmin *
+reeve_daemon_get_admin (ReeveDaemon *self)
+{
+  return self->admin;
+}
+
 ReeveTlsSlot *
 reeve_daemon_get_tls_slot (ReeveDaemon *self)
 {

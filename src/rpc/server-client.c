@@ -386,6 +386,14 @@ reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
   return TRUE;
 }
 
+unsigned
+reeve_server_client_count_calls (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->calls.length;
+}
+
 GCancellable *
 reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call)
 {

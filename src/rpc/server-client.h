@@ -59,6 +59,9 @@ void reeve_server_client_set_read_only (ReeveServerClient *self);
  * open. Thread: any, while a call of its is held. */
 gboolean reeve_server_client_speaks_xdr (ReeveServerClient *self);
 
+/* How many calls of its have no answer yet. Thread: any. */
+unsigned reeve_server_client_count_calls (ReeveServerClient *self);
+
 /* What the service that it came in by asks for. Immutable. */
 ReeveAuth reeve_server_client_get_auth (ReeveServerClient *self);
 /* Whether it did that; from then on it stays so. Thread: any. */
