@@ -6,10 +6,13 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* How many are counted each on his own; the rest share one. */
 #define MAX_BUCKETS 256
 #define OTHERS "others"
+/* Bytes of what was written to a file, of a line. */
+#define MAX_TEXT 256
 /* When lines that were left out are told of. */
 #define TELL_MS 10000
 #define LINE_US (G_USEC_PER_SEC / REEVE_AUDIT_RATE)
@@ -276,4 +279,89 @@ reeve_audit_write (ReeveAudit *self,
 
   message = describe (question, outcome, who, from, rule);
   write_fields (question, outcome, who, rule, message);
+}
+
+/* ---------------------------------------------------------------- deeds -- */
+
+gboolean
+reeve_audit_wants_deed (ReeveAudit *self, ReeveAccessOutcome outcome)
+{
+  return self->mode >= (outcome == REEVE_ACCESS_GRANTED ? REEVE_AUDIT_CHANGES
+                                                        : REEVE_AUDIT_DENIED);
+}
+
+static void
+add_deed_text (GString *line, const char *key, const char *text)
+{
+  g_autofree char *start = NULL;
+  g_autofree char *quoted = NULL;
+
+  if (text == NULL)
+    return;
+  start = g_strndup (text, MAX_TEXT);
+  quoted = reeve_audit_quote (start);
+  g_string_append_printf (line, " %s=%s%s", key, quoted,
+                          strlen (text) > MAX_TEXT ? "…" : "");
+}
+
+static const char *
+get_result (const ReeveAuditDeed *deed)
+{
+  const char *name = strerrorname_np (deed->errnum);
+
+  return deed->errnum == 0 ? "done" : name == NULL ? "failed" : name;
+}
+
+static char *
+describe_deed (const ReeveAuditDeed *deed, ReeveAccessOutcome outcome)
+{
+  GString *line = g_string_new (NULL);
+
+  g_string_append_printf (line, "audit: %s %s from=%s",
+                          outcome == REEVE_ACCESS_GRANTED ? "granted"
+                                                          : "denied",
+                          deed->who, deed->from);
+  add_deed_text (line, "file", deed->path);
+  add_deed_text (line, "wrote", deed->text);
+  g_string_append_printf (line, " takes=%s", deed->tag);
+  add_deed_text (line, "object", deed->name);
+  if (outcome == REEVE_ACCESS_GRANTED)
+    g_string_append_printf (line, " result=%s", get_result (deed));
+  g_string_append_printf (line, " rule=%s",
+                          deed->rule == NULL ? "(none)" : deed->rule);
+  return g_string_free (line, FALSE);
+}
+
+void
+reeve_audit_write_deed (ReeveAudit *self,
+                        const ReeveAuditDeed *deed,
+                        ReeveAccessOutcome outcome)
+{
+  g_autofree char *message = NULL;
+
+  if (!reeve_audit_wants_deed (self, outcome) ||
+      !reeve_audit_admit (self, deed->who, g_get_monotonic_time ()))
+    return;
+
+  message = describe_deed (deed, outcome);
+  {
+    const GLogField fields[] = {
+      { "MESSAGE", message, -1 },
+      { "GLIB_DOMAIN", G_LOG_DOMAIN, -1 },
+      { "REEVE_AUDIT", outcome == REEVE_ACCESS_GRANTED ? "granted" : "denied",
+        -1 },
+      { "REEVE_PEER", deed->who, -1 },
+      { "REEVE_FILE", deed->path, -1 },
+      { "REEVE_ACCESS", deed->tag, -1 },
+      { "REEVE_OBJECT", deed->name != NULL ? deed->name : "", -1 },
+      { "REEVE_RESULT",
+        outcome == REEVE_ACCESS_GRANTED ? get_result (deed) : "", -1 },
+      { "REEVE_RULE", deed->rule != NULL ? deed->rule : "", -1 },
+    };
+
+    g_log_structured_array (outcome == REEVE_ACCESS_GRANTED
+                                ? G_LOG_LEVEL_MESSAGE
+                                : G_LOG_LEVEL_WARNING,
+                            fields, G_N_ELEMENTS (fields));
+  }
 }

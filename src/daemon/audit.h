@@ -50,6 +50,34 @@ void reeve_audit_write (ReeveAudit *self,
                         const char *from,
                         const char *rule);
 
+/**
+ * ReeveAuditDeed:
+ * @path: of a daemon's resource
+ * @text: (nullable): what was written to it
+ * @tag: what that takes
+ * @name: (nullable): of the object; %NULL: the daemon itself
+ * @who, @from, @rule: as of reeve_audit_write()
+ * @errnum: what came of it; 0: it was done
+ *
+ * What somebody did with a daemon's files, or may not do.
+ */
+typedef struct {
+  const char *path;
+  const char *text;
+  const char *tag;
+  const char *name;
+  const char *who;
+  const char *from;
+  const char *rule;
+  int errnum;
+} ReeveAuditDeed;
+
+/* Whether there is a line for it. */
+gboolean reeve_audit_wants_deed (ReeveAudit *self, ReeveAccessOutcome outcome);
+void reeve_audit_write_deed (ReeveAudit *self,
+                             const ReeveAuditDeed *deed,
+                             ReeveAccessOutcome outcome);
+
 /* Whether @who gets another line at this time; otherwise it is counted. */
 gboolean reeve_audit_admit (ReeveAudit *self, const char *who, gint64 now_us);
 

@@ -8,6 +8,7 @@
 #include "rpc/access-files.h"
 #include "rpc/error.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -278,25 +279,147 @@ allows_caller (ReeveDaemonPolicy *self,
          reeve_access_rules_decide (rules, caller, tag, scope, name).is_allowed;
 }
 
+/* ---------------------------------------------------------------- users -- */
+
+/* Who asks: a client's identity is kept with it. */
+static ReeveAccessCaller
+get_caller (const ReeveDaemonUser *user)
+{
+  if (user->client != NULL)
+    return get_identity (user->client)->caller;
+
+  return (ReeveAccessCaller){
+    .has_peer = TRUE,
+    .uid = user->uid,
+    .groups = user->groups,
+    .n_groups = user->n_groups,
+    .transport = REEVE_TRANSPORT_UNIX,
+  };
+}
+
 gboolean
 reeve_daemon_policy_allows_user (ReeveDaemonPolicy *self,
-                                 uid_t uid,
-                                 const gid_t *groups,
-                                 size_t n_groups,
+                                 const ReeveDaemonUser *user,
                                  const char *tag,
                                  const char *name)
 {
-  const ReeveAccessCaller caller = {
-    .has_peer = TRUE,
-    .uid = uid,
-    .groups = groups,
-    .n_groups = n_groups,
-    .transport = REEVE_TRANSPORT_UNIX,
-  };
+  const ReeveAccessCaller caller = get_caller (user);
 
   return allows_caller (
       self, &caller, tag,
       name == NULL ? REEVE_ACCESS_NAMELESS : REEVE_ACCESS_NAMED, name);
+}
+
+struct _ReeveDaemonDeed {
+  ReeveDaemonPolicy *policy;
+  char *path; /* (owned), as what follows */
+  char *text; /* (nullable) */
+  char *tag;
+  char *name; /* (nullable) */
+  char *who;
+  char *from;
+  char *rule; /* (nullable) */
+};
+
+/* (transfer full) (nullable): the rule that decides. */
+static char *
+dup_rule (ReeveDaemonPolicy *self,
+          const ReeveAccessCaller *caller,
+          const char *tag,
+          const char *name)
+{
+  g_autoptr (ReeveAccessRules) rules = reeve_daemon_policy_get_rules (self);
+  ReeveAccessVerdict verdict;
+
+  if (rules == NULL || is_trusted (self, caller))
+    return NULL;
+  verdict = reeve_access_rules_decide (
+      rules, caller, tag,
+      name == NULL ? REEVE_ACCESS_NAMELESS : REEVE_ACCESS_NAMED, name);
+  return verdict.rule == NULL
+             ? NULL
+             : g_strdup (reeve_access_rule_get_name (verdict.rule));
+}
+
+static ReeveDaemonDeed *
+deed_new (ReeveDaemonPolicy *self,
+          const ReeveDaemonUser *user,
+          const char *path,
+          const char *text,
+          const char *tag,
+          const char *name)
+{
+  const ReeveAccessCaller caller = get_caller (user);
+  ReeveDaemonDeed *deed = g_new0 (ReeveDaemonDeed, 1);
+
+  deed->policy = self;
+  deed->path = g_strdup (path);
+  deed->text = g_strdup (text);
+  deed->tag = g_strdup (tag);
+  deed->name = g_strdup (name);
+  deed->who = describe_who (&caller);
+  deed->from = user->client != NULL
+                   ? describe_from (user->client)
+                   : g_strdup_printf ("mount pid=%d", (int) user->pid);
+  deed->rule = dup_rule (self, &caller, tag, name);
+  return deed;
+}
+
+static void
+deed_finish (ReeveDaemonDeed *self, ReeveAccessOutcome outcome, int errnum)
+{
+  const ReeveAuditDeed deed = {
+    .path = self->path,
+    .text = self->text,
+    .tag = self->tag,
+    .name = self->name,
+    .who = self->who,
+    .from = self->from,
+    .rule = self->rule,
+    .errnum = errnum,
+  };
+
+  reeve_audit_write_deed (self->policy->audit, &deed, outcome);
+  g_free (self->path);
+  g_free (self->text);
+  g_free (self->tag);
+  g_free (self->name);
+  g_free (self->who);
+  g_free (self->from);
+  g_free (self->rule);
+  g_free (self);
+}
+
+ReeveDaemonDeed *
+reeve_daemon_policy_begin_deed (ReeveDaemonPolicy *self,
+                                const ReeveDaemonUser *user,
+                                const char *path,
+                                const char *text,
+                                const char *tag,
+                                const char *name)
+{
+  return reeve_audit_wants_deed (self->audit, REEVE_ACCESS_GRANTED)
+             ? deed_new (self, user, path, text, tag, name)
+             : NULL;
+}
+
+void
+reeve_daemon_deed_end (ReeveDaemonDeed *deed, int errnum)
+{
+  if (deed != NULL)
+    deed_finish (deed, REEVE_ACCESS_GRANTED, errnum);
+}
+
+void
+reeve_daemon_policy_report_denied (ReeveDaemonPolicy *self,
+                                   const ReeveDaemonUser *user,
+                                   const char *path,
+                                   const char *tag,
+                                   const char *name)
+{
+  if (reeve_audit_wants_deed (self->audit, REEVE_ACCESS_DENIED))
+    deed_finish (deed_new (self, user, path, NULL, tag, name),
+                 REEVE_ACCESS_DENIED, EACCES);
 }
 
 /* ------------------------------------------------------------ interface -- */

@@ -76,18 +76,58 @@ gboolean reeve_daemon_policy_reload (ReeveDaemonPolicy *self, GError **error);
 void reeve_daemon_policy_attach (ReeveDaemonPolicy *self, ReeveServer *server);
 
 /**
- * reeve_daemon_policy_allows_user:
+ * ReeveDaemonUser:
+ * @client: (nullable): of a socket; the others tell of a user of this host who
+ *   is none
  * @groups: (array length=n_groups): all of them
- * @name: (nullable): of the object; %NULL: the daemon itself
  *
- * Asks about a user of this host who is no client of a socket. Thread: any.
+ * Who uses a daemon's resources.
  */
+typedef struct {
+  ReeveServerClient *client;
+  uid_t uid;
+  const gid_t *groups;
+  size_t n_groups;
+  pid_t pid;
+} ReeveDaemonUser;
+
+/* @name: (nullable): of the object; NULL: the daemon itself. Thread: any. */
 gboolean reeve_daemon_policy_allows_user (ReeveDaemonPolicy *self,
-                                          uid_t uid,
-                                          const gid_t *groups,
-                                          size_t n_groups,
+                                          const ReeveDaemonUser *user,
                                           const char *tag,
                                           const char *name);
+
+/**
+ * ReeveDaemonDeed:
+ *
+ * What a user does with a resource, from its begin to its end, for the audit's
+ * line.
+ */
+typedef struct _ReeveDaemonDeed ReeveDaemonDeed;
+
+/**
+ * reeve_daemon_policy_begin_deed:
+ * @path: of the resource
+ * @text: (nullable): that is written to it
+ *
+ * Returns: (transfer full) (nullable): for reeve_daemon_deed_end(); %NULL:
+ * there will be no line
+ */
+ReeveDaemonDeed *reeve_daemon_policy_begin_deed (ReeveDaemonPolicy *self,
+                                                 const ReeveDaemonUser *user,
+                                                 const char *path,
+                                                 const char *text,
+                                                 const char *tag,
+                                                 const char *name);
+/* @deed: (nullable) (transfer full). @errnum: what came of it. */
+void reeve_daemon_deed_end (ReeveDaemonDeed *deed, int errnum);
+
+/* Tells that @user may not use the resource at @path. */
+void reeve_daemon_policy_report_denied (ReeveDaemonPolicy *self,
+                                        const ReeveDaemonUser *user,
+                                        const char *path,
+                                        const char *tag,
+                                        const char *name);
 
 gboolean reeve_daemon_policy_has_rules (ReeveDaemonPolicy *self);
 /* (transfer full) (nullable): NULL: there are none, all may do all. Thread:

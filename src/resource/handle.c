@@ -14,7 +14,7 @@ struct _ReeveResourceHandle {
   grefcount refs;             /* of the opener, and of each request */
   ReeveResourceNode *node;    /* immutable (owned) */
   int flags;                  /* immutable */
-  ReeveResourceCaller caller; /* immutable; its groups are owned */
+  ReeveResourceCaller caller; /* immutable; owns its groups and client */
   GQueue waiting;             /* (element-type ReeveResourceRequest) */
   gpointer data;              /* (owned) (nullable) */
   GDestroyNotify free_func;
@@ -71,6 +71,8 @@ reeve_resource_handle_open (ReeveResourceNode *node,
   g_ref_count_init (&self->refs);
   self->flags = flags & (O_ACCMODE | O_NONBLOCK);
   self->caller = *caller;
+  if (caller->client != NULL)
+    reeve_server_client_ref (caller->client);
   self->caller.groups =
       g_memdup2 (caller->groups, caller->n_groups * sizeof *caller->groups);
   if (ops != NULL && ops->open != NULL) {
@@ -95,6 +97,8 @@ handle_unref (ReeveResourceHandle *self)
     self->free_func (self->data);
   reeve_resource_node_unref (self->node);
   g_free ((gpointer) self->caller.groups);
+  if (self->caller.client != NULL)
+    reeve_server_client_unref (self->caller.client);
   g_free (self);
 }
 

@@ -39,7 +39,9 @@ reeve_mount_caller_init (ReeveMountCaller *self, fuse_req_t req)
   const struct fuse_ctx *context = fuse_req_ctx (req);
   int n_groups = fuse_req_getgroups (req, 0, NULL);
 
-  *self = (ReeveMountCaller){ { context->uid, context->gid, NULL, 0 }, NULL };
+  *self = (ReeveMountCaller){
+    .caller = { .uid = context->uid, .gid = context->gid, .pid = context->pid },
+  };
   /* It may be gone by now, and then has no groups. */
   if (n_groups <= 0 || n_groups > MAX_GROUPS)
     return;

@@ -62,8 +62,21 @@ reeve_mount_get_inode (ReeveResourceMount *self, uint64_t number)
   return g_hash_table_lookup (self->inodes, &number);
 }
 
+/* Who asks is found out where it matters, as that takes a file of /proc. */
+static gboolean
+is_visible (ReeveResourceNode *node, fuse_req_t req)
+{
+  g_auto (ReeveMountCaller) caller = { 0 };
+
+  if (!reeve_resource_node_can_hide (node))
+    return TRUE;
+  reeve_mount_caller_init (&caller, req);
+  return reeve_resource_node_is_visible (node, &caller.caller);
+}
+
 int
 reeve_mount_look_up (ReeveResourceMount *self,
+                     fuse_req_t req,
                      const ReeveMountInode *parent,
                      const char *name,
                      ReeveMountInode **inode)
@@ -73,6 +86,8 @@ reeve_mount_look_up (ReeveResourceMount *self,
   int result =
       reeve_resource_tree_resolve (self->tree, path, NULL, FALSE, &node);
 
+  if (result == 0 && !is_visible (node, req))
+    result = ENOENT;
   if (result != 0)
     return result;
 

@@ -21,7 +21,7 @@ op_lookup (fuse_req_t req, fuse_ino_t parent, const char *name)
   struct fuse_entry_param entry = { 0 };
   ReeveMountInode *inode = NULL;
   int result = reeve_mount_look_up (
-      mount, reeve_mount_get_inode (mount, parent), name, &inode);
+      mount, req, reeve_mount_get_inode (mount, parent), name, &inode);
 
   if (result != 0) {
     fuse_reply_err (req, result);
@@ -226,7 +226,16 @@ op_statfs (fuse_req_t req, fuse_ino_t number)
 typedef struct {
   GPtrArray *entries; /* (element-type ReeveResourceEntry) (owned) (nullable) */
   gboolean more;      /* behind them */
+  ReeveMountCaller opener; /* (owned): whose names they are */
 } Directory;
+
+static void
+directory_free (Directory *self)
+{
+  g_clear_pointer (&self->entries, g_ptr_array_unref);
+  reeve_mount_caller_clear (&self->opener);
+  g_free (self);
+}
 
 static Directory *
 get_directory (const struct fuse_file_info *fi)
@@ -250,18 +259,17 @@ op_opendir (fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi)
     return;
   }
   self = g_new0 (Directory, 1);
+  self->opener = caller;
+  caller.groups = NULL;
   fi->fh = (uintptr_t) self;
   if (fuse_reply_open (req, fi) == -ENOENT)
-    g_free (self);
+    directory_free (self);
 }
 
 static void
 op_releasedir (fuse_req_t req, fuse_ino_t number, struct fuse_file_info *fi)
 {
-  Directory *self = get_directory (fi);
-
-  g_clear_pointer (&self->entries, g_ptr_array_unref);
-  g_free (self);
+  directory_free (get_directory (fi));
   fuse_reply_err (req, 0);
 }
 
@@ -304,8 +312,8 @@ read_page (Directory *self, ReeveResourceMount *mount, const char *path)
         ((ReeveResourceEntry *) self->entries->pdata[self->entries->len - 1])
             ->name;
   result = reeve_resource_tree_list_after (
-      mount->tree, *path == '\0' ? "/" : path, NULL, after, PAGE_ENTRIES, &page,
-      &self->more);
+      mount->tree, *path == '\0' ? "/" : path, &self->opener.caller, after,
+      PAGE_ENTRIES, &page, &self->more);
   if (result != 0)
     return result;
   if (self->entries == NULL)

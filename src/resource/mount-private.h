@@ -51,9 +51,10 @@ void reeve_mount_inodes_clear (ReeveResourceMount *self);
 /* (transfer none): what the kernel knows by @number. */
 ReeveMountInode *
 reeve_mount_get_inode (ReeveResourceMount *self, uint64_t number);
-/* (transfer none): what is at @name in @parent, looked up once more. Returns: 0
- * or an error. */
+/* (transfer none): what is at @name in @parent for who sent @req, looked up
+ * once more. Returns: 0 or an error. */
 int reeve_mount_look_up (ReeveResourceMount *self,
+                         fuse_req_t req,
                          const ReeveMountInode *parent,
                          const char *name,
                          ReeveMountInode **inode);

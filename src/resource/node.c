@@ -16,6 +16,8 @@ struct _ReeveResourceNode {
   GDestroyNotify free_func;
   ReeveResourceGuard guard; /* (nullable) */
   gpointer guard_data;
+  ReeveResourceSight sight; /* (nullable) */
+  gpointer sight_data;
   uint64_t version;
   GPtrArray *watches; /* (element-type ReeveResourceWatch) (nullable) */
 };
@@ -158,6 +160,34 @@ reeve_resource_node_set_guard (ReeveResourceNode *self,
   self->guard_data = data;
 }
 
+void
+reeve_resource_node_set_sight (ReeveResourceNode *self,
+                               ReeveResourceSight sight,
+                               gpointer data)
+{
+  self->sight = sight;
+  self->sight_data = data;
+}
+
+gboolean
+reeve_resource_node_is_guarded (const ReeveResourceNode *self)
+{
+  return self->guard != NULL || self->sight != NULL;
+}
+
+gboolean
+reeve_resource_node_can_hide (const ReeveResourceNode *self)
+{
+  return self->sight != NULL;
+}
+
+gboolean
+reeve_resource_node_is_visible (ReeveResourceNode *self,
+                                const ReeveResourceCaller *caller)
+{
+  return self->sight == NULL || self->sight (self, caller, self->sight_data);
+}
+
 int
 reeve_resource_node_check_access (ReeveResourceNode *self,
                                   const ReeveResourceCaller *caller,
@@ -166,7 +196,9 @@ reeve_resource_node_check_access (ReeveResourceNode *self,
   mode_t mode = self->attr.mode;
   mode_t bits = 0;
 
-  if (caller->uid == 0)
+  if (caller->is_foreign && self->guard != NULL)
+    bits = R_OK | W_OK | X_OK;
+  else if (caller->uid == 0)
     bits = R_OK | W_OK | ((mode & 0111) != 0 || S_ISDIR (mode) ? X_OK : 0);
   else if (caller->uid == self->attr.uid)
     bits = mode >> 6;

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "rpc/server-client.h"
+
 #include <glib.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +16,9 @@ G_BEGIN_DECLS
  * @gid: the effective group
  * @groups: (array length=n_groups) (nullable): further groups
  * @n_groups: how many there are
+ * @pid: of the process; 0 where it is not known
+ * @is_foreign: is no user of this host, and uid and gid are nobody's
+ * @client: (nullable): whose call it is; %NULL through a mount
  *
  * Who asks, whichever way the request came: by RPC or through a mount.
  */
@@ -22,6 +27,9 @@ typedef struct {
   gid_t gid;
   const gid_t *groups;
   size_t n_groups;
+  pid_t pid;
+  gboolean is_foreign;
+  ReeveServerClient *client;
 } ReeveResourceCaller;
 
 /**
@@ -179,13 +187,32 @@ void reeve_resource_node_set_guard (ReeveResourceNode *self,
                                     ReeveResourceGuard guard,
                                     gpointer data);
 
+/** Returns: whether @caller may know that @node is there */
+typedef gboolean (*ReeveResourceSight) (ReeveResourceNode *node,
+                                        const ReeveResourceCaller *caller,
+                                        gpointer data);
+
+/** @data: as long as the node. For one that is not there for everybody; who
+ * lists the directory that it is in leaves it out by himself
+ * (reeve_resource_listing_get_caller()). */
+void reeve_resource_node_set_sight (ReeveResourceNode *self,
+                                    ReeveResourceSight sight,
+                                    gpointer data);
+/** Whether it was given a guard or a sight. */
+gboolean reeve_resource_node_is_guarded (const ReeveResourceNode *self);
+/** Whether there is anybody for whom it may not be there. */
+gboolean reeve_resource_node_can_hide (const ReeveResourceNode *self);
+gboolean reeve_resource_node_is_visible (ReeveResourceNode *self,
+                                         const ReeveResourceCaller *caller);
+
 /**
  * reeve_resource_node_check_access:
  * @want: of `R_OK`, `W_OK`, `X_OK`
  *
  * The rule of files: root may all, but execute only what has an x bit; the
  * owner is judged by the owner's bits alone, a member of the group by the
- * group's. Then the guard is asked, if there is one.
+ * group's. Then the guard is asked, if there is one. Of a caller who is no user
+ * of this host, the guard alone judges.
  *
  * Returns: 0 or `EACCES`
  */

@@ -50,6 +50,8 @@ typedef struct {
 ReeveResourceProgram *reeve_resource_program_get (ReeveCall *call);
 void reeve_resource_caller_init (ReeveResourceCaller *self,
                                  ReeveServerClient *client);
+/* Whether a node's guard is asked, and no rules about paths. */
+gboolean reeve_resource_has_own_rules (ReeveCall *call, const char *path);
 /* What @errnum is for a client. Returns: %FALSE */
 gboolean
 reeve_resource_set_error (GError **error, int errnum, const char *what);

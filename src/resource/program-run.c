@@ -159,7 +159,7 @@ static gboolean
 may (ReeveResourceRun *self, const char *tag, const char *path)
 {
   /* A call of its own was asked about already. */
-  return !self->is_combine ||
+  return !self->is_combine || reeve_resource_has_own_rules (self->call, path) ||
          reeve_call_check_access (self->call, tag, path, NULL);
 }
 

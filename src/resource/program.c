@@ -65,10 +65,14 @@ void
 reeve_resource_caller_init (ReeveResourceCaller *self,
                             ReeveServerClient *client)
 {
-  pid_t pid;
-
-  *self = (ReeveResourceCaller){ NOBODY, NOBODY, NULL, 0 };
-  if (reeve_server_client_get_unix_peer (client, &self->uid, &self->gid, &pid))
+  *self = (ReeveResourceCaller){
+    .uid = NOBODY,
+    .gid = NOBODY,
+    .client = client,
+  };
+  self->is_foreign = !reeve_server_client_get_unix_peer (
+      client, &self->uid, &self->gid, &self->pid);
+  if (!self->is_foreign)
     self->groups =
         reeve_server_client_get_unix_groups (client, &self->n_groups);
 }
@@ -94,6 +98,16 @@ find_path (ReeveCall *call, gconstpointer args)
   }
 }
 
+gboolean
+reeve_resource_has_own_rules (ReeveCall *call, const char *path)
+{
+  const ReeveResourceProgram *self = reeve_call_get_user_data (call);
+  ReeveResourceCaller caller;
+
+  reeve_resource_caller_init (&caller, reeve_call_get_client (call));
+  return reeve_resource_tree_is_guarded (self->tree, path, &caller);
+}
+
 static gboolean
 find_object (ReeveCall *call,
              gconstpointer args,
@@ -101,11 +115,12 @@ find_object (ReeveCall *call,
              ReeveAccessObject *object,
              GError **error)
 {
+  int32_t number = reeve_call_get_procedure (call)->number;
   const char *path = NULL;
 
-  switch (reeve_call_get_procedure (call)->number) {
+  switch (number) {
   case RESOURCE_PROC_COMBINE:
-    object->scope = REEVE_ACCESS_SOME;
+    object->scope = REEVE_ACCESS_OWN;
     return TRUE;
   case RESOURCE_PROC_SEND:
   case RESOURCE_PROC_PULSE:
@@ -115,6 +130,11 @@ find_object (ReeveCall *call,
     path = find_path (call, args);
     if (path == NULL)
       return reeve_resource_set_error (error, EBADF, NULL);
+    if (number != RESOURCE_PROC_DEVCTL &&
+        reeve_resource_has_own_rules (call, path)) {
+      object->scope = REEVE_ACCESS_OWN;
+      return TRUE;
+    }
     object->scope = REEVE_ACCESS_NAMED;
     object->name = g_strdup (path);
     return TRUE;

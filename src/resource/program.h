@@ -15,9 +15,10 @@ G_BEGIN_DECLS
  *
  * A handle belongs to the connection on which it was opened, and is closed with
  * it. A client on a unix socket is who its process is, and owner and mode of a
- * node hold for it as for a mount's; any other is nobody. What is opened is
- * asked of the server's policy before (`resource:read`, `resource:write`, with
- * the path as name), what is done with it later is not.
+ * node hold for it as for a mount's; any other is nobody, but for nodes that
+ * have a guard, which knows the client. What is opened is asked of the server's
+ * policy before (`resource:read`, `resource:write`, with the path as name), but
+ * for nodes with a guard; what is done with it later is not.
  *
  * Thread: owner; the loop's, as the tree's.
  */

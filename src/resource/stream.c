@@ -15,6 +15,8 @@ typedef struct {
   unsigned max_records;
   gboolean is_ended;
   GQueue waiting; /* (element-type ReeveResourceRequest) (owned) */
+  ReeveResourceStreamFilter filter; /* (nullable) */
+  gpointer filter_data;
 } Stream;
 
 /* Behind a handle. */
@@ -54,9 +56,36 @@ open_stream (ReeveResourceHandle *handle, gpointer data)
   return 0;
 }
 
-static gboolean
-has_record (const Stream *self, const Place *place)
+static const char *
+get_record (const Stream *self, uint64_t number)
 {
+  uint64_t first = self->end - self->records.length;
+
+  return g_queue_peek_nth ((GQueue *) &self->records,
+                           (unsigned) (number - first));
+}
+
+/* Goes on to a record that is for who has the handle. */
+static void
+skip_records (const Stream *self, ReeveResourceHandle *handle)
+{
+  Place *place = reeve_resource_handle_get_data (handle);
+
+  while (self->filter != NULL && place->rest == NULL &&
+         place->next >= self->end - self->records.length &&
+         place->next < self->end &&
+         !self->filter (get_record (self, place->next),
+                        reeve_resource_handle_get_caller (handle),
+                        self->filter_data))
+    place->next++;
+}
+
+static gboolean
+has_record (const Stream *self, ReeveResourceHandle *handle)
+{
+  const Place *place = reeve_resource_handle_get_data (handle);
+
+  skip_records (self, handle);
   return place->rest != NULL || place->next < self->end;
 }
 
@@ -74,8 +103,7 @@ take_record (const Stream *self, Place *place)
   if (number < first)
     return g_strdup_printf ("lost %" PRIu64 "\n", first - number);
   place->next++;
-  return g_strdup (g_queue_peek_nth ((GQueue *) &self->records,
-                                     (unsigned) (number - first)));
+  return g_strdup (get_record (self, number));
 }
 
 static void
@@ -104,10 +132,8 @@ static void
 read_stream (ReeveResourceRequest *request, gpointer data)
 {
   Stream *self = data;
-  const Place *place = reeve_resource_handle_get_data (
-      reeve_resource_request_get_handle (request));
 
-  if (has_record (self, place)) {
+  if (has_record (self, reeve_resource_request_get_handle (request))) {
     give_record (self, request);
   } else if (self->is_ended) {
     reeve_resource_request_give (request, NULL, 0);
@@ -124,7 +150,7 @@ poll_stream (ReeveResourceHandle *handle, gpointer data)
 {
   const Stream *self = data;
 
-  if (has_record (self, reeve_resource_handle_get_data (handle)))
+  if (has_record (self, handle))
     return POLLIN | POLLRDNORM;
   return self->is_ended ? POLLIN | POLLRDNORM | POLLHUP : 0;
 }
@@ -150,6 +176,17 @@ get_stream (ReeveResourceNode *node)
 {
   g_assert (reeve_resource_node_get_ops (node) == &stream_ops);
   return reeve_resource_node_get_data (node);
+}
+
+void
+reeve_resource_stream_set_filter (ReeveResourceNode *node,
+                                  ReeveResourceStreamFilter filter,
+                                  gpointer data)
+{
+  Stream *self = get_stream (node);
+
+  self->filter = filter;
+  self->filter_data = data;
 }
 
 /* Answers those that waited when it begins; one that reads again while it is

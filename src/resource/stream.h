@@ -26,6 +26,18 @@ void reeve_resource_stream_push (ReeveResourceNode *self, const char *record);
  */
 void reeve_resource_stream_end (ReeveResourceNode *self);
 
+/** Returns: whether @record is for @caller */
+typedef gboolean (*ReeveResourceStreamFilter) (
+    const char *record,
+    const ReeveResourceCaller *caller,
+    gpointer data);
+
+/** @filter: (nullable): asked when somebody reads; what it does not let through
+ * is not there for him */
+void reeve_resource_stream_set_filter (ReeveResourceNode *node,
+                                       ReeveResourceStreamFilter filter,
+                                       gpointer data);
+
 /*
  * A log: a node whose content grows at its end, and which has a size, so that
  * `tail -f` follows it. When it is full, its older half goes, at a line's end.

@@ -21,6 +21,7 @@ struct _Place {
 
 struct _ReeveResourceListing {
   GHashTable *names; /* (element-type utf8 ReeveResourceEntry) (owned) */
+  const ReeveResourceCaller *caller; /* (nullable) */
 };
 
 typedef struct {
@@ -340,7 +341,8 @@ resolve (ReeveResourceTree *self,
     const char *target = NULL;
     int result;
 
-    if (node == NULL)
+    if (node == NULL ||
+        (caller != NULL && !reeve_resource_node_is_visible (node, caller)))
       return ENOENT;
     target = reeve_resource_node_get_target (node);
     if (target != NULL && (follow || depth < names->len)) {
@@ -423,7 +425,35 @@ reeve_resource_tree_find_provider (
   return NULL;
 }
 
+gboolean
+reeve_resource_tree_is_guarded (ReeveResourceTree *self,
+                                const char *path,
+                                const ReeveResourceCaller *caller)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+
+  if (add_path (names, path) != 0)
+    return FALSE;
+  for (;;) {
+    g_autofree char *part = join (names, 0, names->len);
+    g_autoptr (ReeveResourceNode) node = NULL;
+    int result = reeve_resource_tree_resolve (self, part, caller, TRUE, &node);
+
+    if (result == 0)
+      return reeve_resource_node_is_guarded (node);
+    if (names->len == 0)
+      return FALSE;
+    g_ptr_array_set_size (names, (int) names->len - 1);
+  }
+}
+
 /* ------------------------------------------------------------- listing --- */
+
+const ReeveResourceCaller *
+reeve_resource_listing_get_caller (const ReeveResourceListing *self)
+{
+  return self->caller;
+}
 
 static void
 entry_free (gpointer data)
@@ -515,10 +545,22 @@ place_to_entry (const Place *self)
   return entry_new (self->name, type);
 }
 
+/* Whether @caller (nullable) may know of what is attached there. */
+static gboolean
+is_visible (const Place *self, const ReeveResourceCaller *caller)
+{
+  const Attached *first =
+      self->attached->len == 0 ? NULL : self->attached->pdata[0];
+
+  return caller == NULL || first == NULL ||
+         reeve_resource_node_is_visible (first->node, caller);
+}
+
 /* (transfer full): up to @max_entries of what is attached one deeper. */
 static GPtrArray *
 list_children (ReeveResourceTree *self,
                GPtrArray *names,
+               const ReeveResourceCaller *caller,
                const char *after,
                unsigned max_entries,
                gboolean *more)
@@ -533,7 +575,8 @@ list_children (ReeveResourceTree *self,
                           : g_tree_upper_bound (place->children, after);
   for (; child != NULL && entries->len < max_entries;
        child = g_tree_node_next (child))
-    g_ptr_array_add (entries, place_to_entry (g_tree_node_value (child)));
+    if (is_visible (g_tree_node_value (child), caller))
+      g_ptr_array_add (entries, place_to_entry (g_tree_node_value (child)));
   *more = child != NULL;
   return entries;
 }
@@ -568,13 +611,16 @@ find_after (GPtrArray *entries, const char *name)
 
 /* (transfer full): what is attached one deeper, and what providers have. */
 static GPtrArray *
-list_all (ReeveResourceTree *self, GPtrArray *names, const char *after)
+list_all (ReeveResourceTree *self,
+          GPtrArray *names,
+          const ReeveResourceCaller *caller,
+          const char *after)
 {
   gboolean more;
   g_autoptr (GPtrArray) children =
-      list_children (self, names, NULL, G_MAXUINT, &more);
+      list_children (self, names, caller, NULL, G_MAXUINT, &more);
   g_autoptr (GHashTable) table = g_hash_table_new (g_str_hash, g_str_equal);
-  ReeveResourceListing listing = { table };
+  ReeveResourceListing listing = { table, caller };
   GPtrArray *entries = g_ptr_array_new_with_free_func (entry_free);
   GHashTableIter iter;
   gpointer value;
@@ -614,9 +660,10 @@ reeve_resource_tree_list_after (ReeveResourceTree *self,
     return result;
 
   *more = FALSE;
-  *entries = list_attached (NULL, self, names)
-                 ? list_all (self, names, after)
-                 : list_children (self, names, after, max_entries, more);
+  *entries =
+      list_attached (NULL, self, names)
+          ? list_all (self, names, caller, after)
+          : list_children (self, names, caller, after, max_entries, more);
   return 0;
 }
 

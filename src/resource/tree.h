@@ -64,7 +64,8 @@ int reeve_resource_tree_detach (ReeveResourceTree *self, uint64_t id);
 
 /**
  * reeve_resource_tree_resolve:
- * @caller: (nullable): who has to be let through each directory on the way
+ * @caller: (nullable): who has to be let through each directory on the way, and
+ *   for whom what he may not know of is not there
  * @follow: whether a link at the path's end is followed; others always are
  * @node: (out) (transfer full)
  *
@@ -164,6 +165,20 @@ int reeve_resource_tree_rename (ReeveResourceTree *self,
 void reeve_resource_listing_add (ReeveResourceListing *self,
                                  const char *name,
                                  mode_t type);
+
+/** (nullable): for whom the list is; %NULL: all of it is wanted. */
+const ReeveResourceCaller *
+reeve_resource_listing_get_caller (const ReeveResourceListing *self);
+
+/**
+ * reeve_resource_tree_is_guarded:
+ *
+ * Whether what @path leads to, or the deepest there is on the way to it that
+ * @caller may know of, has rules of its own (reeve_resource_node_set_guard()).
+ */
+gboolean reeve_resource_tree_is_guarded (ReeveResourceTree *self,
+                                         const char *path,
+                                         const ReeveResourceCaller *caller);
 
 /** Whether @name can stand in a path. */
 gboolean reeve_resource_name_is_valid (const char *name);

@@ -239,6 +239,8 @@ covers (const ReeveAccessRule *rule, ReeveAccessScope scope, const char *name)
     return !rule->is_allowing;
   case REEVE_ACCESS_SOME:
     return rule->is_allowing;
+  case REEVE_ACCESS_OWN:
+    break;
   }
 
   return FALSE;

@@ -236,7 +236,8 @@ ask (ReeveCall *call,
 {
   const ReeveAccessObjects *objects = call->program->objects;
 
-  if (policy->policy->allows (policy->data, question))
+  if (question->scope == REEVE_ACCESS_OWN ||
+      policy->policy->allows (policy->data, question))
     return TRUE;
   /* What may not be seen is not there. */
   if (question->scope == REEVE_ACCESS_NAMED && objects->hide != NULL &&
@@ -276,8 +277,8 @@ ask_all (ReeveCall *call,
       return FALSE;
   }
 
-  /* Of some object the handler has the last word. */
-  if (question.scope != REEVE_ACCESS_SOME)
+  /* Of some object, and by its own rules, the handler has the last word. */
+  if (question.scope != REEVE_ACCESS_SOME && question.scope != REEVE_ACCESS_OWN)
     report (policy, &question, REEVE_ACCESS_GRANTED);
   return TRUE;
 }

@@ -21,6 +21,7 @@ G_BEGIN_DECLS
  * @REEVE_ACCESS_EACH: each object, as it is not known which it will be
  * @REEVE_ACCESS_SOME: one object at least; the handler asks about those it
  *   comes to
+ * @REEVE_ACCESS_OWN: nothing: the handler asks in words of its own
  *
  * What a question is about.
  */
@@ -29,6 +30,7 @@ typedef enum {
   REEVE_ACCESS_NAMELESS,
   REEVE_ACCESS_EACH,
   REEVE_ACCESS_SOME,
+  REEVE_ACCESS_OWN,
 } ReeveAccessScope;
 
 /* What a call is for. */

@@ -15,7 +15,7 @@
 /* Behind the node. */
 typedef struct {
   ReeveMachine *machine; /* (owned) */
-  ReeveDaemon *daemon;   /* (not owned) */
+  ReeveTreeBase *base;   /* (not owned) */
 } Source;
 
 /* Behind a handle; the console's own threads hold it, too, to wake it. */
@@ -191,7 +191,7 @@ open_console (ReeveResourceHandle *handle, gpointer data)
 
   self = g_new0 (Viewer, 1);
   g_atomic_ref_count_init (&self->refs);
-  self->loop = reeve_loop_ref (reeve_daemon_get_loop (source->daemon));
+  self->loop = reeve_loop_ref (reeve_daemon_get_loop (source->base->daemon));
   self->node =
       reeve_resource_node_ref (reeve_resource_handle_get_node (handle));
   self->viewer = viewer;
@@ -226,14 +226,18 @@ guard (ReeveResourceNode *node,
        int want,
        gpointer data)
 {
+  static const ReeveTreeAccess access = {
+    .read_tag = "domain:open_device",
+    .write_tag = "domain:open_device",
+  };
   const Source *self = data;
 
-  return reeve_tree_allows (self->daemon, caller, "domain:open_device",
-                            self->machine);
+  return reeve_tree_check (self->base, node, caller, want, &access, "console",
+                           self->machine);
 }
 
 ReeveResourceNode *
-reeve_tree_console_new (ReeveMachine *machine, ReeveDaemon *daemon)
+reeve_tree_console_new (ReeveMachine *machine, ReeveTreeBase *base)
 {
   static const ReeveResourceOps ops = {
     .is_stream = TRUE,
@@ -247,7 +251,7 @@ reeve_tree_console_new (ReeveMachine *machine, ReeveDaemon *daemon)
   ReeveResourceNode *node = NULL;
 
   source->machine = reeve_machine_ref (machine);
-  source->daemon = daemon;
+  source->base = base;
   node = reeve_resource_node_new (0600, &ops, source, source_free);
   reeve_resource_node_set_guard (node, guard, source);
   return node;

@@ -1,6 +1,5 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "rpc/error.h"
 #include "rpc/uuid.h"
 #include "tree/module.h"
 
@@ -12,15 +11,16 @@
 /* The files of one machine. */
 
 #define CONSOLE_NAME "console"
+#define SCREENSHOT_NAME "screenshot.png"
 /* How long a command may take. */
 #define COMMAND_TIMEOUT_US (60 * G_USEC_PER_SEC)
 
 typedef struct _File File;
 
 /* Behind a node. */
-typedef struct {
+typedef struct _Source {
   ReeveMachine *machine; /* (owned) */
-  ReeveDaemon *daemon;   /* (not owned) */
+  ReeveTreeBase *base;   /* (not owned) */
   const File *file;
 } Source;
 
@@ -30,36 +30,9 @@ struct _File {
   void (*show) (const ReeveMachineSnapshot *snapshot, GString *text);
   void (*write) (ReeveResourceRequest *request,
                  const char *text,
-                 const Source *source);
-  const char *read_tag;  /* what it takes to read it */
-  const char *write_tag; /* (nullable): and to write; NULL: write asks */
+                 Source *source);
+  ReeveTreeAccess access;
 };
-
-int
-reeve_tree_get_errno (const GError *error)
-{
-  if (!g_error_matches (error, REEVE_ERROR, error->code))
-    return EIO;
-
-  switch (error->code) {
-  case REEVE_ERROR_OPERATION_INVALID:
-    return EBUSY;
-  case REEVE_ERROR_NO_DOMAIN:
-    return ENOENT;
-  case REEVE_ERROR_TIMED_OUT:
-    return ETIMEDOUT;
-  case REEVE_ERROR_ACCESS_DENIED:
-    return EACCES;
-  case REEVE_ERROR_INVALID_ARG:
-    return EINVAL;
-  case REEVE_ERROR_LIMIT:
-    return EAGAIN;
-  case REEVE_ERROR_ABORTED:
-    return ECANCELED;
-  default:
-    return EIO;
-  }
-}
 
 /* ------------------------------------------------------------- reading --- */
 
@@ -132,7 +105,7 @@ show_pid (const ReeveMachineSnapshot *snapshot, GString *text)
 static void
 show_autostart (const ReeveMachineSnapshot *snapshot, GString *text)
 {
-  g_string_append (text, snapshot->is_autostart ? "yes\n" : "no\n");
+  g_string_append (text, snapshot->is_autostart ? "1\n" : "0\n");
 }
 
 static void
@@ -153,10 +126,18 @@ show (ReeveResourceRequest *request, gpointer data)
 static void
 finish (ReeveMachine *machine, const GError *error, gpointer data)
 {
-  if (error == NULL)
-    reeve_resource_request_take (data);
-  else
-    reeve_resource_request_fail (data, reeve_tree_get_errno (error));
+  reeve_tree_write_end (data, error == NULL ? 0 : reeve_tree_get_errno (error));
+}
+
+/* (transfer full) */
+static ReeveTreeWrite *
+begin (ReeveResourceRequest *request,
+       const char *text,
+       const char *tag,
+       const Source *self)
+{
+  return reeve_tree_write_begin (self->base, request, self->file->name, text,
+                                 tag, self->machine);
 }
 
 static void
@@ -198,46 +179,81 @@ static const Command commands[] = {
   { "suspend", "domain:suspend", reeve_machine_suspend },
 };
 
-static void
-run_command (ReeveResourceRequest *request,
-             const char *text,
-             const Source *self)
+/* (nullable) */
+static const Command *
+find_command (const char *name)
 {
-  const ReeveResourceCaller *caller = reeve_resource_handle_get_caller (
-      reeve_resource_request_get_handle (request));
-
-  for (size_t i = 0; i < G_N_ELEMENTS (commands); i++) {
-    if (!g_str_equal (text, commands[i].name))
-      continue;
-    if (reeve_tree_allows (self->daemon, caller, commands[i].tag,
-                           self->machine))
-      commands[i].run (self->machine,
-                       g_get_monotonic_time () + COMMAND_TIMEOUT_US, finish,
-                       request);
-    else
-      reeve_resource_request_fail (request, EACCES);
-    return;
-  }
-  reeve_resource_request_fail (request, EINVAL);
+  for (size_t i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (g_str_equal (name, commands[i].name))
+      return &commands[i];
+  return NULL;
 }
 
 static void
-set_memory (ReeveResourceRequest *request, const char *text, const Source *self)
+run_command (ReeveResourceRequest *request, const char *text, Source *self)
 {
+  ReeveResourceHandle *handle = reeve_resource_request_get_handle (request);
+  const Command *command = find_command (text);
+  ReeveTreeAccess access = { 0 };
+
+  if (command == NULL) {
+    reeve_resource_request_fail (request, EINVAL);
+    return;
+  }
+  access.read_tag = access.write_tag = command->tag;
+  if (reeve_tree_check (self->base, reeve_resource_handle_get_node (handle),
+                        reeve_resource_handle_get_caller (handle), W_OK,
+                        &access, self->file->name, self->machine))
+    command->run (self->machine, g_get_monotonic_time () + COMMAND_TIMEOUT_US,
+                  finish, begin (request, text, command->tag, self));
+  else
+    reeve_resource_request_fail (request, EACCES);
+}
+
+static void
+set_memory (ReeveResourceRequest *request, const char *text, Source *self)
+{
+  ReeveTreeWrite *write =
+      begin (request, text, self->file->access.write_tag, self);
   guint64 memory_kib;
 
   if (g_ascii_string_to_unsigned (text, 10, 1, G_MAXINT64, &memory_kib, NULL))
     reeve_machine_set_memory (self->machine, memory_kib,
                               g_get_monotonic_time () + COMMAND_TIMEOUT_US,
-                              finish, request);
+                              finish, write);
   else
-    reeve_resource_request_fail (request, EINVAL);
+    reeve_tree_write_end (write, EINVAL);
+}
+
+/* ReeveTreeWriteFunc */
+static gboolean
+store_autostart (ReeveTreeBase *base,
+                 const char *text,
+                 gpointer data,
+                 GError **error)
+{
+  Source *self = data;
+
+  return reeve_machine_list_set_autostart (base->machines, self->machine,
+                                           g_str_equal (text, "1"), error);
+}
+
+static void
+set_autostart (ReeveResourceRequest *request, const char *text, Source *self)
+{
+  ReeveTreeWrite *write =
+      begin (request, text, self->file->access.write_tag, self);
+
+  if (g_str_equal (text, "0") || g_str_equal (text, "1"))
+    reeve_tree_write_run (write, store_autostart, self);
+  else
+    reeve_tree_write_end (write, EINVAL);
 }
 
 static void
 write_file (ReeveResourceRequest *request, const char *text, gpointer data)
 {
-  const Source *self = data;
+  Source *self = data;
 
   self->file->write (request, text, self);
 }
@@ -245,14 +261,22 @@ write_file (ReeveResourceRequest *request, const char *text, gpointer data)
 /* --------------------------------------------------------------- nodes --- */
 
 static const File files[] = {
-  { "autostart", 0444, show_autostart, NULL, "domain:read", NULL },
-  { "ctl", 0200, NULL, run_command, "domain:read", NULL },
-  { "memory", 0644, show_memory, set_memory, "domain:read", "domain:write" },
-  { "pid", 0444, show_pid, NULL, "domain:read", NULL },
-  { "state", 0444, show_state, NULL, "domain:read", NULL },
-  { "uuid", 0444, show_uuid, NULL, "domain:getattr", NULL },
-  { "vcpus", 0444, show_vcpus, NULL, "domain:read", NULL },
-  { "xml", 0444, show_xml, NULL, "domain:read", NULL },
+  { "autostart",
+    0644,
+    show_autostart,
+    set_autostart,
+    { "domain:read", "domain:write", FALSE } },
+  { "ctl", 0200, NULL, run_command, { "domain:read", NULL, FALSE } },
+  { "memory",
+    0644,
+    show_memory,
+    set_memory,
+    { "domain:read", "domain:write", FALSE } },
+  { "pid", 0444, show_pid, NULL, { "domain:read", NULL, FALSE } },
+  { "state", 0444, show_state, NULL, { "domain:read", NULL, FALSE } },
+  { "uuid", 0444, show_uuid, NULL, { "domain:getattr", NULL, FALSE } },
+  { "vcpus", 0444, show_vcpus, NULL, { "domain:read", NULL, FALSE } },
+  { "xml", 0444, show_xml, NULL, { "domain:read", NULL, FALSE } },
 };
 
 static gboolean
@@ -263,13 +287,8 @@ guard (ReeveResourceNode *node,
 {
   const Source *self = data;
 
-  if ((want & R_OK) != 0 &&
-      !reeve_tree_allows (self->daemon, caller, self->file->read_tag,
-                          self->machine))
-    return FALSE;
-  return (want & W_OK) == 0 || self->file->write_tag == NULL ||
-         reeve_tree_allows (self->daemon, caller, self->file->write_tag,
-                            self->machine);
+  return reeve_tree_check (self->base, node, caller, want, &self->file->access,
+                           self->file->name, self->machine);
 }
 
 static void
@@ -282,12 +301,12 @@ source_free (gpointer data)
 }
 
 static Source *
-source_new (ReeveMachine *machine, ReeveDaemon *daemon, const File *file)
+source_new (ReeveMachine *machine, ReeveTreeBase *base, const File *file)
 {
   Source *self = g_new0 (Source, 1);
 
   self->machine = reeve_machine_ref (machine);
-  self->daemon = daemon;
+  self->base = base;
   self->file = file;
   return self;
 }
@@ -307,21 +326,23 @@ make_node (const File *file, Source *source)
 }
 
 GHashTable *
-reeve_tree_make_machine_files (ReeveMachine *machine, ReeveDaemon *daemon)
+reeve_tree_make_machine_files (ReeveMachine *machine, ReeveTreeBase *base)
 {
   GHashTable *nodes =
       g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                              (GDestroyNotify) reeve_resource_node_unref);
 
   for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
-    Source *source = source_new (machine, daemon, &files[i]);
+    Source *source = source_new (machine, base, &files[i]);
     ReeveResourceNode *node = make_node (&files[i], source);
 
     reeve_resource_node_set_guard (node, guard, source);
     g_hash_table_insert (nodes, (gpointer) files[i].name, node);
   }
   g_hash_table_insert (nodes, (gpointer) CONSOLE_NAME,
-                       reeve_tree_console_new (machine, daemon));
+                       reeve_tree_console_new (machine, base));
+  g_hash_table_insert (nodes, (gpointer) SCREENSHOT_NAME,
+                       reeve_tree_screenshot_new (machine, base));
   return nodes;
 }
 
@@ -331,4 +352,5 @@ reeve_tree_list_machine_files (ReeveResourceListing *listing)
   for (size_t i = 0; i < G_N_ELEMENTS (files); i++)
     reeve_resource_listing_add (listing, files[i].name, S_IFREG);
   reeve_resource_listing_add (listing, CONSOLE_NAME, S_IFREG);
+  reeve_resource_listing_add (listing, SCREENSHOT_NAME, S_IFREG);
 }

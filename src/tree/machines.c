@@ -16,16 +16,17 @@
 /* A machine that somebody has looked for. */
 typedef struct {
   ReeveMachine *machine;        /* (owned) */
-  ReeveDaemon *daemon;          /* (not owned) */
+  ReeveTreeBase *base;          /* (not owned) */
   ReeveResourceNode *directory; /* (owned) */
   ReeveResourceNode *link;      /* (owned) (nullable): in by-uuid */
   ReeveResourceNode *events;    /* (owned) */
+  ReeveTreeStats *stats;        /* (owned) */
   GHashTable *files;            /* (element-type utf8 ReeveResourceNode) */
 } Entry;
 
 struct _ReeveTreeMachines {
   ReeveMachineList *machines; /* (owned) */
-  ReeveDaemon *daemon;        /* (not owned) */
+  ReeveTreeBase *base;        /* (not owned) */
   ReeveResourceNode *events;  /* (owned): of all machines */
   GHashTable *entries;        /* (element-type uuid Entry) (owned) */
   unsigned subscription;
@@ -52,12 +53,34 @@ guard_events (ReeveResourceNode *node,
               int want,
               gpointer data)
 {
+  static const ReeveTreeAccess access = { .read_tag = "domain:read" };
   const Entry *self = data;
 
-  return reeve_tree_allows (self->daemon, caller, "domain:read", self->machine);
+  return reeve_tree_check (self->base, node, caller, want, &access, "events",
+                           self->machine);
+}
+
+/* Whether somebody may know of the machine. */
+static gboolean
+show_entry (ReeveResourceNode *node,
+            const ReeveResourceCaller *caller,
+            gpointer data)
+{
+  const Entry *self = data;
+
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  reeve_machine_get_snapshot (self->machine, &snapshot);
+  return reeve_tree_shows (self->base, caller, snapshot.name);
 }
 
 /* Of a machine that is gone. */
+static gboolean
+hide (ReeveResourceNode *node, const ReeveResourceCaller *caller, gpointer data)
+{
+  return FALSE;
+}
+
 static gboolean
 deny (ReeveResourceNode *node,
       const ReeveResourceCaller *caller,
@@ -67,6 +90,15 @@ deny (ReeveResourceNode *node,
   return FALSE;
 }
 
+/* It may lead to another name from now on. */
+static void
+drop_link (Entry *entry)
+{
+  if (entry->link != NULL)
+    reeve_resource_node_set_sight (entry->link, hide, NULL);
+  g_clear_pointer (&entry->link, reeve_resource_node_unref);
+}
+
 static void
 entry_free (gpointer data)
 {
@@ -74,9 +106,11 @@ entry_free (gpointer data)
 
   reeve_resource_stream_end (self->events);
   reeve_resource_node_set_guard (self->events, deny, NULL);
+  reeve_resource_node_set_sight (self->directory, hide, NULL);
+  drop_link (self);
+  reeve_tree_stats_free (self->stats);
   g_hash_table_unref (self->files);
   reeve_resource_node_unref (self->events);
-  reeve_resource_node_unref (self->link);
   reeve_resource_node_unref (self->directory);
   reeve_machine_unref (self->machine);
   g_free (self);
@@ -94,9 +128,11 @@ get_entry (ReeveTreeMachines *self, ReeveMachine *machine)
 
   entry = g_new0 (Entry, 1);
   entry->machine = reeve_machine_ref (machine);
-  entry->daemon = self->daemon;
+  entry->base = self->base;
   entry->directory = reeve_resource_node_new_directory (0755);
-  entry->files = reeve_tree_make_machine_files (machine, self->daemon);
+  reeve_resource_node_set_sight (entry->directory, show_entry, entry);
+  entry->stats = reeve_tree_stats_new (machine, self->base);
+  entry->files = reeve_tree_make_machine_files (machine, self->base);
   entry->events = reeve_resource_stream_new (0444, MAX_EVENTS);
   reeve_resource_node_set_guard (entry->events, guard_events, entry);
   g_hash_table_insert (self->entries,
@@ -106,7 +142,23 @@ get_entry (ReeveTreeMachines *self, ReeveMachine *machine)
 
 /* ------------------------------------------------------------- looking --- */
 
-/* @rest: NAME, or NAME/FILE. */
+/* (transfer full) (nullable): @names: of a file of it, NULL at the end */
+static ReeveResourceNode *
+find_file (Entry *entry, char **names)
+{
+  ReeveResourceNode *file = NULL;
+
+  if (g_str_equal (names[0], "stats"))
+    return reeve_tree_stats_find (entry->stats, names[1]);
+  if (names[1] != NULL)
+    return NULL;
+  file = g_str_equal (names[0], "events")
+             ? entry->events
+             : g_hash_table_lookup (entry->files, names[0]);
+  return file == NULL ? NULL : reeve_resource_node_ref (file);
+}
+
+/* @rest: NAME, NAME/FILE or NAME/stats/FIELD. */
 static ReeveResourceNode *
 find (ReeveResourceNode *node, const char *rest, gpointer data)
 {
@@ -115,19 +167,45 @@ find (ReeveResourceNode *node, const char *rest, gpointer data)
   g_autoptr (ReeveMachine) machine =
       reeve_machine_list_lookup_name (self->machines, names[0], NULL);
   Entry *entry = NULL;
-  ReeveResourceNode *file = NULL;
 
   if (machine == NULL)
     return NULL;
   entry = get_entry (self, machine);
-  if (names[1] == NULL)
-    return reeve_resource_node_ref (entry->directory);
-  if (names[2] != NULL)
-    return NULL;
-  file = g_str_equal (names[1], "events")
-             ? entry->events
-             : g_hash_table_lookup (entry->files, names[1]);
-  return file == NULL ? NULL : reeve_resource_node_ref (file);
+  return names[1] == NULL ? reeve_resource_node_ref (entry->directory)
+                          : find_file (entry, names + 1);
+}
+
+/* Whether somebody lists names, and may not know of this one. */
+static gboolean
+is_hidden (ReeveTreeMachines *self,
+           ReeveResourceListing *listing,
+           const char *name)
+{
+  const ReeveResourceCaller *caller =
+      reeve_resource_listing_get_caller (listing);
+
+  return caller != NULL && !reeve_tree_shows (self->base, caller, name);
+}
+
+/* What the directory of a machine has, or one in it. */
+static void
+list_files (ReeveTreeMachines *self,
+            const char *rest,
+            ReeveResourceListing *listing)
+{
+  g_auto (GStrv) names = g_strsplit (rest, "/", 2);
+  g_autoptr (ReeveMachine) machine =
+      reeve_machine_list_lookup_name (self->machines, names[0], NULL);
+
+  if (machine == NULL)
+    return;
+  if (names[1] != NULL) {
+    reeve_tree_stats_list (get_entry (self, machine)->stats, listing);
+    return;
+  }
+  reeve_tree_list_machine_files (listing);
+  reeve_resource_listing_add (listing, "events", S_IFREG);
+  reeve_resource_listing_add (listing, "stats", S_IFDIR);
 }
 
 static void
@@ -140,8 +218,7 @@ list (ReeveResourceNode *node,
   g_autoptr (GPtrArray) machines = NULL;
 
   if (*rest != '\0') {
-    reeve_tree_list_machine_files (listing);
-    reeve_resource_listing_add (listing, "events", S_IFREG);
+    list_files (self, rest, listing);
     return;
   }
 
@@ -150,6 +227,8 @@ list (ReeveResourceNode *node,
     g_auto (ReeveMachineSnapshot) snapshot = { 0 };
 
     reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
+    if (is_hidden (self, listing, snapshot.name))
+      continue;
     reeve_resource_listing_add (listing, snapshot.name, S_IFDIR);
   }
 }
@@ -180,6 +259,7 @@ find_by_uuid (ReeveResourceNode *node, const char *rest, gpointer data)
     reeve_machine_get_snapshot (machine, &snapshot);
     target = g_strconcat ("../", snapshot.name, NULL);
     entry->link = reeve_resource_node_new_symlink (target);
+    reeve_resource_node_set_sight (entry->link, show_entry, entry);
   }
   return reeve_resource_node_ref (entry->link);
 }
@@ -196,7 +276,11 @@ list_by_uuid (ReeveResourceNode *node,
 
   for (unsigned i = 0; i < machines->len; i++) {
     char text[REEVE_UUID_TEXT_SIZE];
+    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
 
+    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
+    if (is_hidden (self, listing, snapshot.name))
+      continue;
     reeve_uuid_format (reeve_machine_get_uuid (machines->pdata[i]), text);
     reeve_resource_listing_add (listing, text, S_IFLNK);
   }
@@ -285,7 +369,7 @@ take_event (ReeveMachineEvent *event, gpointer data)
         g_strdup_printf ("%" PRIu64 " %s\n", event->sequence, name);
 
     reeve_resource_stream_push (entry->events, record);
-    g_clear_pointer (&entry->link, reeve_resource_node_unref);
+    drop_link (entry);
     notify_files (entry);
     machine =
         reeve_machine_list_lookup_uuid (self->machines, event->uuid, NULL);
@@ -300,6 +384,21 @@ take_event (ReeveMachineEvent *event, gpointer data)
   }
 }
 
+/* ReeveResourceStreamFilter: of NUMBER NAME EVENT, where a name may have spaces
+ * in it. What happened to one that is gone is told as if it were there. */
+static gboolean
+show_record (const char *record,
+             const ReeveResourceCaller *caller,
+             gpointer data)
+{
+  const ReeveTreeMachines *self = data;
+  const char *start = strchr (record, ' ') + 1;
+  const char *end = strrchr (record, ' ');
+  g_autofree char *name = g_strndup (start, (size_t) (end - start));
+
+  return reeve_tree_shows (self->base, caller, name);
+}
+
 /* ---------------------------------------------------------------- rules -- */
 
 /* Names, and what happens to whom. */
@@ -309,10 +408,13 @@ guard (ReeveResourceNode *node,
        int want,
        gpointer data)
 {
+  static const ReeveTreeAccess access = {
+    .read_tag = "connect:search_domains",
+  };
   const ReeveTreeMachines *self = data;
 
-  return want == X_OK || reeve_tree_allows (self->daemon, caller,
-                                            "connect:search_domains", NULL);
+  return want == X_OK || reeve_tree_check (self->base, node, caller, want,
+                                           &access, "/machines", NULL);
 }
 
 static void
@@ -328,9 +430,7 @@ attach (ReeveTreeMachines *self,
 }
 
 ReeveTreeMachines *
-reeve_tree_machines_new (ReeveResourceTree *tree,
-                         ReeveMachineList *machines,
-                         ReeveDaemon *daemon)
+reeve_tree_machines_new (ReeveResourceTree *tree, ReeveTreeBase *base)
 {
   static const ReeveResourceOps ops = { .find = find, .list = list };
   static const ReeveResourceOps uuid_ops = {
@@ -339,9 +439,10 @@ reeve_tree_machines_new (ReeveResourceTree *tree,
   };
   ReeveTreeMachines *self = g_new0 (ReeveTreeMachines, 1);
 
-  self->machines = reeve_machine_list_ref (machines);
-  self->daemon = daemon;
+  self->machines = reeve_machine_list_ref (base->machines);
+  self->base = base;
   self->events = reeve_resource_stream_new (0444, MAX_ALL_EVENTS);
+  reeve_resource_stream_set_filter (self->events, show_record, self);
   self->entries =
       g_hash_table_new_full (hash_uuid, is_same_uuid, NULL, entry_free);
   attach (self, tree, "/machines", REEVE_RESOURCE_ATTACH_DIRECTORY,
@@ -351,8 +452,8 @@ reeve_tree_machines_new (ReeveResourceTree *tree,
           reeve_resource_node_new (S_IFDIR | 0755, &uuid_ops, self, NULL));
   attach (self, tree, "/machines/events", REEVE_RESOURCE_ATTACH_DEFAULT,
           reeve_resource_node_ref (self->events));
-  self->subscription =
-      reeve_machine_list_subscribe (machines, take_event, self, NULL, NULL);
+  self->subscription = reeve_machine_list_subscribe (self->machines, take_event,
+                                                     self, NULL, NULL);
   return self;
 }
 
@@ -364,6 +465,7 @@ reeve_tree_machines_free (ReeveTreeMachines *self)
 
   reeve_machine_list_unsubscribe (self->machines, self->subscription);
   reeve_resource_stream_end (self->events);
+  reeve_resource_stream_set_filter (self->events, NULL, NULL);
   g_hash_table_unref (self->entries);
   reeve_resource_node_unref (self->events);
   reeve_machine_list_unref (self->machines);

@@ -17,7 +17,7 @@
 #define MAX_RETRIES 100
 
 typedef struct {
-  ReeveDaemon *daemon;           /* (not owned) */
+  ReeveTreeBase base;
   char *path;                    /* (owned): of the mount point */
   ReeveResourceTree *tree;       /* (owned) */
   ReeveTreeMachines *machines;   /* (owned) */
@@ -33,41 +33,23 @@ static const ReeveDaemonSetting settings[] = {
   { "resource", "inotify", 0, 1, 0 },
 };
 
-gboolean
-reeve_tree_allows (ReeveDaemon *daemon,
-                   const ReeveResourceCaller *caller,
-                   const char *tag,
-                   ReeveMachine *machine)
-{
-  g_autofree gid_t *groups = g_new0 (gid_t, caller->n_groups + 1);
-  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-
-  groups[0] = caller->gid;
-  if (caller->n_groups > 0)
-    memcpy (groups + 1, caller->groups, caller->n_groups * sizeof *groups);
-  if (machine != NULL)
-    reeve_machine_get_snapshot (machine, &snapshot);
-  return reeve_daemon_policy_allows_user (
-      reeve_daemon_get_policy (daemon), caller->uid, groups,
-      caller->n_groups + 1, tag, snapshot.name);
-}
-
 static gboolean
 init (ReeveDaemon *daemon, gpointer *state, GError **error)
 {
   Module *self = g_new0 (Module, 1);
 
   *state = self;
-  self->daemon = daemon;
+  self->base.daemon = daemon;
+  self->base.machines = reeve_machine_module_get_machines (
+      reeve_daemon_get_state (daemon, &reeve_machine_module));
+  self->base.worker = reeve_worker_new (reeve_daemon_get_loop (daemon));
+  reeve_worker_lane_init (&self->base.lane, self->base.worker);
   self->path = g_build_filename (reeve_daemon_get_places (daemon)->run_dir,
                                  "tree", NULL);
   self->tree = reeve_resource_tree_new ();
-  reeve_tree_add_server (self->tree, daemon);
-  self->machines = reeve_tree_machines_new (
-      self->tree,
-      reeve_machine_module_get_machines (
-          reeve_daemon_get_state (daemon, &reeve_machine_module)),
-      daemon);
+  reeve_tree_add_server (self->tree, &self->base);
+  reeve_tree_add_clients (self->tree, &self->base);
+  self->machines = reeve_tree_machines_new (self->tree, &self->base);
   self->program =
       reeve_resource_program_new (reeve_daemon_get_server (daemon), self->tree);
   return TRUE;
@@ -91,8 +73,8 @@ static ReeveResourcePool *
 get_pool (Module *self)
 {
   if (self->pool == NULL)
-    self->pool = reeve_resource_pool_new (reeve_daemon_get_loop (self->daemon),
-                                          &reeve_resource_pool_size);
+    self->pool = reeve_resource_pool_new (
+        reeve_daemon_get_loop (self->base.daemon), &reeve_resource_pool_size);
   return self->pool;
 }
 
@@ -103,11 +85,11 @@ make_mount (Module *self)
   g_autoptr (GError) error = NULL;
 
   self->mount = reeve_resource_mount_new (
-      reeve_daemon_get_loop (self->daemon), self->tree,
-      reeve_daemon_get_info (self->daemon)->name, self->path, &error);
+      reeve_daemon_get_loop (self->base.daemon), self->tree,
+      reeve_daemon_get_info (self->base.daemon)->name, self->path, &error);
   if (self->mount == NULL)
     g_warning ("%s", error->message);
-  else if (reeve_daemon_get_setting (self->daemon, &settings[1]) != 0)
+  else if (reeve_daemon_get_setting (self->base.daemon, &settings[1]) != 0)
     reeve_resource_mount_tell_inotify (self->mount, get_pool (self));
 }
 
@@ -142,7 +124,7 @@ static void
 unmount (Module *self)
 {
   if (self->retry > 0)
-    reeve_loop_remove (reeve_daemon_get_loop (self->daemon), self->retry);
+    reeve_loop_remove (reeve_daemon_get_loop (self->base.daemon), self->retry);
   self->retry = 0;
   g_clear_pointer (&self->mount, reeve_resource_mount_free);
 }
@@ -153,10 +135,14 @@ stop (ReeveDaemon *daemon, gpointer state)
   Module *self = state;
 
   unmount (self);
+  /* What was being written has an end. */
+  reeve_worker_close (self->base.worker);
+  reeve_loop_catch_up (reeve_daemon_get_loop (daemon));
   reeve_resource_program_free (self->program);
   reeve_resource_pool_free (self->pool);
   reeve_tree_machines_free (self->machines);
   reeve_resource_tree_free (self->tree);
+  reeve_worker_free (self->base.worker);
   g_free (self->path);
   g_free (self);
 }

@@ -2,6 +2,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/audit.h"
 
+#include "../log-capture.h"
+
+#include <errno.h>
+
 /* Admits until it is refused; returns how many were admitted. */
 static unsigned
 admit_all (ReeveAudit *audit, const char *who, gint64 now_us)
@@ -124,6 +128,45 @@ test_quote (void)
   }
 }
 
+static void
+test_deeds (void)
+{
+  ReeveAudit *audit = reeve_audit_new (REEVE_AUDIT_CHANGES, NULL);
+  ReeveAudit *quiet = reeve_audit_new (REEVE_AUDIT_DENIED, NULL);
+  g_autofree char *much = g_strnfill (1000, 'x');
+  g_autofree char *some = g_strnfill (256, 'x');
+  g_autofree char *pattern = g_strdup_printf ("* wrote=\"%s\"… *", some);
+  ReeveAuditDeed deed = {
+    .path = "/m/ctl",
+    .text = "start\nx\" result=done",
+    .tag = "domain:start",
+    .name = "m",
+    .who = "uid=7",
+    .from = "mount pid=9",
+    .errnum = EBUSY,
+  };
+
+  log_capture_begin ();
+  reeve_audit_write_deed (quiet, &deed, REEVE_ACCESS_GRANTED);
+  reeve_audit_write_deed (audit, &deed, REEVE_ACCESS_GRANTED);
+  log_capture_take (
+      "notice audit: granted uid=7 from=mount pid=9 file=\"/m/ctl\" "
+      "wrote=\"start\\u{a}x\\\" result=done\" takes=domain:start "
+      "object=\"m\" result=EBUSY rule=(none)");
+  deed.errnum = 0;
+  deed.text = much;
+  reeve_audit_write_deed (audit, &deed, REEVE_ACCESS_GRANTED);
+  log_capture_take (pattern);
+  deed.text = NULL;
+  deed.rule = "r";
+  reeve_audit_write_deed (quiet, &deed, REEVE_ACCESS_DENIED);
+  log_capture_take ("warning audit: denied uid=7 from=mount pid=9 "
+                    "file=\"/m/ctl\" takes=domain:start object=\"m\" rule=r");
+  log_capture_assert_empty ();
+  reeve_audit_free (audit);
+  reeve_audit_free (quiet);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -135,5 +178,6 @@ main (int argc, char **argv)
   g_test_add_func ("/daemon/audit/admit/memory-is-bounded", test_many);
   g_test_add_func ("/daemon/audit/wants/by-mode", test_wants);
   g_test_add_func ("/daemon/audit/quote/nothing-ends-it", test_quote);
+  g_test_add_func ("/daemon/audit/deeds", test_deeds);
   return g_test_run ();
 }

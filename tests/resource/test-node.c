@@ -57,7 +57,7 @@ only_reads (ReeveResourceNode *node,
             int want,
             gpointer data)
 {
-  g_assert_cmpuint (caller->uid, ==, 0);
+  g_assert_true (caller->uid == 0 || caller->is_foreign);
   return want == R_OK;
 }
 
@@ -74,6 +74,24 @@ test_guard (void)
   /* It is not asked about whom the mode keeps out. */
   g_assert_cmpint (reeve_resource_node_check_access (node, &other, R_OK), ==,
                    EACCES);
+}
+
+static void
+test_guard_judges_foreigners (void)
+{
+  g_autoptr (ReeveResourceNode) node = new_node (0600);
+  const ReeveResourceCaller foreigner = { .uid = 1,
+                                          .gid = 1,
+                                          .is_foreign = TRUE };
+
+  /* By the mode, where nobody knows better. */
+  g_assert_cmpint (reeve_resource_node_check_access (node, &foreigner, R_OK),
+                   ==, EACCES);
+  reeve_resource_node_set_guard (node, only_reads, NULL);
+  g_assert_cmpint (reeve_resource_node_check_access (node, &foreigner, R_OK),
+                   ==, 0);
+  g_assert_cmpint (reeve_resource_node_check_access (node, &foreigner, W_OK),
+                   ==, EACCES);
 }
 
 static void
@@ -218,6 +236,8 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &access_cases[i], test_access);
   }
   g_test_add_func ("/resource/node/guard", test_guard);
+  g_test_add_func ("/resource/node/guard-judges-foreigners",
+                   test_guard_judges_foreigners);
   g_test_add_func ("/resource/node/chmod", test_chmod);
   g_test_add_func ("/resource/node/chown", test_chown);
   g_test_add_func ("/resource/node/frees-data-once", test_frees_data_once);

@@ -103,6 +103,42 @@ test_end (void)
   g_assert_cmpuint (reeve_resource_handle_poll (late) & POLLHUP, ==, POLLHUP);
 }
 
+static gboolean
+is_public (const char *record, const ReeveResourceCaller *caller, gpointer data)
+{
+  return caller->uid == 0 || !g_str_has_prefix (record, "secret");
+}
+
+static void
+test_filter (void)
+{
+  g_autoptr (ReeveResourceNode) node = reeve_resource_stream_new (0444, 8);
+  const ReeveResourceCaller other = { .uid = 1, .gid = 1 };
+  g_autoptr (ReeveResourceHandle) all = open_node (node, O_RDONLY);
+  ReeveResourceHandle *handle = NULL;
+  g_autoptr (ReeveResourceHandle) some = NULL;
+  Reply reply = { 0 };
+
+  reeve_resource_stream_set_filter (node, is_public, NULL);
+  g_assert_cmpint (reeve_resource_handle_open (node, &other, O_RDONLY, &handle),
+                   ==, 0);
+  some = handle;
+  /* One that waits goes on waiting, and nothing is ready. */
+  reeve_resource_handle_read (some, 0, 100, FALSE, take_reply, &reply);
+  reeve_resource_stream_push (node, "secret one\n");
+  g_assert_cmpint (reply.n_replies, ==, 0);
+  g_assert_cmpuint (reeve_resource_handle_poll (some), ==, 0);
+  reeve_resource_stream_push (node, "one\n");
+  g_assert_cmpstr (reply.text, ==, "one\n");
+  reeve_resource_stream_push (node, "secret two\n");
+  g_assert_cmpint (read_nonblock (some), ==, EAGAIN);
+  reeve_resource_stream_push (node, "two\n");
+  assert_read (some, 0, 100, "two\n");
+  assert_read (all, 0, 100, "secret one\n");
+  assert_read (all, 0, 100, "one\n");
+  assert_read (all, 0, 100, "secret two\n");
+}
+
 static void
 test_log_grows (void)
 {
@@ -136,6 +172,7 @@ main (int argc, char **argv)
   g_test_add_func ("/resource/stream/slow-reader-is-told",
                    test_slow_reader_is_told);
   g_test_add_func ("/resource/stream/end", test_end);
+  g_test_add_func ("/resource/stream/filter", test_filter);
   g_test_add_func ("/resource/stream/log-grows", test_log_grows);
   return g_test_run ();
 }

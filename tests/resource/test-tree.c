@@ -266,6 +266,55 @@ test_walk_asks_directories (void)
       EACCES);
 }
 
+static gboolean
+is_root (ReeveResourceNode *node,
+         const ReeveResourceCaller *caller,
+         gpointer data)
+{
+  return caller->uid == 0;
+}
+
+static void
+test_hidden_names (void)
+{
+  static const char *const below[] = { "/d/hidden", "/d/hidden/x",
+                                       "/d/hidden/none", "/d/none" };
+  g_autoptr (ReeveResourceTree) tree = reeve_resource_tree_new ();
+  g_autoptr (ReeveResourceNode) hidden =
+      reeve_resource_node_new_directory (0755);
+  g_autoptr (ReeveResourceNode) found = NULL;
+  const ReeveResourceCaller root = { 0 };
+  const ReeveResourceCaller other = { .uid = 1, .gid = 1 };
+  g_autoptr (GPtrArray) all = NULL;
+  g_autoptr (GPtrArray) some = NULL;
+
+  reeve_resource_node_set_sight (hidden, is_root, NULL);
+  reeve_resource_tree_attach (tree, "/d/hidden", 0, hidden, NULL);
+  attach (tree, "/d/hidden/x", 0, &one);
+  attach (tree, "/d/seen", 0, &one);
+  for (size_t i = 0; i < G_N_ELEMENTS (below); i++) {
+    g_autoptr (ReeveResourceNode) node = NULL;
+
+    g_assert_cmpint (
+        reeve_resource_tree_resolve (tree, below[i], &other, TRUE, &node), ==,
+        ENOENT);
+  }
+  g_assert_cmpint (
+      reeve_resource_tree_resolve (tree, "/d/hidden/x", &root, TRUE, &found),
+      ==, 0);
+
+  reeve_resource_tree_list (tree, "/d", &root, &all);
+  reeve_resource_tree_list (tree, "/d", &other, &some);
+  g_assert_cmpuint (all->len, ==, 2);
+  g_assert_cmpuint (some->len, ==, 1);
+  g_assert_cmpstr (((ReeveResourceEntry *) some->pdata[0])->name, ==, "seen");
+
+  /* What is above it has no rules, and is what there is for the other. */
+  g_assert_true (reeve_resource_tree_is_guarded (tree, "/d/hidden", &root));
+  g_assert_false (reeve_resource_tree_is_guarded (tree, "/d/hidden", &other));
+  g_assert_false (reeve_resource_tree_is_guarded (tree, "/d/seen", &root));
+}
+
 /* Pieces of a list that changes between them: what is there all the time is
  * seen exactly once. */
 static void
@@ -358,6 +407,7 @@ main (int argc, char **argv)
   g_test_add_func ("/resource/tree/bounds", test_bounds);
   g_test_add_func ("/resource/tree/walk-asks-directories",
                    test_walk_asks_directories);
+  g_test_add_func ("/resource/tree/hidden-names", test_hidden_names);
   g_test_add_data_func ("/resource/tree/list-in-pieces/of-names",
                         GINT_TO_POINTER (FALSE), test_list_in_pieces);
   g_test_add_data_func ("/resource/tree/list-in-pieces/with-a-provider",
