@@ -50,6 +50,7 @@ typedef enum {
 
   REEVE_ERROR_CLOSED = 1000,          /* the connection is closed */
   REEVE_ERROR_OUTCOME_UNKNOWN = 1001, /* it was lost while the call ran */
+  REEVE_ERROR_NO_RESOURCE = 1002,     /* there is no file of that path */
 } ReeveError;
 
 #define REEVE_ERROR (reeve_error_quark ())

@@ -9,6 +9,7 @@
 #include "shell/output.h"
 
 #include "protocol/resource.h"
+#include "protocol/watch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,10 +47,11 @@ call (ReeveShell *shell,
 static gboolean
 fail (int errnum, const char *path, GError **error)
 {
-  if (errnum != EACCES && errnum != EPERM)
-    return reeve_error_from_errno (error, errnum, "%s", path);
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_ACCESS_DENIED, "%s: %s", path,
-               g_strerror (errnum));
+  int code = errnum == ENOENT                      ? REEVE_ERROR_NO_RESOURCE
+             : errnum == EACCES || errnum == EPERM ? REEVE_ERROR_ACCESS_DENIED
+                                                   : REEVE_ERROR_SYSTEM;
+
+  g_set_error (error, REEVE_ERROR, code, "%s: %s", path, g_strerror (errnum));
   return FALSE;
 }
 
@@ -188,6 +190,7 @@ print_branch (ReeveShell *shell,
       for_each (shell, path, depth + 1, print_branch, data, &why))
     return TRUE;
   if (g_error_matches (why, REEVE_ERROR, REEVE_ERROR_SYSTEM) ||
+      g_error_matches (why, REEVE_ERROR, REEVE_ERROR_NO_RESOURCE) ||
       g_error_matches (why, REEVE_ERROR, REEVE_ERROR_ACCESS_DENIED))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&why));
@@ -354,7 +357,8 @@ typedef struct {
   ReeveMutex lock;
   ReeveCond changed;
   gboolean is_told REEVE_GUARDED;
-  GError *closed REEVE_GUARDED; /* (owned) (nullable) */
+  gboolean is_lost REEVE_GUARDED; /* the handle, with its daemon */
+  GError *closed REEVE_GUARDED;   /* (owned) (nullable) */
 } Bell;
 
 static void
@@ -363,11 +367,29 @@ take_event (ReeveConnection *connection,
             gconstpointer body,
             gpointer data)
 {
+  const resource_notified_msg *event = body;
   Bell *self = data;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->is_told = TRUE;
+  if (event->ready == 0)
+    self->is_lost = TRUE;
+  else
+    self->is_told = TRUE;
+  reeve_cond_broadcast (&self->changed);
+}
+
+static void
+take_loss (ReeveConnection *connection,
+           const ReeveProcedure *procedure,
+           gconstpointer body,
+           gpointer data)
+{
+  Bell *self = data;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->is_lost = TRUE;
   reeve_cond_broadcast (&self->changed);
 }
 
@@ -388,14 +410,35 @@ wait_for_event (Bell *self, GError **error)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  while (!self->is_told && self->closed == NULL)
+  while (!self->is_told && !self->is_lost && self->closed == NULL)
     reeve_cond_wait (&self->changed, &self->lock);
-  if (self->is_told) {
-    self->is_told = FALSE;
-    return TRUE;
+  if (self->closed != NULL && !self->is_told) {
+    g_propagate_error (error, g_error_copy (self->closed));
+    return FALSE;
   }
-  g_propagate_error (error, g_error_copy (self->closed));
-  return FALSE;
+  self->is_told = FALSE;
+  return TRUE;
+}
+
+/* Whether the handle was lost, and may be opened again. */
+static gboolean
+take_lost (Bell *self)
+{
+  gboolean was_lost;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  was_lost = self->is_lost && self->closed == NULL;
+  self->is_lost = FALSE;
+  return was_lost;
+}
+
+static gboolean
+is_lost (Bell *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->is_lost;
 }
 
 /* What has a size grows: the rest of it is new. Of others all is, and of a
@@ -426,66 +469,125 @@ copy_news (ReeveShell *shell,
   return errnum == 0 || errnum == EAGAIN || fail (errnum, path, error);
 }
 
-/* Asks first and reads then: so no change is missed. */
+/* What is watched. */
+typedef struct {
+  const char *path;
+  int64_t count;     /* of changes, after which it ends; -1: never */
+  int64_t n_printed; /* what it began with, and changes */
+  uint64_t handle;
+  Bell bell;
+} Watch;
+
+/* Asks first and reads then: so no change is missed. Ends, too, when the handle
+ * is lost. */
 static gboolean
-follow (ReeveShell *shell,
-        const char *path,
-        uint64_t handle,
-        int64_t count,
-        Bell *bell,
-        GError **error)
+follow (ReeveShell *shell, Watch *self, GError **error)
 {
   const resource_notify_args args = {
-    .handle = handle,
+    .handle = self->handle,
     .action = RESOURCE_NOTIFY_NEXT,
     .events = POLLIN,
   };
   uint64_t end = 0;
 
-  for (int64_t i = 0; count < 0 || i <= count; i++) {
+  while (!is_lost (&self->bell)) {
     resource_notify_ret ret = { 0 };
 
     if (!call (shell, RESOURCE_PROC_NOTIFY, &args, &ret, error) ||
-        !copy_news (shell, path, handle, &end, error))
+        !copy_news (shell, self->path, self->handle, &end, error))
       return FALSE;
-    if ((ret.ready & POLLHUP) != 0)
+    if ((ret.ready & POLLHUP) != 0 || self->n_printed++ == self->count)
       return TRUE;
-    if (i != count && !wait_for_event (bell, error))
+    if (!wait_for_event (&self->bell, error))
       return FALSE;
   }
   return TRUE;
 }
 
+/* Opens it again, when the daemon, or another one, is there. */
+static gboolean
+open_again (ReeveShell *shell, Watch *self, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  while (!open_path (shell, self->path,
+                     RESOURCE_OPEN_READ | RESOURCE_OPEN_NONBLOCK, &self->handle,
+                     &why)) {
+    /* It may have been lost once more, while this call ran. */
+    if (!g_error_matches (why, REEVE_ERROR, REEVE_ERROR_TIMED_OUT) &&
+        !g_error_matches (why, REEVE_ERROR, REEVE_ERROR_OUTCOME_UNKNOWN)) {
+      g_propagate_error (error, g_steal_pointer (&why));
+      return FALSE;
+    }
+    g_clear_error (&why);
+  }
+  fprintf (stderr, _ ("%s: opened again; what came meanwhile may be missed\n"),
+           self->path);
+  return TRUE;
+}
+
+static gboolean
+follow_all (ReeveShell *shell, Watch *self, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  for (;;) {
+    gboolean is_done = follow (shell, self, &why);
+
+    /* What failed meanwhile did so as the handle was lost. */
+    if (!take_lost (&self->bell)) {
+      if (!is_done)
+        g_propagate_error (error, g_steal_pointer (&why));
+      return is_done;
+    }
+    g_clear_error (&why);
+    if (!open_again (shell, self, error))
+      return FALSE;
+  }
+}
+
+static gboolean
+watch (ReeveShell *shell, Watch *self, GError **error)
+{
+  ReeveConnection *connection = shell->connection;
+  unsigned told = reeve_connection_subscribe (
+      connection, &resource_program,
+      reeve_program_find (&resource_program, RESOURCE_PROC_NOTIFIED),
+      take_event, &self->bell, NULL);
+  unsigned lost = reeve_connection_subscribe (
+      connection, &watch_program,
+      reeve_program_find (&watch_program, WATCH_PROC_LOST), take_loss,
+      &self->bell, NULL);
+  gboolean is_done;
+
+  reeve_connection_set_close_func (connection, take_close, &self->bell, NULL);
+  is_done = follow_all (shell, self, error);
+  reeve_connection_unsubscribe (connection, told);
+  reeve_connection_unsubscribe (connection, lost);
+  reeve_connection_set_close_func (connection, NULL, NULL, NULL);
+  close_handle (shell, self->handle);
+  return is_done;
+}
+
 static gboolean
 run_watch (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
 {
-  const char *path = get_path (arguments);
-  Bell bell = { 0 };
-  int64_t count = -1;
-  uint64_t handle;
-  unsigned subscription;
+  Watch self = { .path = get_path (arguments), .count = -1 };
   gboolean is_done;
 
-  if (!reeve_arguments_get_number (arguments, "count", 0, G_MAXINT32, &count,
-                                   error) ||
-      !open_path (shell, path, RESOURCE_OPEN_READ | RESOURCE_OPEN_NONBLOCK,
-                  &handle, error))
+  shell->is_lasting = TRUE;
+  if (!reeve_arguments_get_number (arguments, "count", 0, G_MAXINT32,
+                                   &self.count, error) ||
+      !open_path (shell, self.path, RESOURCE_OPEN_READ | RESOURCE_OPEN_NONBLOCK,
+                  &self.handle, error))
     return FALSE;
 
-  reeve_mutex_init (&bell.lock);
-  reeve_cond_init (&bell.changed);
-  subscription = reeve_connection_subscribe (
-      shell->connection, &resource_program,
-      reeve_program_find (&resource_program, RESOURCE_PROC_NOTIFIED),
-      take_event, &bell, NULL);
-  reeve_connection_set_close_func (shell->connection, take_close, &bell, NULL);
-  is_done = follow (shell, path, handle, count, &bell, error);
-  reeve_connection_unsubscribe (shell->connection, subscription);
-  reeve_connection_set_close_func (shell->connection, NULL, NULL, NULL);
-  close_handle (shell, handle);
-  g_clear_error (&bell.closed);
-  reeve_cond_clear (&bell.changed);
-  reeve_mutex_clear (&bell.lock);
+  reeve_mutex_init (&self.bell.lock);
+  reeve_cond_init (&self.bell.changed);
+  is_done = watch (shell, &self, error);
+  g_clear_error (&self.bell.closed);
+  reeve_cond_clear (&self.bell.changed);
+  reeve_mutex_clear (&self.bell.lock);
   return is_done;
 }
 

@@ -175,6 +175,7 @@ get_exit_status (ReeveShell *self, const GError *error)
   case REEVE_ERROR_NO_METADATA:
   case REEVE_ERROR_NO_SERVER:
   case REEVE_ERROR_NO_CLIENT:
+  case REEVE_ERROR_NO_RESOURCE:
     return REEVE_EXIT_NOT_FOUND;
   case REEVE_ERROR_OPERATION_DENIED:
   case REEVE_ERROR_ACCESS_DENIED:

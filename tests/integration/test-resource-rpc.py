@@ -554,9 +554,11 @@ class ResourceRpc(unittest.TestCase):
         tree = self.reeve("tree", "/d").stdout
         self.assertEqual(tree, "in-both\nonly-in-one\nonly-in-two\n"
                                "sub/\n  in-both\n  only-in-sub\n")
-        refused = self.reeve("ls", "/none", check=False)
-        self.assertEqual((refused.returncode, refused.stderr),
-                         (1, "error: /none: No such file or directory\n"))
+        for words in ("ls",), ("tree",), ("stat",), ("cat",), ("watch",), ("write", "x"):
+            refused = self.reeve(words[0], "/none", *words[1:], check=False)
+            self.assertEqual((refused.returncode, refused.stderr),
+                             (4, "error: /none: No such file or directory\n"))
+        self.assertEqual(self.reeve("cat", "/name/x", check=False).returncode, 1)
 
     def test_shell_completes_paths(self):
         def complete(path):
@@ -639,17 +641,56 @@ class Machines(harness.TestCase):
         self.assertIn("ermission denied", refused.stderr)
         self.assertEqual(self.reeve("cat", "/machines/far/state").stdout, "shut off\n")
 
+    def test_watch_goes_on(self):
+        """With another daemon that takes over, and one that is started again."""
+        self.define("watched")
+        with subprocess.Popen([REEVE, "-c", self.reeved.shell_uri, "watch", "/server/pid"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+            try:
+                self.assertEqual(watch.stdout.readline(), f"{self.reeved.process.pid}\n")
+                self.take_over()
+                self.assertIn("/server/pid: opened again", watch.stderr.readline())
+                self.assertEqual(watch.stdout.readline(), f"{self.reeved.process.pid}\n")
+                self.reeved.kill()
+                self.reeved.start()
+                self.assertIn("/server/pid: opened again", watch.stderr.readline())
+                self.assertEqual(watch.stdout.readline(), f"{self.reeved.process.pid}\n")
+            finally:
+                watch.kill()
+
+    def test_watch_ends_with_its_resource(self):
+        self.define("goes")
+        with subprocess.Popen([REEVE, "-c", self.reeved.shell_uri, "watch",
+                               "/machines/goes/autostart"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+            try:
+                self.assertEqual(watch.stdout.readline(), "0\n")
+                self.reeve("write", "/machines/goes/autostart", "1")
+                self.assertEqual(watch.stdout.readline(), "1\n")
+                self.reeve("undefine", "goes")
+                self.take_over()
+                # there is no such machine any more
+                wait_for("its end", lambda: watch.poll() is not None)
+                self.assertEqual(watch.returncode, 4)
+                self.assertIn("No such file", watch.stderr.read())
+            finally:
+                watch.kill()
+                self.reeve("define", self.path("goes.xml"))
+
+    def take_over(self):
+        old = self.reeved.process
+        self.reeved.words.append("--takeover")
+        self.reeved.start()
+        self.reeved.words.remove("--takeover")
+        self.assertEqual(old.wait(harness.WAIT_S), 0)
+
     def test_takeover(self):
         client = Client(self.reeved.socket)
         self.addCleanup(client.close)
         handle = client.open("/machines/events")
         client.notify(handle, ARM, cookie=3)
         serial = client.begin_read(handle)
-        old = self.reeved.process
-        self.reeved.words.append("--takeover")
-        self.reeved.start()
-        self.reeved.words.remove("--takeover")
-        self.assertEqual(old.wait(harness.WAIT_S), 0)
+        self.take_over()
         for refused, words in (((client.end, serial), "Interrupted"),
                                ((client.text, handle), "Bad file descriptor")):
             with self.assertRaises(Refused) as caught:
