@@ -7,6 +7,7 @@
 #include <string.h>
 
 /* clang-format off */
+#define ASKED { 0, 0 }
 #define BUSY { 64, 4 }
 #define LONE { 1, 1 }
 #define PIPE { 1, 16 }
@@ -33,11 +34,11 @@ const Plan plans[] = {
   { "normal, 1 x 16", REEVE, UNIX, CALLS, NORMAL, PIPE },
 
   { "floor, 64 x 1", FLOOR, UNIX, CALLS, ON_LOOP, { 64, 1 } },
-  { "floor, at half of that", FLOOR, UNIX, PACED, ON_LOOP, { 0, 0 } },
+  { "floor, at half of that", FLOOR, UNIX, PACED, ON_LOOP, { 0 } },
   { "inline, 64 x 1", REEVE, UNIX, CALLS, ON_LOOP, { 64, 1 } },
-  { "inline, at half of that", REEVE, UNIX, PACED, ON_LOOP, { 0, 0 } },
+  { "inline, at half of that", REEVE, UNIX, PACED, ON_LOOP, { 0 } },
   { "normal, 64 x 1", REEVE, UNIX, CALLS, NORMAL, { 64, 1 } },
-  { "normal, at half of that", REEVE, UNIX, PACED, NORMAL, { 0, 0 } },
+  { "normal, at half of that", REEVE, UNIX, PACED, NORMAL, { 0 } },
 
   { "floor, echo of 64 B", FLOOR, UNIX, CALLS, ECHO_64, FULL },
   { "normal, echo of 64 B", REEVE, UNIX, CALLS, ECHO_64, FULL },
@@ -50,24 +51,28 @@ const Plan plans[] = {
   { "normal, JSON, echo of 1 KiB", REEVE, JSON, CALLS, JSON_ECHO, FULL },
   { "normal, JSON, list of 100", REEVE, JSON, CALLS, JSON_ROWS, FULL },
 
-  { "floor, connections", FLOOR, UNIX, CONNECTIONS, ON_LOOP, { 0, 0 } },
-  { "inline, connections", REEVE, UNIX, CONNECTIONS, ON_LOOP, { 0, 0 } },
-  { "normal, connections", REEVE, UNIX, CONNECTIONS, NORMAL, { 0, 0 } },
+  { "floor, --load", FLOOR, UNIX, CALLS, ON_LOOP, ASKED },
+  { "inline, --load", REEVE, UNIX, CALLS, ON_LOOP, ASKED },
+  { "normal, --load", REEVE, UNIX, CALLS, NORMAL, ASKED },
+
+  { "floor, connections", FLOOR, UNIX, CONNECTIONS, ON_LOOP, { 0 } },
+  { "inline, connections", REEVE, UNIX, CONNECTIONS, ON_LOOP, { 0 } },
+  { "normal, connections", REEVE, UNIX, CONNECTIONS, NORMAL, { 0 } },
   { "floor, 64 x 4, TCP", FLOOR, TCP, CALLS, ON_LOOP, BUSY },
   { "inline, 64 x 4, TCP", REEVE, TCP, CALLS, ON_LOOP, BUSY },
   { "inline, 64 x 4, TLS", REEVE, TLS, CALLS, ON_LOOP, BUSY },
   { "normal, 64 x 4, TCP", REEVE, TCP, CALLS, NORMAL, BUSY },
   { "normal, 64 x 4, TLS", REEVE, TLS, CALLS, NORMAL, BUSY },
-  { "TLS handshakes", REEVE, TLS, HANDSHAKES, ON_LOOP, { 0, 0 } },
-  { "gnutls-serv, handshakes", GNUTLS_SERV, TLS, HANDSHAKES, ON_LOOP, { 0, 0 } },
+  { "TLS handshakes", REEVE, TLS, HANDSHAKES, ON_LOOP, { 0 } },
+  { "gnutls-serv, handshakes", GNUTLS_SERV, TLS, HANDSHAKES, ON_LOOP, { 0 } },
 
   { "GDBus, 64 in flight", GDBUS, UNIX, CALLS, ON_LOOP, PEER },
   { "sd-bus, 64 in flight", SDBUS, UNIX, CALLS, ON_LOOP, PEER },
   { "gRPC, 64 x 4", GRPC, UNIX, CALLS, ON_LOOP, BUSY },
   { "reeved, version, 64 x 4", REEVED, UNIX, CALLS, VERSION, BUSY },
   { "libvirtd, version, 64 x 4", LIBVIRTD, UNIX, CALLS, VERSION, BUSY },
-  { "reeved, connections", REEVED, UNIX, CONNECTIONS, VERSION, { 0, 0 } },
-  { "libvirtd, connections", LIBVIRTD, UNIX, CONNECTIONS, VERSION, { 0, 0 } },
+  { "reeved, connections", REEVED, UNIX, CONNECTIONS, VERSION, { 0 } },
+  { "libvirtd, connections", LIBVIRTD, UNIX, CONNECTIONS, VERSION, { 0 } },
   { "reeved, list of 100, 8 x 1", REEVED, UNIX, CALLS, LIST, { 8, 1 } },
   { "libvirtd, list of 100, 8 x 1", LIBVIRTD, UNIX, CALLS, LIST, { 8, 1 } },
   { "reeved, XML of 12 KB, 8 x 1", REEVED, UNIX, CALLS, XML, { 8, 1 } },

@@ -57,7 +57,7 @@ typedef struct {
   Transport transport;
   Mode mode;
   RequestId request;
-  Load load; /* of CALLS and BESIDE */
+  Load load; /* of CALLS and BESIDE; no clients: as an option says */
 } Plan;
 
 extern const Plan plans[];

@@ -12,6 +12,7 @@
 #endif
 
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -27,7 +28,10 @@
  * sleeps, and a server behind it would be measured in the kernel's slices.
  */
 
-#define MAX_CLIENTS 64
+#define N_CLIENTS 64
+/* Of a load that is asked for: what a client sends at once fits a socket. */
+#define MAX_CLIENTS 4096
+#define MAX_DEPTH 1024
 #define CONNECTIONS_AT_ONCE 8
 /* Besides idle clients. */
 #define OTHER_FILES 1000
@@ -58,6 +62,24 @@ static int n_rounds = 7;
 static int duration_ms = 150;
 static gboolean is_quick;
 static char **only;
+static Load asked_load;
+
+static gboolean
+parse_load (const char *name, const char *text, gpointer data, GError **error)
+{
+  int end = 0;
+
+  if (sscanf (text, "%4ux%4u%n", &asked_load.n_clients, &asked_load.depth,
+              &end) == 2 &&
+      text[end] == '\0' && asked_load.n_clients >= 1 &&
+      asked_load.n_clients <= MAX_CLIENTS && asked_load.depth >= 1 &&
+      asked_load.depth <= MAX_DEPTH)
+    return TRUE;
+
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               "%s: 1x1 to %ux%u", name, MAX_CLIENTS, MAX_DEPTH);
+  return FALSE;
+}
 
 static const GOptionEntry options[] = {
   { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "1 to 15", "N" },
@@ -67,6 +89,8 @@ static const GOptionEntry options[] = {
     "with a thousandth of the idle clients, to see whether it works", NULL },
   { "only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &only,
     "figures whose names are so", "PATTERN" },
+  { "load", 0, 0, G_OPTION_ARG_CALLBACK, parse_load,
+    "clients, and calls in flight of each, of three more figures", "NxDEPTH" },
   { "tls", 0, 0, G_OPTION_ARG_FILENAME, &tls_folder,
     "servercert.pem and serverkey.pem", "FOLDER" },
   { "gnutls-serv", 0, 0, G_OPTION_ARG_STRING, &gnutls_serv,
@@ -236,6 +260,12 @@ why_no_server (ServerId id)
   }
 }
 
+static const Load *
+get_load (const Plan *plan)
+{
+  return plan->load.n_clients == 0 ? &asked_load : &plan->load;
+}
+
 /* Returns: (nullable): what is missing */
 static const char *
 why_not (const Bench *self, unsigned index)
@@ -244,7 +274,8 @@ why_not (const Bench *self, unsigned index)
   const Server *server = &self->servers[plan->server];
   Address address = get_address (server, plan->transport);
 
-  if (!is_wanted (index))
+  if (!is_wanted (index) ||
+      (plan->mode == CALLS && get_load (plan)->n_clients == 0))
     return "not asked for";
   if (server->pid == 0)
     return why_no_server (plan->server);
@@ -264,7 +295,7 @@ get_clients (Bench *self, const Plan *plan)
   if (*clients == NULL)
     *clients = clients_new (&address,
                             plan->request > OPEN ? &self->requests[OPEN] : NULL,
-                            MAX_CLIENTS);
+                            MAX (N_CLIENTS, asked_load.n_clients));
   return *clients;
 }
 
@@ -321,7 +352,7 @@ run_calls (Bench *self, const Plan *plan)
 #endif
   if (plan->server == GRPC)
     return grpc_client_run (self->grpc, duration_us);
-  return clients_run (get_clients (self, plan), &plan->load,
+  return clients_run (get_clients (self, plan), get_load (plan),
                       &self->requests[plan->request], get_warm_up_us (),
                       duration_us);
 }

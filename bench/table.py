@@ -141,8 +141,10 @@ def draw(table):
     """An SVG; the floor has to be measured."""
     figures = {figure["name"]: figure for figure in table["figures"]}
     parts = draw_bars(figures) + draw_lines(figures)
-    parts.append(draw_text(20, 284, f"{table['machine']}; medians of {table['rounds']} rounds",
+    parts.append(draw_text(20, 306, f"{table['machine']}; medians of {table['rounds']} rounds",
                            size=11))
-    return ('<svg xmlns="http://www.w3.org/2000/svg" width="920" height="300" '
-            'viewBox="0 0 920 300" font-family="sans-serif">\n'
-            '<rect width="920" height="300" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="920" height="320" '
+            'viewBox="0 0 920 320" font-family="sans-serif">\n'
+            '<!-- SPDX-FileCopyrightText: The Reeve authors -->\n'
+            '<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->\n'
+            '<rect width="920" height="320" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
