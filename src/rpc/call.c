@@ -194,6 +194,15 @@ reeve_call_defer (ReeveCall *self)
 }
 
 void
+reeve_call_lend_ret (ReeveCall *self, gpointer owner, GDestroyNotify free_func)
+{
+  g_return_if_fail (self->free_owner == NULL);
+
+  self->ret_owner = owner;
+  self->free_owner = free_func;
+}
+
+void
 reeve_call_close_after_reply (ReeveCall *self)
 {
   self->closes = TRUE;

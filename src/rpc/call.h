@@ -72,6 +72,18 @@ void reeve_call_reply (ReeveCall *self, gconstpointer ret);
  */
 void reeve_call_fail (ReeveCall *self, const GError *failure);
 
+/**
+ * reeve_call_lend_ret:
+ * @owner: (transfer full): of all that the handler's result points to
+ * @free_func: frees @owner, once the reply is encoded or the call has failed
+ *
+ * Instead of making copies that are freed with the result, a handler that does
+ * not defer its call may return what somebody else owns. Thread: the
+ * handler's, once.
+ */
+void
+reeve_call_lend_ret (ReeveCall *self, gpointer owner, GDestroyNotify free_func);
+
 /* How many file descriptors came with the call: 0 unless its procedure takes
  * some. Thread: the handler's, as what follows. */
 unsigned reeve_call_get_n_fds (ReeveCall *self);

@@ -64,11 +64,19 @@ decode_args (ReeveCall *call, GError **error)
   return call->client->wire->decode_args (call, error);
 }
 
+static void
+clear_ret (ReeveCall *call, void *ret)
+{
+  if (call->free_owner != NULL)
+    call->free_owner (call->ret_owner);
+  else
+    reeve_type_clear (call->procedure->ret, ret);
+}
+
 /* FALSE: with @error set. A deferred call leaves no reply. */
 static gboolean
 run_handler (ReeveReplyBatch *self, ReeveCall *call, void *ret, GError **error)
 {
-  const ReeveType *type = call->procedure->ret;
   gboolean is_done;
 
   if (!decode_args (call, error) || !reeve_access_check_call (call, error))
@@ -82,7 +90,7 @@ run_handler (ReeveReplyBatch *self, ReeveCall *call, void *ret, GError **error)
     else
       is_done = call->client->wire->add_reply (self, call, ret, error);
   }
-  reeve_type_clear (type, ret);
+  clear_ret (call, ret);
   return is_done;
 }
 

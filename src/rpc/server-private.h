@@ -103,8 +103,10 @@ struct _ReeveCall {
   GCancellable *cancellable; /* (owned) (nullable) */
 
   /* Of the thread that runs it, then of the one that answers it. */
-  GArray *fds;       /* (element-type int) (owned) (nullable): -1 if taken */
-  GArray *reply_fds; /* (element-type int) (owned) (nullable) */
+  GArray *fds;        /* (element-type int) (owned) (nullable): -1 if taken */
+  GArray *reply_fds;  /* (element-type int) (owned) (nullable) */
+  gpointer ret_owner; /* (owned): what the handler lent */
+  GDestroyNotify free_owner; /* (nullable): of it */
   gboolean is_deferred;
   gboolean closes;              /* the client, when it is answered */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
