@@ -69,6 +69,7 @@ set_config_if_there (ReeveMachine *machine, ReeveConfig *config)
     return FALSE;
   g_clear_pointer (&machine->config, reeve_config_unref);
   machine->config = config == NULL ? NULL : reeve_config_ref (config);
+  reeve_machine_note_row (machine);
   return TRUE;
 }
 
@@ -136,6 +137,24 @@ set_pending (ReeveMachine *machine, ReeveConfig *config, GError **error)
   return TRUE;
 }
 
+/* Nobody sees it before it has its definition. */
+static ReeveMachine *
+add_pending (ReeveMachineList *self, ReeveConfig *config, GError **error)
+{
+  g_autoptr (ReeveMachine) machine = reeve_machine_new (
+      self, reeve_config_get_uuid (config), reeve_config_get_name (config));
+
+  if (!set_pending (machine, config, error))
+    return NULL;
+  if (reeve_machine_list_add (self, machine))
+    return g_steal_pointer (&machine);
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_FAILED,
+               _ ("the machine '%s' exists already"),
+               reeve_config_get_name (config));
+  return NULL;
+}
+
 ReeveMachine *
 reeve_machine_list_create (ReeveMachineList *self,
                            ReeveConfig *config,
@@ -150,17 +169,11 @@ reeve_machine_list_create (ReeveMachineList *self,
 
   if (!find_target (self, config, &machine, error))
     return NULL;
-  if (machine == NULL) {
-    machine = reeve_machine_new (self, reeve_config_get_uuid (config),
-                                 reeve_config_get_name (config));
-    if (!reeve_machine_list_add (self, machine)) {
-      g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_FAILED,
-                   _ ("the machine '%s' exists already"),
-                   reeve_config_get_name (config));
-      return NULL;
-    }
-  }
-  if (!set_pending (machine, config, error))
+  if (machine == NULL)
+    machine = add_pending (self, config, error);
+  else if (!set_pending (machine, config, error))
+    return NULL;
+  if (machine == NULL)
     return NULL;
 
   reeve_machine_start (machine, flags, owner, deadline_us, done, data);
@@ -186,9 +199,11 @@ forget_config (ReeveMachine *machine)
 {
   REEVE_LOCK_SCOPE (&machine->lock);
 
-  g_clear_pointer (&machine->config, reeve_config_unref);
+  g_clear_pointer (&machine->last_config, reeve_config_unref);
+  machine->last_config = g_steal_pointer (&machine->config);
   machine->is_autostart = FALSE;
   machine->is_removed = !machine->is_active;
+  reeve_machine_note_row (machine);
   return machine->is_removed;
 }
 
@@ -197,10 +212,8 @@ forget (ReeveMachineList *self, ReeveMachine *machine, const char *name)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!forget_config (machine))
-    return;
-  g_hash_table_remove (self->by_name, name);
-  g_hash_table_remove (self->by_uuid, machine->uuid);
+  if (forget_config (machine))
+    reeve_machine_list_take_out_locked (self, machine, name);
 }
 
 gboolean
@@ -239,6 +252,7 @@ swap_name (ReeveMachine *machine, ReeveConfig *config, GError **error)
   machine->name = g_strdup (reeve_config_get_name (config));
   g_clear_pointer (&machine->config, reeve_config_unref);
   machine->config = reeve_config_ref (config);
+  reeve_machine_note_row (machine);
   return TRUE;
 }
 
@@ -280,15 +294,6 @@ emit_renamed (ReeveMachine *machine, const char *old_name)
   emit_defined (machine, REEVE_DEFINED_RENAMED);
 }
 
-/* (transfer full) (nullable) */
-static ReeveConfig *
-dup_config (ReeveMachine *machine)
-{
-  REEVE_LOCK_SCOPE (&machine->lock);
-
-  return machine->config == NULL ? NULL : reeve_config_ref (machine->config);
-}
-
 /* Whether a rename is worth trying, before anything is written. */
 static gboolean
 check_rename (ReeveMachineList *self,
@@ -328,7 +333,7 @@ reeve_machine_list_rename (ReeveMachineList *self,
     return FALSE;
 
   old_name = reeve_machine_dup_name (machine);
-  old = dup_config (machine);
+  old = reeve_machine_dup_config (machine);
   config = reeve_config_with_name (old, name, error);
   if (config == NULL ||
       !reeve_store_rename (self->config_dir, old_name, config, error))
@@ -472,10 +477,32 @@ destroy_owned (ReeveLoop *loop, gpointer data)
 }
 
 void
+reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  g_hash_table_add (self->owners, (gpointer) owner);
+}
+
+/* Whether it has been there. */
+static gboolean
+remove_owner (ReeveMachineList *self, gconstpointer owner)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_hash_table_remove (self->owners, owner);
+}
+
+void
 reeve_machine_list_destroy_owned (ReeveMachineList *self, gconstpointer owner)
 {
-  DestroyOwned *task = g_new0 (DestroyOwned, 1);
+  DestroyOwned *task;
 
+  /* Clients come and go; hardly one of them has a machine. */
+  if (!remove_owner (self, owner))
+    return;
+
+  task = g_new0 (DestroyOwned, 1);
   task->list = reeve_machine_list_ref (self);
   task->owner = owner;
   reeve_loop_invoke (self->loop, destroy_owned, task);

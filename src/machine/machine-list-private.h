@@ -6,8 +6,11 @@
 #include "event/thread.h"
 #include "machine/event-queue.h"
 #include "machine/machine-list.h"
+#include "machine/machine-table.h"
 #include "machine/spool-watch.h"
 #include "machine/worker.h"
+
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -33,6 +36,13 @@ struct _ReeveMachineList {
   GHashTable *by_name REEVE_GUARDED; /* (owned): name -> machine */
   GHashTable *by_id REEVE_GUARDED;   /* (owned): id -> machine */
   int last_id REEVE_GUARDED;
+  ReeveMachineTable *table REEVE_GUARDED; /* (owned) (nullable): the latest */
+  GHashTable *owners REEVE_GUARDED; /* (owned): of machines that end with them
+                                     */
+
+  /* Of anything that a table has. It rises while the lock is held under which
+   * the change is made. */
+  _Atomic (uint64_t) n_changes;
 
   /* loop's */
   ReeveWorker *worker;
@@ -67,5 +77,14 @@ reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine);
 /* Adds a machine that was not there. Returns FALSE when name or uuid are
  * taken. Thread: any. */
 gboolean reeve_machine_list_add (ReeveMachineList *self, ReeveMachine *machine);
+
+/* The machine, of that name, is gone from the list. */
+void reeve_machine_list_take_out_locked (ReeveMachineList *self,
+                                         ReeveMachine *machine,
+                                         const char *name)
+    REEVE_REQUIRES (self->lock);
+
+/* Whoever this is may have machines that end with it. Thread: any. */
+void reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner);
 
 G_END_DECLS

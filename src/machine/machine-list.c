@@ -7,7 +7,7 @@
 #include "machine/config.h"
 #include "machine/machine-list-private.h"
 #include "machine/machine-private.h"
-#include "machine/store.h"
+#include "machine/machine-table.h"
 #include "rpc/error.h"
 
 #include <string.h>
@@ -18,14 +18,6 @@ static const ReeveConsoleLimits console_limits = {
   .log_bytes = 2 * 1024 * 1024,
   .log_files = 3,
 };
-
-/* What sorting and filtering need of a machine. */
-typedef struct {
-  ReeveMachine *machine; /* (owned) */
-  char *name;            /* (owned) */
-  int id;
-  unsigned bits; /* the filter bits that hold for it */
-} Entry;
 
 /* Of all of it: who numbers machines by hand has uuids that differ in their
  * last bytes alone. */
@@ -69,6 +61,7 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths)
                                          (GDestroyNotify) reeve_machine_unref);
   self->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->by_id = g_hash_table_new (NULL, NULL);
+  self->owners = g_hash_table_new (NULL, NULL);
   return self;
 }
 
@@ -90,6 +83,8 @@ reeve_machine_list_unref (ReeveMachineList *self)
   g_clear_pointer (&self->known_configs, g_hash_table_unref);
   reeve_worker_free (self->worker);
   reeve_spool_watch_free (self->spools);
+  reeve_machine_table_unref (self->table);
+  g_hash_table_unref (self->owners);
   g_hash_table_unref (self->by_id);
   g_hash_table_unref (self->by_name);
   g_hash_table_unref (self->by_uuid);
@@ -212,131 +207,14 @@ reeve_machine_list_lookup_id (ReeveMachineList *self, int id, GError **error)
   return machine;
 }
 
-static unsigned
-get_state_bit (ReeveMachineState state)
+void
+reeve_machine_list_take_out_locked (ReeveMachineList *self,
+                                    ReeveMachine *machine,
+                                    const char *name)
 {
-  switch (state) {
-  case REEVE_MACHINE_RUNNING:
-    return REEVE_MACHINES_RUNNING;
-  case REEVE_MACHINE_PAUSED:
-    return REEVE_MACHINES_PAUSED;
-  case REEVE_MACHINE_SHUTOFF:
-    return REEVE_MACHINES_SHUTOFF;
-  default:
-    return REEVE_MACHINES_OTHER;
-  }
-}
-
-static void
-entry_fill (Entry *entry, ReeveMachine *machine)
-{
-  REEVE_LOCK_SCOPE (&machine->lock);
-
-  entry->machine = reeve_machine_ref (machine);
-  entry->name = g_strdup (machine->name);
-  entry->id = machine->id;
-  entry->bits = get_state_bit (machine->state);
-  entry->bits |=
-      machine->is_active ? REEVE_MACHINES_ACTIVE : REEVE_MACHINES_INACTIVE;
-  entry->bits |= machine->config != NULL ? REEVE_MACHINES_PERSISTENT
-                                         : REEVE_MACHINES_TRANSIENT;
-  entry->bits |= machine->is_autostart ? REEVE_MACHINES_AUTOSTART
-                                       : REEVE_MACHINES_NO_AUTOSTART;
-  entry->bits |= REEVE_MACHINES_NO_MANAGEDSAVE | REEVE_MACHINES_NO_SNAPSHOT |
-                 REEVE_MACHINES_NO_CHECKPOINT;
-}
-
-static void
-entry_clear (gpointer data)
-{
-  Entry *entry = data;
-
-  g_clear_pointer (&entry->machine, reeve_machine_unref);
-  g_free (entry->name);
-}
-
-static gboolean
-matches (unsigned bits, unsigned filter)
-{
-  static const unsigned groups[] = {
-    REEVE_MACHINES_ACTIVE | REEVE_MACHINES_INACTIVE,
-    REEVE_MACHINES_PERSISTENT | REEVE_MACHINES_TRANSIENT,
-    REEVE_MACHINES_RUNNING | REEVE_MACHINES_PAUSED | REEVE_MACHINES_SHUTOFF |
-        REEVE_MACHINES_OTHER,
-    REEVE_MACHINES_MANAGEDSAVE | REEVE_MACHINES_NO_MANAGEDSAVE,
-    REEVE_MACHINES_AUTOSTART | REEVE_MACHINES_NO_AUTOSTART,
-    REEVE_MACHINES_HAS_SNAPSHOT | REEVE_MACHINES_NO_SNAPSHOT,
-    REEVE_MACHINES_HAS_CHECKPOINT | REEVE_MACHINES_NO_CHECKPOINT,
-  };
-
-  for (size_t i = 0; i < G_N_ELEMENTS (groups); i++) {
-    if ((filter & groups[i]) != 0 && (filter & groups[i] & bits) == 0)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static int
-compare_entries (gconstpointer a, gconstpointer b)
-{
-  const Entry *one = a;
-  const Entry *other = b;
-
-  if ((one->id > 0) != (other->id > 0))
-    return one->id > 0 ? -1 : 1;
-  if (one->id != other->id)
-    return one->id < other->id ? -1 : 1;
-  return strcmp (one->name, other->name);
-}
-
-/* The revision is read first: what happens meanwhile may be seen twice, in the
- * answer and as an event, but never not at all. */
-static void
-collect (ReeveMachineList *self, GArray *entries, uint64_t *revision)
-{
-  GHashTableIter iter;
-  gpointer machine;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  *revision = reeve_event_queue_get_sequence (self->events);
-  g_array_set_size (entries, g_hash_table_size (self->by_uuid));
-  g_hash_table_iter_init (&iter, self->by_uuid);
-  for (guint i = 0; g_hash_table_iter_next (&iter, NULL, &machine); i++)
-    entry_fill (&g_array_index (entries, Entry, i), machine);
-}
-
-GPtrArray *
-reeve_machine_list_get_machines (ReeveMachineList *self,
-                                 ReeveMachineFilter filter,
-                                 uint64_t *revision)
-{
-  GPtrArray *machines =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_machine_unref);
-  g_autoptr (GArray) entries = g_array_new (FALSE, TRUE, sizeof (Entry));
-  uint64_t at;
-
-  g_array_set_clear_func (entries, entry_clear);
-  collect (self, entries, &at);
-  g_array_sort (entries, compare_entries);
-  for (guint i = 0; i < entries->len; i++) {
-    Entry *entry = &g_array_index (entries, Entry, i);
-
-    if (matches (entry->bits, filter))
-      g_ptr_array_add (machines, reeve_machine_ref (entry->machine));
-  }
-  if (revision != NULL)
-    *revision = at;
-  return machines;
-}
-
-unsigned
-reeve_machine_list_count (ReeveMachineList *self, ReeveMachineFilter filter)
-{
-  g_autoptr (GPtrArray) machines =
-      reeve_machine_list_get_machines (self, filter, NULL);
-
-  return machines->len;
+  g_hash_table_remove (self->by_name, name);
+  g_hash_table_remove (self->by_uuid, machine->uuid);
+  atomic_fetch_add (&self->n_changes, 1);
 }
 
 static gboolean
@@ -357,6 +235,7 @@ set_active (ReeveMachine *machine, int id, GError **error)
 
   machine->is_active = TRUE;
   machine->id = id;
+  reeve_machine_note_row (machine);
   return TRUE;
 }
 
@@ -390,6 +269,7 @@ set_inactive (ReeveMachine *machine, gboolean *is_gone)
   machine->id = -1;
   machine->is_active = FALSE;
   machine->is_removed = machine->config == NULL;
+  reeve_machine_note_row (machine);
   *is_gone = machine->is_removed;
   return id;
 }
@@ -406,10 +286,8 @@ reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine)
 
   id = set_inactive (machine, &is_gone);
   g_hash_table_remove (self->by_id, GINT_TO_POINTER (id));
-  if (is_gone) {
-    g_hash_table_remove (self->by_name, name);
-    g_hash_table_remove (self->by_uuid, machine->uuid);
-  }
+  if (is_gone)
+    reeve_machine_list_take_out_locked (self, machine, name);
 }
 
 static gboolean
@@ -417,7 +295,8 @@ forget_pending (ReeveMachine *machine)
 {
   REEVE_LOCK_SCOPE (&machine->lock);
 
-  g_clear_pointer (&machine->pending_config, reeve_config_unref);
+  g_clear_pointer (&machine->last_config, reeve_config_unref);
+  machine->last_config = g_steal_pointer (&machine->pending_config);
   machine->is_removed = machine->config == NULL && !machine->is_active;
   return machine->is_removed;
 }
@@ -430,10 +309,8 @@ reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine)
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (g_hash_table_lookup (self->by_uuid, machine->uuid) == machine &&
-      forget_pending (machine)) {
-    g_hash_table_remove (self->by_name, name);
-    g_hash_table_remove (self->by_uuid, machine->uuid);
-  }
+      forget_pending (machine))
+    reeve_machine_list_take_out_locked (self, machine, name);
 }
 
 gboolean
@@ -450,6 +327,7 @@ reeve_machine_list_add (ReeveMachineList *self, ReeveMachine *machine)
   g_hash_table_insert (self->by_uuid, machine->uuid,
                        reeve_machine_ref (machine));
   g_hash_table_insert (self->by_name, g_steal_pointer (&name), machine);
+  atomic_fetch_add (&self->n_changes, 1);
   return TRUE;
 }
 
@@ -501,6 +379,7 @@ take_all_out (ReeveMachineList *self)
   g_hash_table_remove_all (self->by_id);
   g_hash_table_remove_all (self->by_name);
   g_hash_table_remove_all (self->by_uuid);
+  atomic_fetch_add (&self->n_changes, 1);
   return machines;
 }
 

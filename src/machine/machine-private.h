@@ -61,8 +61,11 @@ struct _ReeveMachine {
   ReeveConfig *live_config REEVE_GUARDED;    /* (owned) (nullable) */
   ReeveConfig *pending_config REEVE_GUARDED; /* (owned) (nullable): for the
                                                 start that comes */
-  GHashTable *chosen REEVE_GUARDED;    /* (owned) (nullable): by QEMU, for this
-                                          run; see reeve_config_dup_live_xml() */
+  ReeveConfig *last_config REEVE_GUARDED; /* (owned) (nullable): of one that is
+                                             gone, for who still asks */
+  GHashTable *chosen REEVE_GUARDED; /* (owned) (nullable): by QEMU, for this
+                                       run; see reeve_config_dup_live_xml() */
+  ReeveMachineXml *live_xml REEVE_GUARDED; /* (owned) (nullable) */
   GPtrArray *consoles REEVE_GUARDED;   /* (element-type ReeveConsole) (owned)
                                           (nullable); immutable */
   ReeveProcess *process REEVE_GUARDED; /* (owned) (nullable) */
@@ -115,6 +118,8 @@ ReeveConfig *reeve_machine_dup_live_config (ReeveMachine *self);
 ReeveProcess *reeve_machine_dup_process (ReeveMachine *self);
 void reeve_machine_set_process (ReeveMachine *self, ReeveProcess *process);
 
+/* Something has changed that a list tells. */
+void reeve_machine_note_row (ReeveMachine *self) REEVE_REQUIRES (self->lock);
 void reeve_machine_set_config (ReeveMachine *self, ReeveConfig *config);
 void reeve_machine_set_is_autostart (ReeveMachine *self, gboolean is_autostart);
 

@@ -241,5 +241,7 @@ reeve_machine_start (ReeveMachine *self,
 
   operation->flags = flags;
   operation->owner = owner;
+  if (owner != NULL)
+    reeve_machine_list_add_owner (self->list, owner);
   reeve_operation_submit (operation);
 }

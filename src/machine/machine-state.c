@@ -425,6 +425,7 @@ restore_guarded (ReeveMachine *self,
   self->reason = saved->reason;
   self->revision = saved->revision;
   self->is_autostart = saved->is_autostart;
+  reeve_machine_note_row (self);
   if (run == NULL)
     return;
 
@@ -662,4 +663,6 @@ void
 reeve_machine_set_owner (ReeveMachine *self, gconstpointer owner)
 {
   self->owner = owner;
+  if (owner != NULL)
+    reeve_machine_list_add_owner (self->list, owner);
 }

@@ -206,8 +206,12 @@ forget_run (ReeveMachine *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   g_clear_pointer (&self->process, reeve_process_unref);
+  g_clear_pointer (&self->last_config, reeve_config_unref);
+  if (self->config == NULL)
+    self->last_config = g_steal_pointer (&self->live_config);
   g_clear_pointer (&self->live_config, reeve_config_unref);
   g_clear_pointer (&self->chosen, g_hash_table_unref);
+  g_clear_pointer (&self->live_xml, reeve_machine_xml_unref);
   self->balloon_kib = 0;
   self->monitor_oldest_us = 0;
   self->is_monitor_lost = FALSE;

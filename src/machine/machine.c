@@ -68,7 +68,9 @@ reeve_machine_unref (ReeveMachine *self)
   g_clear_pointer (&self->config, reeve_config_unref);
   g_clear_pointer (&self->live_config, reeve_config_unref);
   g_clear_pointer (&self->pending_config, reeve_config_unref);
+  g_clear_pointer (&self->last_config, reeve_config_unref);
   g_clear_pointer (&self->chosen, g_hash_table_unref);
+  g_clear_pointer (&self->live_xml, reeve_machine_xml_unref);
   g_clear_pointer (&self->consoles, g_ptr_array_unref);
   g_ptr_array_unref (self->taps);
   reeve_run_dir_clear (&self->dir);
@@ -90,16 +92,30 @@ ref_config (ReeveConfig *config)
   return config == NULL ? NULL : reeve_config_ref (config);
 }
 
+/* (nullable): of a machine that has no stored definition, there is always one
+ * of these. */
+static ReeveConfig *
+get_live_config (ReeveMachine *self) REEVE_REQUIRES (self->lock)
+{
+  if (self->live_config != NULL || self->config != NULL)
+    return self->live_config;
+  return self->pending_config != NULL ? self->pending_config
+                                      : self->last_config;
+}
+
 /* The definition that tells how much memory there is. */
 static uint64_t
 get_memory_kib (ReeveMachine *self) REEVE_REQUIRES (self->lock)
 {
-  ReeveConfig *config =
-      self->live_config != NULL ? self->live_config : self->config;
+  ReeveConfig *live_config = get_live_config (self);
 
   if (self->balloon_kib != 0)
     return self->balloon_kib;
-  return config == NULL ? 0 : reeve_config_get_current_memory_kib (config);
+  if (live_config == NULL)
+    live_config = self->config;
+  return live_config == NULL
+             ? 0
+             : reeve_config_get_current_memory_kib (live_config);
 }
 
 void
@@ -119,7 +135,7 @@ reeve_machine_get_snapshot (ReeveMachine *self, ReeveMachineSnapshot *snapshot)
     .revision = self->revision,
     .current_memory_kib = get_memory_kib (self),
     .config = ref_config (self->config),
-    .live_config = ref_config (self->live_config),
+    .live_config = ref_config (get_live_config (self)),
     .chosen = self->chosen == NULL ? NULL : g_hash_table_ref (self->chosen),
   };
   memcpy (snapshot->uuid, self->uuid, sizeof snapshot->uuid);
@@ -162,6 +178,12 @@ reeve_machine_dup_name (ReeveMachine *self)
 }
 
 void
+reeve_machine_note_row (ReeveMachine *self)
+{
+  atomic_fetch_add (&self->list->n_changes, 1);
+}
+
+void
 reeve_machine_set_state (ReeveMachine *self,
                          ReeveMachineState state,
                          int reason)
@@ -170,6 +192,7 @@ reeve_machine_set_state (ReeveMachine *self,
 
   self->state = state;
   self->reason = reason;
+  reeve_machine_note_row (self);
 }
 
 ReeveMachineState
@@ -214,6 +237,14 @@ reeve_machine_dup_live_config (ReeveMachine *self)
   return ref_config (self->live_config);
 }
 
+ReeveConfig *
+reeve_machine_dup_config (ReeveMachine *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return ref_config (self->config);
+}
+
 ReeveProcess *
 reeve_machine_dup_process (ReeveMachine *self)
 {
@@ -239,6 +270,7 @@ reeve_machine_set_config (ReeveMachine *self, ReeveConfig *config)
 
   g_clear_pointer (&self->config, reeve_config_unref);
   self->config = reeve_config_ref (config);
+  reeve_machine_note_row (self);
 }
 
 void
@@ -247,4 +279,5 @@ reeve_machine_set_is_autostart (ReeveMachine *self, gboolean is_autostart)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_autostart = is_autostart;
+  reeve_machine_note_row (self);
 }

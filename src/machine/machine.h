@@ -101,8 +101,9 @@ typedef enum {
  *   memory while the machine is off
  * @config: (owned) (nullable): the persistent definition, used at next start;
  *   %NULL for a transient machine
- * @live_config: (owned) (nullable): the definition that runs; %NULL while the
- *   machine is off
+ * @live_config: (owned) (nullable): the definition that runs; %NULL while a
+ *   persistent machine is off. A transient one has it from its beginning, and
+ *   one that is gone from the list has its last
  * @chosen: (owned) (nullable): what QEMU chose for this run, as told to
  *   reeve_config_dup_live_xml(); immutable
  */
@@ -173,6 +174,21 @@ const uint8_t *reeve_machine_get_uuid (ReeveMachine *self);
  */
 void
 reeve_machine_get_snapshot (ReeveMachine *self, ReeveMachineSnapshot *snapshot);
+
+/**
+ * ReeveMachineXml:
+ *
+ * The XML of a machine that runs, at one time. Immutable. Thread: any.
+ */
+typedef struct _ReeveMachineXml ReeveMachineXml;
+
+/* (transfer full) (nullable): %NULL if it does not run. Never waits. */
+ReeveMachineXml *reeve_machine_get_live_xml (ReeveMachine *self);
+const char *reeve_machine_xml_get_text (ReeveMachineXml *self);
+void reeve_machine_xml_unref (ReeveMachineXml *self);
+
+/* (transfer full) (nullable): %NULL if it is transient. */
+ReeveConfig *reeve_machine_dup_config (ReeveMachine *self);
 
 /**
  * ReeveMachineUsage:

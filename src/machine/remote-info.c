@@ -76,25 +76,49 @@ domain_get_info (ReeveCall *call,
   return TRUE;
 }
 
+/* Borrows the text from what it has lent. */
+static char *
+lend_config (ReeveCall *call, ReeveConfig *config)
+{
+  reeve_call_lend_ret (call, config, (GDestroyNotify) reeve_config_unref);
+  return (char *) reeve_config_get_xml (config);
+}
+
+static char *
+lend_live_xml (ReeveCall *call, ReeveMachineXml *xml)
+{
+  reeve_call_lend_ret (call, xml, (GDestroyNotify) reeve_machine_xml_unref);
+  return (char *) reeve_machine_xml_get_text (xml);
+}
+
 static gboolean
 domain_get_xml_desc (ReeveCall *call,
                      const remote_domain_get_xml_desc_args *args,
                      remote_domain_get_xml_desc_ret *ret,
                      GError **error)
 {
-  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+  g_autoptr (ReeveMachine) machine = NULL;
+  ReeveMachineXml *live = NULL;
+  ReeveConfig *config;
 
-  if (!reeve_remote_check_flags (call, args->flags, XML_KNOWN, error) ||
-      !look (call, &args->dom, &snapshot, error))
+  if (!reeve_remote_check_flags (call, args->flags, XML_KNOWN, error))
+    return FALSE;
+  machine = reeve_remote_find (call, &args->dom, error);
+  if (machine == NULL)
     return FALSE;
 
-  if (snapshot.live_config != NULL &&
-      ((args->flags & XML_INACTIVE) == 0 || snapshot.config == NULL))
-    ret->xml = reeve_config_dup_live_xml (snapshot.live_config, snapshot.id,
-                                          snapshot.chosen);
-  else
-    ret->xml = g_strdup (reeve_config_get_xml (snapshot.config));
-  return TRUE;
+  config = reeve_machine_dup_config (machine);
+  if (config == NULL || (args->flags & XML_INACTIVE) == 0)
+    live = reeve_machine_get_live_xml (machine);
+  if (live != NULL) {
+    g_clear_pointer (&config, reeve_config_unref);
+    ret->xml = lend_live_xml (call, live);
+  } else if (config != NULL) {
+    ret->xml = lend_config (call, config);
+  } else {
+    reeve_machine_list_miss_uuid (reeve_machine_get_uuid (machine), error);
+  }
+  return ret->xml != NULL;
 }
 
 static gboolean
