@@ -140,12 +140,14 @@ deliver_one (ReeveEventQueue *self)
 
   self->delivered = event->sequence;
   remember (self, event);
+  event->frames = reeve_event_frames_new ();
   for (guint i = 0; i < subscribers->len; i++) {
     Subscriber *subscriber = g_ptr_array_index (subscribers, i);
 
     if (!g_atomic_int_get (&subscriber->is_gone))
       subscriber->func (event, subscriber->data);
   }
+  g_clear_pointer (&event->frames, reeve_event_frames_free);
   return TRUE;
 }
 

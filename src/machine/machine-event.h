@@ -3,6 +3,7 @@
 #pragma once
 
 #include "event/refs.h"
+#include "rpc/event-frames.h"
 
 #include <glib.h>
 #include <stdint.h>
@@ -90,6 +91,8 @@ enum {
  *   MONITOR: the name of QEMU's event
  * @details: (nullable): MONITOR: its data as JSON text
  * @seconds, @microseconds: MONITOR: QEMU's wall clock
+ * @frames: (owned) (nullable): while it is delivered, what was encoded of it;
+ *   loop's
  */
 typedef struct {
   ReeveRefs refs;
@@ -107,6 +110,7 @@ typedef struct {
   char *details;
   int64_t seconds;
   unsigned microseconds;
+  ReeveEventFrames *frames;
 } ReeveMachineEvent;
 
 /**

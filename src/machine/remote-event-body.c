@@ -17,25 +17,29 @@ get_domain (const ReeveMachineEvent *event)
 }
 
 static void
-send_one (ReeveServerClient *client, int32_t number, gconstpointer body)
+send_one (ReeveServerClient *client,
+          const ReeveMachineEvent *event,
+          int32_t callback_id,
+          int32_t number,
+          gconstpointer body)
 {
-  reeve_server_client_send_event (client, &remote_program,
-                                  reeve_program_find (&remote_program, number),
-                                  body);
+  reeve_event_frames_send (event->frames, client, callback_id, &remote_program,
+                           reeve_program_find (&remote_program, number), body);
 }
 
 /* Sends the inner body in the old form, or inside the new one. Most events
  * have both. */
 #define SEND(NAME, name, inner)                                                \
   if (kind == REEVE_SUBSCRIPTION_LEGACY) {                                     \
-    send_one (client, REMOTE_PROC_DOMAIN_EVENT_##NAME, &(inner));              \
+    send_one (client, event, 0, REMOTE_PROC_DOMAIN_EVENT_##NAME, &(inner));    \
   } else {                                                                     \
     const remote_domain_event_callback_##name##_msg outer = {                  \
       .callback_id = callback_id,                                              \
       .msg = inner,                                                            \
     };                                                                         \
                                                                                \
-    send_one (client, REMOTE_PROC_DOMAIN_EVENT_CALLBACK_##NAME, &outer);       \
+    send_one (client, event, callback_id,                                      \
+              REMOTE_PROC_DOMAIN_EVENT_CALLBACK_##NAME, &outer);               \
   }
 
 #define DEFINE_SENDER(NAME, name, ...)                                         \
@@ -103,7 +107,8 @@ send_agent_lifecycle (ReeveServerClient *client,
     .state = (int32_t) event->value,
   };
 
-  send_one (client, REMOTE_PROC_DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE, &body);
+  send_one (client, event, callback_id,
+            REMOTE_PROC_DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE, &body);
 }
 
 static void
@@ -118,8 +123,8 @@ send_device_removal_failed (ReeveServerClient *client,
     .dev_alias = get_string (event->device),
   };
 
-  send_one (client, REMOTE_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED,
-            &body);
+  send_one (client, event, callback_id,
+            REMOTE_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED, &body);
 }
 
 static void
@@ -135,7 +140,8 @@ send_metadata_change (ReeveServerClient *client,
     .nsuri = event->reason,
   };
 
-  send_one (client, REMOTE_PROC_DOMAIN_EVENT_CALLBACK_METADATA_CHANGE, &body);
+  send_one (client, event, callback_id,
+            REMOTE_PROC_DOMAIN_EVENT_CALLBACK_METADATA_CHANGE, &body);
 }
 
 static void
@@ -153,8 +159,8 @@ send_monitor (ReeveServerClient *client,
   };
 
   memcpy (body.dom.uuid, event->uuid, sizeof body.dom.uuid);
-  reeve_server_client_send_event (
-      client, &qemu_program,
+  reeve_event_frames_send (
+      event->frames, client, callback_id, &qemu_program,
       reeve_program_find (&qemu_program, QEMU_PROC_DOMAIN_MONITOR_EVENT),
       &body);
 }

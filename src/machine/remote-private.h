@@ -172,7 +172,8 @@ gboolean reeve_session_unsubscribe (ReeveSession *self,
 void reeve_session_watch (ReeveSession *self);
 
 /* remote-watch.c: after what else is sent of the event. */
-void reeve_watch_send_revision (ReeveServerClient *client, uint64_t revision);
+void reeve_watch_send_revision (ReeveServerClient *client,
+                                const ReeveMachineEvent *event);
 
 /* remote-event-body.c: sends @event to @client in the form that @kind wants. */
 void reeve_event_send (ReeveServerClient *client,

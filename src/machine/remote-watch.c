@@ -18,11 +18,14 @@ send_event (ReeveServerClient *client, int32_t number, gconstpointer body)
 }
 
 void
-reeve_watch_send_revision (ReeveServerClient *client, uint64_t revision)
+reeve_watch_send_revision (ReeveServerClient *client,
+                           const ReeveMachineEvent *event)
 {
-  const watch_revision_msg body = { .revision = revision };
+  const watch_revision_msg body = { .revision = event->sequence };
 
-  send_event (client, WATCH_PROC_REVISION, &body);
+  reeve_event_frames_send (
+      event->frames, client, 0, &watch_program,
+      reeve_program_find (&watch_program, WATCH_PROC_REVISION), &body);
 }
 
 /* Borrows from @event. */

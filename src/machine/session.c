@@ -197,7 +197,7 @@ take_event (ReeveMachineEvent *event, gpointer data)
       reeve_event_send (client, match->kind, match->event_id, match->id, event);
   }
   if (client != NULL && wants_revision)
-    reeve_watch_send_revision (client, event->sequence);
+    reeve_watch_send_revision (client, event);
 }
 
 static gboolean

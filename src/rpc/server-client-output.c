@@ -618,25 +618,40 @@ reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame)
   return is_queued;
 }
 
+GBytes *
+reeve_server_client_encode_event (ReeveServerClient *self,
+                                  const ReeveProgram *program,
+                                  const ReeveProcedure *procedure,
+                                  gconstpointer body)
+{
+  g_autoptr (GError) error = NULL;
+  GBytes *frame;
+
+  if (self->wire->encode_event == NULL)
+    return NULL;
+
+  frame = self->wire->encode_event (self, program, procedure, body, &error);
+  if (frame == NULL)
+    g_warning ("%s: %s", procedure->name, error->message);
+  return frame;
+}
+
 gboolean
 reeve_server_client_send_event (ReeveServerClient *self,
                                 const ReeveProgram *program,
                                 const ReeveProcedure *procedure,
                                 gconstpointer body)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) message = NULL;
+  g_autoptr (GBytes) frame =
+      reeve_server_client_encode_event (self, program, procedure, body);
 
-  if (self->wire->encode_event == NULL)
-    return FALSE;
+  return frame != NULL && reeve_server_client_send_event_frame (self, frame);
+}
 
-  message = self->wire->encode_event (self, program, procedure, body, &error);
-
-  if (message == NULL) {
-    g_warning ("%s: %s", procedure->name, error->message);
-    return FALSE;
-  }
-  return reeve_server_client_send_event_frame (self, message);
+const ReeveWire *
+reeve_server_client_get_wire (ReeveServerClient *self)
+{
+  return self->wire;
 }
 
 void

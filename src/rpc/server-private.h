@@ -222,6 +222,13 @@ void reeve_server_client_answer_with_fds (ReeveServerClient *self,
  * dropped. Thread: any. */
 gboolean
 reeve_server_client_send_event_frame (ReeveServerClient *self, GBytes *frame);
+/* (transfer full) (nullable): %NULL for a wire without events, and for a body
+ * that cannot be encoded, which is logged. */
+GBytes *reeve_server_client_encode_event (ReeveServerClient *self,
+                                          const ReeveProgram *program,
+                                          const ReeveProcedure *procedure,
+                                          gconstpointer body);
+const ReeveWire *reeve_server_client_get_wire (ReeveServerClient *self);
 
 /* One more file descriptor is to be held for the client; errors as of
  * reeve_call_add_reply_fd(). */
