@@ -6,6 +6,31 @@
 
 /* In the place of mount.c where libfuse3 is missing. */
 
+ReeveResourceMountPoint *
+reeve_resource_mount_point_new (const char *name,
+                                const char *path,
+                                GError **error)
+{
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+               _ ("cannot mount %s: built without libfuse3"), path);
+  return NULL;
+}
+
+void
+reeve_resource_mount_point_free (ReeveResourceMountPoint *self)
+{
+  (void) self;
+}
+
+ReeveResourceMount *
+reeve_resource_mount_new_at (ReeveLoop *loop,
+                             ReeveResourceTree *tree,
+                             ReeveResourceMountPoint *point,
+                             GError **error)
+{
+  g_return_val_if_reached (NULL);
+}
+
 ReeveResourceMount *
 reeve_resource_mount_new (ReeveLoop *loop,
                           ReeveResourceTree *tree,
@@ -13,8 +38,7 @@ reeve_resource_mount_new (ReeveLoop *loop,
                           const char *path,
                           GError **error)
 {
-  g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-               _ ("cannot mount %s: built without libfuse3"), path);
+  reeve_resource_mount_point_new (name, path, error);
   return NULL;
 }
 

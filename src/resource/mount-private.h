@@ -26,14 +26,13 @@ typedef struct {
 
 /* All of the loop's thread. */
 struct _ReeveResourceMount {
-  ReeveLoop *loop;           /* immutable (owned), as what follows */
-  ReeveResourceTree *tree;   /* (not owned) */
-  char *path;                /* (owned) */
-  pid_t helper;              /* waits for our end, to unmount */
-  int helper_fd;             /* (owned): by whose end it sees ours */
-  struct fuse_session *fuse; /* (owned) (nullable) */
-  struct fuse_buf buffer;    /* (owned): of one request */
-  int watch;                 /* of the session's file, 0: none */
+  ReeveLoop *loop;                /* immutable (owned), as what follows */
+  ReeveResourceTree *tree;        /* (not owned) */
+  char *path;                     /* (owned) */
+  ReeveResourceMountPoint *point; /* (owned) */
+  struct fuse_session *fuse;      /* (owned) (nullable) */
+  struct fuse_buf buffer;         /* (owned): of one request */
+  int watch;                      /* of the session's file, 0: none */
 
   uint64_t last_number;
   GHashTable *inodes;  /* (element-type guint64 ReeveMountInode) (owned) */

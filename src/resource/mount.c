@@ -22,6 +22,14 @@
 /* Where it finds the socket, of its own descriptors. */
 #define HELPER_FD 3
 
+struct _ReeveResourceMountPoint {
+  char *path;    /* (owned) */
+  pid_t helper;  /* waits for our end, to unmount; 0: none */
+  int helper_fd; /* (owned): by whose end it sees ours */
+  int fd;        /* (owned): of the mount; -1: there is none, or it is served */
+  gboolean was_mounted;
+};
+
 /* ------------------------------------------------------------- mounting --- */
 
 /* Makes the mount point, and takes off it what is dead. */
@@ -97,7 +105,7 @@ receive_fd (int socket)
  * it ourselves. The type has our number in it, so that the one of a daemon that
  * died just now does not take the mount of its successor for its own. */
 static int
-start_helper (ReeveResourceMount *self, const char *name, GError **error)
+start_helper (ReeveResourceMountPoint *self, const char *name, GError **error)
 {
   g_autofree char *options = g_strdup_printf (
       "auto_unmount,default_permissions,nosuid,nodev,noexec,fsname=%s,"
@@ -133,7 +141,7 @@ start_helper (ReeveResourceMount *self, const char *name, GError **error)
 
 /* It ends as soon as it has seen our end of the socket, and has unmounted. */
 static void
-end_helper (ReeveResourceMount *self)
+end_helper (ReeveResourceMountPoint *self)
 {
   struct pollfd pollfd = { .fd = -1, .events = POLLIN };
   REEVE_AUTOFD int pidfd = -1;
@@ -142,12 +150,55 @@ end_helper (ReeveResourceMount *self)
   if (self->helper <= 0)
     return;
 
+  /* One that did not mount in time has nothing to be waited for. */
+  if (!self->was_mounted)
+    kill (self->helper, SIGKILL);
   pidfd = (int) syscall (SYS_pidfd_open, self->helper, 0);
   pollfd.fd = pidfd;
   if (pidfd >= 0 &&
       TEMP_FAILURE_RETRY (poll (&pollfd, 1, HELPER_TIMEOUT_MS)) <= 0)
     kill (self->helper, SIGKILL);
   TEMP_FAILURE_RETRY (waitpid (self->helper, NULL, 0));
+}
+
+ReeveResourceMountPoint *
+reeve_resource_mount_point_new (const char *name,
+                                const char *path,
+                                GError **error)
+{
+  g_autoptr (ReeveResourceMountPoint) self =
+      g_new0 (ReeveResourceMountPoint, 1);
+  g_autoptr (GError) why = NULL;
+
+  self->path = g_strdup (path);
+  self->helper_fd = -1;
+  self->fd = -1;
+  if (!check_device (path, error) || !prepare_path (path, error))
+    return NULL;
+
+  self->fd = start_helper (self, name, &why);
+  if (self->fd >= 0) {
+    self->was_mounted = TRUE;
+    return g_steal_pointer (&self);
+  }
+  if (why != NULL)
+    g_propagate_error (error, g_steal_pointer (&why));
+  else
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
+                 _ ("cannot mount %s: fusermount3 did not do it"), path);
+  return NULL;
+}
+
+void
+reeve_resource_mount_point_free (ReeveResourceMountPoint *self)
+{
+  if (self == NULL)
+    return;
+
+  reeve_fd_clear (&self->fd);
+  end_helper (self);
+  g_free (self->path);
+  g_free (self);
 }
 
 /* -------------------------------------------------------------- session --- */
@@ -232,33 +283,35 @@ start_session (ReeveResourceMount *self, int fd, GError **error)
 }
 
 ReeveResourceMount *
+reeve_resource_mount_new_at (ReeveLoop *loop,
+                             ReeveResourceTree *tree,
+                             ReeveResourceMountPoint *point,
+                             GError **error)
+{
+  g_autoptr (ReeveResourceMount) self = g_new0 (ReeveResourceMount, 1);
+
+  self->loop = reeve_loop_ref (loop);
+  self->tree = tree;
+  self->path = g_strdup (point->path);
+  self->point = point;
+  reeve_mount_inodes_init (self);
+  if (!start_session (self, g_steal_fd (&point->fd), error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+ReeveResourceMount *
 reeve_resource_mount_new (ReeveLoop *loop,
                           ReeveResourceTree *tree,
                           const char *name,
                           const char *path,
                           GError **error)
 {
-  g_autoptr (ReeveResourceMount) self = g_new0 (ReeveResourceMount, 1);
-  int fd;
+  ReeveResourceMountPoint *point =
+      reeve_resource_mount_point_new (name, path, error);
 
-  self->loop = reeve_loop_ref (loop);
-  self->tree = tree;
-  self->path = g_strdup (path);
-  self->helper_fd = -1;
-  reeve_mount_inodes_init (self);
-  if (!check_device (path, error) || !prepare_path (path, error))
-    return NULL;
-
-  fd = start_helper (self, name, error);
-  if (fd < 0) {
-    if (error != NULL && *error == NULL)
-      g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_SUPPORT,
-                   _ ("cannot mount %s: fusermount3 did not do it"), path);
-    return NULL;
-  }
-  if (!start_session (self, fd, error))
-    return NULL;
-  return g_steal_pointer (&self);
+  return point == NULL ? NULL
+                       : reeve_resource_mount_new_at (loop, tree, point, error);
 }
 
 void
@@ -275,7 +328,7 @@ reeve_resource_mount_free (ReeveResourceMount *self)
    * for nobody. */
   if (self->fuse != NULL)
     fuse_session_destroy (self->fuse);
-  end_helper (self);
+  reeve_resource_mount_point_free (self->point);
   free (self->buffer.mem);
   reeve_loop_unref (self->loop);
   g_free (self->path);

@@ -24,6 +24,38 @@ G_BEGIN_DECLS
 typedef struct _ReeveResourceMount ReeveResourceMount;
 
 /**
+ * ReeveResourceMountPoint:
+ *
+ * A place where the kernel has mounted, and that nobody serves yet.
+ */
+typedef struct _ReeveResourceMountPoint ReeveResourceMountPoint;
+
+/**
+ * reeve_resource_mount_point_new:
+ * @name: of the daemon, for `mount` and `df`
+ * @path: of the mount point, which is made if it is not there. What a process
+ *   that is dead left mounted there is unmounted
+ *
+ * Runs `fusermount3` and waits for it, which may take a while.
+ *
+ * Thread: any.
+ * Errors: as of reeve_resource_mount_new().
+ */
+ReeveResourceMountPoint *reeve_resource_mount_point_new (const char *name,
+                                                         const char *path,
+                                                         GError **error);
+/** Unmounts, and waits for that. Thread: any. */
+void reeve_resource_mount_point_free (ReeveResourceMountPoint *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveResourceMountPoint,
+                               reeve_resource_mount_point_free)
+
+/** Serves @point (transfer full). As reeve_resource_mount_new(), at once. */
+ReeveResourceMount *reeve_resource_mount_new_at (ReeveLoop *loop,
+                                                 ReeveResourceTree *tree,
+                                                 ReeveResourceMountPoint *point,
+                                                 GError **error);
+
+/**
  * reeve_resource_mount_new:
  * @tree: (transfer none): as long as the mount
  * @name: of the daemon, for `mount` and `df`

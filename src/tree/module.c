@@ -26,6 +26,8 @@ typedef struct {
   ReeveResourceMount *mount;     /* (owned) (nullable) */
   int retry;                     /* a watch; 0: none */
   int n_retries;
+  ReeveWorkerLane mount_lane;
+  gboolean is_left; /* nothing is mounted any more */
 } Module;
 
 static const ReeveDaemonSetting settings[] = {
@@ -44,6 +46,7 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
       reeve_daemon_get_state (daemon, &reeve_machine_module));
   self->base.worker = reeve_worker_new (reeve_daemon_get_loop (daemon));
   reeve_worker_lane_init (&self->base.lane, self->base.worker);
+  reeve_worker_lane_init (&self->mount_lane, self->base.worker);
   self->path = g_build_filename (reeve_daemon_get_places (daemon)->run_dir,
                                  "tree", NULL);
   self->tree = reeve_resource_tree_new ();
@@ -78,31 +81,81 @@ get_pool (Module *self)
   return self->pool;
 }
 
-/* A daemon serves without a mount, too. */
+/* A daemon serves without a mount, too. @mount: (nullable) (transfer full) */
+static void
+take_mount (Module *self, ReeveResourceMount *mount, const GError *error)
+{
+  self->mount = mount;
+  if (mount == NULL)
+    g_warning ("%s", error->message);
+  else if (reeve_daemon_get_setting (self->base.daemon, &settings[1]) != 0)
+    reeve_resource_mount_tell_inotify (mount, get_pool (self));
+}
+
 static void
 make_mount (Module *self)
 {
   g_autoptr (GError) error = NULL;
-
-  self->mount = reeve_resource_mount_new (
+  ReeveResourceMount *mount = reeve_resource_mount_new (
       reeve_daemon_get_loop (self->base.daemon), self->tree,
       reeve_daemon_get_info (self->base.daemon)->name, self->path, &error);
-  if (self->mount == NULL)
-    g_warning ("%s", error->message);
-  else if (reeve_daemon_get_setting (self->base.daemon, &settings[1]) != 0)
-    reeve_resource_mount_tell_inotify (self->mount, get_pool (self));
+
+  take_mount (self, mount, error);
+}
+
+/* What is mounted once the loop runs, which does not wait for fusermount3. */
+typedef struct {
+  Module *module;
+  const char *name;
+  ReeveResourceMountPoint *point; /* (owned) (nullable) */
+  GError *error;                  /* (owned) (nullable) */
+} Mounting;
+
+/* In another thread. */
+static void
+make_point (gpointer data)
+{
+  Mounting *self = data;
+
+  self->point = reeve_resource_mount_point_new (self->name, self->module->path,
+                                                &self->error);
+}
+
+static void
+finish_mount (gpointer data)
+{
+  Mounting *self = data;
+  Module *module = self->module;
+  ReeveResourceMount *mount = NULL;
+
+  if (!module->is_left) {
+    if (self->point != NULL)
+      mount = reeve_resource_mount_new_at (
+          reeve_daemon_get_loop (module->base.daemon), module->tree,
+          g_steal_pointer (&self->point), &self->error);
+    take_mount (module, mount, self->error);
+  }
+  reeve_resource_mount_point_free (self->point);
+  g_clear_error (&self->error);
+  g_free (self);
 }
 
 static void
 retry_mount (ReeveLoop *loop, int watch, gpointer data)
 {
   Module *self = data;
+  Mounting *mounting = NULL;
 
   if (is_mount_point (self->path) && ++self->n_retries < MAX_RETRIES)
     return;
   reeve_loop_remove (loop, self->retry);
   self->retry = 0;
-  make_mount (self);
+
+  mounting = g_new0 (Mounting, 1);
+  mounting->module = self;
+  mounting->name = reeve_daemon_get_info (self->base.daemon)->name;
+  reeve_worker_lane_push (&self->mount_lane, make_point, finish_mount,
+                          mounting);
 }
 
 static gboolean
@@ -126,6 +179,7 @@ unmount (Module *self)
   if (self->retry > 0)
     reeve_loop_remove (reeve_daemon_get_loop (self->base.daemon), self->retry);
   self->retry = 0;
+  self->is_left = TRUE;
   g_clear_pointer (&self->mount, reeve_resource_mount_free);
 }
 

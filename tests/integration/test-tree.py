@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -235,8 +236,8 @@ class Machines(Tree):
                          start + os.pread(fd, 1 << 22, len(start)))
         # a QEMU that does not answer holds up nobody else
         pid = int(self.read("machines/screen/pid"))
-        os.kill(pid, 19)
-        self.addCleanup(os.kill, pid, 18)
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
         with subprocess.Popen(["cat", shot], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as waiting:
             for _ in range(5):
@@ -407,6 +408,35 @@ class Server(Tree):
         self.assertIn("Permission denied", run(REEVE, "-c", uri, "ls", "/clients",
                                                check=False).stderr)
         self.assertIn("version", run(REEVE, "-c", uri, "ls", "/server").stdout)
+
+
+@unittest.skipIf(missing(), missing())
+class Hanging(Tree):
+    """A fusermount3 that does nothing, when there was another mount at first."""
+
+    @classmethod
+    def prepare(cls):
+        folder = cls.path("bin")
+        os.mkdir(folder)
+        program = cls.write("bin/fusermount3", f"#!/bin/sh\necho $$ >{cls.path('hangs.new')}\n"
+                            f"mv {cls.path('hangs.new')} {cls.path('hangs')}\nexec sleep 300\n")
+        os.chmod(program, 0o755)
+        cls.reeved.env = {"PATH": f"{folder}:{os.environ['PATH']}"}
+        os.makedirs(cls.tree)
+        run("mount", "-t", "tmpfs", "none", cls.tree)
+
+    def test_does_not_hold_up_the_loop(self):
+        run("umount", self.tree)
+        wait_for("fusermount3", lambda: os.path.exists(self.path("hangs")))
+        with open(self.path("hangs"), encoding="utf-8") as file:
+            pid = int(file.read())
+        for _ in range(3):
+            self.assertEqual(self.reeve("cat", "/server/pid").stdout,
+                             f"{self.reeved.process.pid}\n")
+        # none of that waited for it, and it is still there
+        os.kill(pid, signal.SIGKILL)
+        wait_for("a word", lambda: "fusermount3 did not do it" in self.reeved.log())
+        self.virsh("list")
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root becomes somebody else")
