@@ -105,6 +105,7 @@ static const Key keys[] = {
   { "tls", "allowed_names", KIND_WORDS, CONFIG (tls.allowed_names), 0, 0 },
   { "tls", "verify_clients", KIND_YES_NO, CONFIG (tls.verify_clients), 0, 0 },
   { "tls", "check_files", KIND_YES_NO, CONFIG (tls.check_files), 0, 0 },
+  { "tls", "session_tickets", KIND_YES_NO, CONFIG (tls.session_tickets), 0, 0 },
   { "tls", "handshake_timeout", KIND_SECONDS, CONFIG (tls.handshake_timeout_ms),
     1, 3600 },
   { "auth", "unix", KIND_AUTH_UNIX, CONFIG (auth_unix), 0, 0 },
@@ -603,6 +604,7 @@ reeve_daemon_config_load (const char *path,
   self->stop_timeout_s = 30;
   self->tls.verify_clients = TRUE;
   self->tls.check_files = TRUE;
+  self->tls.session_tickets = TRUE;
   self->sasl_min_ssf = REEVE_AUTH_MIN_SSF;
   self->info = info;
   self->settings = g_hash_table_new_full (NULL, NULL, NULL, g_free);

@@ -18,6 +18,7 @@ typedef struct {
   char **allowed_names; /* patterns of distinguished names */
   gboolean verify_clients;
   gboolean check_files;
+  gboolean session_tickets;
   unsigned handshake_timeout_ms;
 } ReeveDaemonTlsConfig;
 

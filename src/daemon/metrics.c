@@ -64,6 +64,8 @@ add_tls (GArray *rows,
          ReeveTlsContext *certificate)
 {
   add_number (rows, "tls_handshakes_total", (int64_t) stats->n_handshakes);
+  add_number (rows, "tls_resumptions_total",
+              (int64_t) stats->n_handshakes_resumed);
   add_number (rows, "tls_handshakes_failed_total",
               (int64_t) stats->n_handshakes_failed);
   add_number (rows, "tls_handshakes_refused_total",

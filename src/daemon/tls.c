@@ -65,7 +65,8 @@ load (const ReeveDaemonTlsConfig *config,
     .priority = config->priority,
     .allowed_names = (const char *const *) config->allowed_names,
     .flags = (config->verify_clients ? 0 : REEVE_TLS_NO_VERIFY) |
-             (config->check_files ? 0 : REEVE_TLS_NO_SANITY),
+             (config->check_files ? 0 : REEVE_TLS_NO_SANITY) |
+             (config->session_tickets ? 0 : REEVE_TLS_NO_TICKETS),
   };
 
   return reeve_tls_context_new (REEVE_TLS_SERVER, &settings, error);

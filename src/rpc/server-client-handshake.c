@@ -7,20 +7,24 @@
 
 #include <errno.h>
 
-/* A client of TLS before its first frame. The loop's thread moves bytes between
- * socket and session and does nothing else with them; the arithmetic, which
- * takes milliseconds, is done by the server's thread for handshakes. */
+/* A client of TLS before its first frame. The loop's thread reads what comes;
+ * the arithmetic, which takes milliseconds, is done by a thread for handshakes,
+ * which also writes what it leads to and waits for more, so that the loop need
+ * not be woken for that. How it ends is the loop's thread's affair. */
 
 struct _ReeveClientHandshake {
   ReeveJob job;
   ReeveServerClient *client; /* who owns it */
 
   /* Of the loop's thread. */
-  int fd;
-  int watch;
   int timer;
-  gboolean is_stepping; /* what follows is of the other thread */
 
+  int fd; /* immutable, as what follows */
+  int watch;
+
+  /* While it is set, what follows is of the other thread, which clears it under
+   * the client's lock; else of the loop's thread. */
+  atomic_bool is_stepping;
   ReeveTlsSession *session; /* (owned) */
   ReeveTlsProgress progress;
   ReeveTlsVerdict verdict;
@@ -32,7 +36,7 @@ set_events (ReeveClientHandshake *self)
 {
   ReeveEvents events = REEVE_EVENT_NONE;
 
-  if (!self->is_stepping) {
+  if (!atomic_load (&self->is_stepping)) {
     events |= REEVE_EVENT_READABLE;
     if (reeve_tls_session_has_output (self->session))
       events |= REEVE_EVENT_WRITABLE;
@@ -120,29 +124,14 @@ attach (ReeveServerClient *self, ReeveTlsSession *session)
 }
 
 static void
-send_verdict (ReeveServerClient *self, ReeveTlsVerdict verdict)
-{
-  const uint8_t byte = (uint8_t) verdict;
-
-  reeve_server_client_send_frame (self, g_bytes_new (&byte, 1));
-}
-
-static void
-accept_peer (ReeveServerClient *self)
+begin_calls (ReeveServerClient *self)
 {
   ReeveClientHandshake *handshake = self->handshake;
 
   reeve_server_client_stop_handshake (self);
-  reeve_server_count_handshake (self->server, FALSE);
   self->handshake = NULL;
-  self->x509_name =
-      g_strdup (reeve_tls_session_get_peer_name (handshake->session));
   attach (self, handshake->session);
   reeve_client_handshake_free (handshake);
-
-  if (self->auth == REEVE_AUTH_NONE && !self->is_refused)
-    reeve_server_client_set_authenticated (self, NULL);
-  send_verdict (self, REEVE_TLS_ACCEPTED);
   reeve_server_client_read_more (self);
 }
 
@@ -154,9 +143,7 @@ refuse_peer (ReeveServerClient *self)
   /* Each is worth a line: it may be somebody whom it should have let in. */
   g_message (_ ("TLS client at %1$s refused because of its certificate: %2$s"),
              get_origin (self), handshake->why);
-  reeve_server_count_handshake (self->server, TRUE);
   attach (self, handshake->session);
-  send_verdict (self, handshake->verdict);
   reeve_server_client_close_now (self);
 }
 
@@ -169,70 +156,102 @@ fail (ReeveServerClient *self)
       self->server, REEVE_REFUSAL_HANDSHAKE,
       _ ("TLS handshake with the client at %1$s failed: %2$s"),
       get_origin (self), handshake->why);
-  reeve_tls_session_flush (handshake->session, handshake->fd);
   reeve_server_client_close_now (self);
 }
 
-static void
-wait_for_peer (ReeveServerClient *self)
+/* FALSE: its socket is broken. */
+static gboolean
+flush (ReeveClientHandshake *self)
 {
-  ReeveClientHandshake *handshake = self->handshake;
-
-  if (!reeve_tls_session_flush (handshake->session, handshake->fd) &&
-      errno != EAGAIN && errno != EINTR)
-    reeve_server_client_close_now (self);
-  else
-    set_events (handshake);
+  return reeve_tls_session_flush (self->session, self->fd) || errno == EAGAIN ||
+         errno == EINTR;
 }
 
 static void
-end_step (ReeveLoop *loop, gpointer data)
+end (ReeveLoop *loop, gpointer data)
 {
   ReeveServerClient *self = data;
   ReeveClientHandshake *handshake = self->handshake;
 
-  handshake->is_stepping = FALSE;
+  atomic_store (&handshake->is_stepping, FALSE);
   if (!reeve_server_client_is_closed (self)) {
-    switch (handshake->progress) {
-    case REEVE_TLS_HANDSHAKE_WAITS:
-      wait_for_peer (self);
-      break;
-    case REEVE_TLS_HANDSHAKE_FAILED:
+    if (handshake->progress == REEVE_TLS_HANDSHAKE_WAITS)
+      reeve_server_client_close_now (self);
+    else if (handshake->progress == REEVE_TLS_HANDSHAKE_FAILED)
       fail (self);
-      break;
-    case REEVE_TLS_HANDSHAKE_DONE:
-      if (handshake->verdict == REEVE_TLS_ACCEPTED)
-        accept_peer (self);
-      else
-        refuse_peer (self);
-      break;
-    }
+    else if (handshake->verdict == REEVE_TLS_ACCEPTED)
+      begin_calls (self);
+    else
+      refuse_peer (self);
   }
   reeve_server_client_unref (self);
 }
 
 /* ----------------------------------------------------------------- steps -- */
 
+/* Says what the step led to; under the client's lock its socket is not closed.
+ * Returns whether the handshake goes on: then it may be of the loop's thread,
+ * and gone, at once. */
+static gboolean
+end_step (ReeveServerClient *client, ReeveClientHandshake *self)
+{
+  REEVE_LOCK_SCOPE (&client->lock);
+
+  if (client->stream == NULL || !flush (self) ||
+      self->progress != REEVE_TLS_HANDSHAKE_WAITS)
+    return FALSE;
+
+  atomic_store (&self->is_stepping, FALSE);
+  set_events (self);
+  return TRUE;
+}
+
+/* Before the client hears of it. */
+static void
+judge (ReeveServerClient *client, ReeveClientHandshake *self)
+{
+  self->verdict = reeve_tls_session_verify (self->session, &self->why);
+  reeve_server_count_handshake (client->server,
+                                self->verdict != REEVE_TLS_ACCEPTED,
+                                reeve_tls_session_is_resumed (self->session));
+  if (self->verdict == REEVE_TLS_ACCEPTED) {
+    client->x509_name =
+        g_strdup (reeve_tls_session_get_peer_name (self->session));
+    if (client->auth == REEVE_AUTH_NONE && !client->is_refused)
+      reeve_server_client_set_authenticated (client, NULL);
+  }
+  reeve_tls_session_send_verdict (self->session, self->verdict);
+}
+
+static void
+run_step (ReeveClientHandshake *self)
+{
+  ReeveServerClient *client = self->client;
+  ReeveLoop *loop =
+      reeve_server_get_loop (reeve_server_client_get_server (client));
+
+  self->progress = reeve_tls_session_handshake (self->session, &self->why);
+  if (self->progress == REEVE_TLS_HANDSHAKE_DONE)
+    judge (client, self);
+  if (end_step (client, self))
+    reeve_server_client_unref (client);
+  else
+    reeve_loop_invoke (loop, end, client);
+}
+
 void
 reeve_server_client_run_handshakes (ReeveJob *const *jobs,
                                     unsigned n_jobs,
                                     gpointer data)
 {
-  for (unsigned i = 0; i < n_jobs; i++) {
-    ReeveClientHandshake *self = (ReeveClientHandshake *) jobs[i];
-    ReeveServer *server = reeve_server_client_get_server (self->client);
-
-    self->progress = reeve_tls_session_handshake (self->session, &self->why);
-    if (self->progress == REEVE_TLS_HANDSHAKE_DONE)
-      self->verdict = reeve_tls_session_verify (self->session, &self->why);
-    reeve_loop_invoke (reeve_server_get_loop (server), end_step, self->client);
-  }
+  for (unsigned i = 0; i < n_jobs; i++)
+    run_step ((ReeveClientHandshake *) jobs[i]);
 }
 
 static void
 start_step (ReeveClientHandshake *self)
 {
-  self->is_stepping = TRUE;
+  atomic_store (&self->is_stepping, TRUE);
   set_events (self);
   reeve_server_client_ref (self->client);
   reeve_server_push_handshake (reeve_server_client_get_server (self->client),
@@ -243,17 +262,19 @@ void
 reeve_server_client_shake (ReeveServerClient *self, ReeveEvents events)
 {
   ReeveClientHandshake *handshake = self->handshake;
+  gboolean is_stepping = atomic_load (&handshake->is_stepping);
   gssize n_read = -1;
 
-  if (!handshake->is_stepping && (events & REEVE_EVENT_READABLE) != 0) {
+  if (!is_stepping && (events & REEVE_EVENT_READABLE) != 0) {
     n_read = reeve_tls_session_fill (handshake->session, handshake->fd);
     if (n_read > 0)
       start_step (handshake);
     else if (n_read == 0 || (errno != EAGAIN && errno != EINTR))
       reeve_server_client_close_now (self);
-  } else if ((events & (REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP)) != 0) {
+  } else if ((events & (REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP)) != 0 ||
+             (!is_stepping && !flush (handshake))) {
     reeve_server_client_close_now (self);
-  } else if (!handshake->is_stepping) {
-    wait_for_peer (self);
+  } else if (!is_stepping) {
+    set_events (handshake);
   }
 }

@@ -82,7 +82,7 @@ struct _ReeveServerClient {
   ReeveFdInbox inbox;
   gint64 taken_us;     /* when the calls of now were */
   gboolean has_spoken; /* something came */
-  gboolean is_refused; /* it is one too many */
+  gboolean is_refused; /* it is one too many; immutable once it is heard */
   gboolean is_swept;   /* the loop looks for overdue calls */
   int keepalive_watch; /* a timeout; 0 unless the client asked for it */
   ReeveKeepalive keepalive;

@@ -52,6 +52,7 @@ struct _ReeveServer {
   ReeveRefusals refusals; /* with a lock of its own */
   atomic_ullong n_handshakes;
   atomic_ullong n_handshakes_refused;
+  atomic_ullong n_handshakes_resumed; /* of n_handshakes */
   atomic_ullong n_denied;
   atomic_ullong n_events;
   atomic_ullong n_events_dropped;

@@ -345,8 +345,10 @@ void reeve_server_note_refusal (ReeveServer *self,
                                 const char *format,
                                 ...) G_GNUC_PRINTF (3, 4);
 /* A handshake of TLS ended; @is_refused: with a certificate that was not
- * accepted. */
-void reeve_server_count_handshake (ReeveServer *self, gboolean is_refused);
+ * accepted; @is_resumed: with the ticket of an older one. */
+void reeve_server_count_handshake (ReeveServer *self,
+                                   gboolean is_refused,
+                                   gboolean is_resumed);
 void reeve_server_count_denied (ReeveServer *self);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
 /* Of the loop's thread: room for one read, and for the replies it leads to. */

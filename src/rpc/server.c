@@ -518,8 +518,13 @@ reeve_server_stop (ReeveServer *self)
 }
 
 void
-reeve_server_count_handshake (ReeveServer *self, gboolean is_refused)
+reeve_server_count_handshake (ReeveServer *self,
+                              gboolean is_refused,
+                              gboolean is_resumed)
 {
+  if (is_resumed && !is_refused)
+    atomic_fetch_add_explicit (&self->n_handshakes_resumed, 1,
+                               memory_order_relaxed);
   atomic_fetch_add_explicit (is_refused ? &self->n_handshakes_refused
                                         : &self->n_handshakes,
                              1, memory_order_relaxed);
@@ -594,6 +599,7 @@ reeve_server_get_stats (ReeveServer *self, ReeveServerStats *stats)
     .n_bad_messages =
         reeve_refusals_count (&self->refusals, REEVE_REFUSAL_MESSAGE),
     .n_handshakes = atomic_load (&self->n_handshakes),
+    .n_handshakes_resumed = atomic_load (&self->n_handshakes_resumed),
     .n_handshakes_failed =
         reeve_refusals_count (&self->refusals, REEVE_REFUSAL_HANDSHAKE),
     .n_handshakes_refused = atomic_load (&self->n_handshakes_refused),

@@ -194,6 +194,7 @@ typedef struct {
   guint64
       n_out_of_files;   /* connections refused for want of a file descriptor */
   guint64 n_handshakes; /* of TLS, that ended well */
+  guint64 n_handshakes_resumed; /* of these, that took up an older session */
   guint64 n_handshakes_failed;  /* or did not end in time */
   guint64 n_handshakes_refused; /* because of the client's certificate */
   guint64 n_bad_messages;       /* that ended their connections */

@@ -6,7 +6,9 @@
 #include "rpc/error.h"
 #include "rpc/socket-name.h"
 #include "rpc/stream-layer.h"
+#include "rpc/tls-private.h"
 #include "rpc/tls-session.h"
+#include "rpc/tls-tickets.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -125,6 +127,7 @@ typedef struct {
   gint64 deadline_us;
   GCancellable *cancellable;    /* (nullable) */
   ReeveTlsClientReport *report; /* (nullable) */
+  char *ticket_key;             /* (owned) (nullable) */
 } Opening;
 
 static void
@@ -302,6 +305,32 @@ wait_for_verdict (Opening *self, ReeveStream *stream, GError **error)
   return FALSE;
 }
 
+/* ------------------------------------------------------------- tickets --- */
+
+/* Whoever comes with other words or another certificate is somebody else to the
+ * server, and a ticket would tell it the old ones. What is to be reported is a
+ * whole handshake. */
+static void
+use_ticket (Opening *self,
+            ReeveTlsContext *context,
+            const ReeveTlsClientOptions *options)
+{
+  const char *fingerprint = reeve_tls_context_get_fingerprint (context);
+  g_autoptr (GBytes) ticket = NULL;
+
+  if (!reeve_tls_context_has_tickets (context) || self->report != NULL)
+    return;
+
+  self->ticket_key = g_strdup_printf (
+      "%s %s %s %d", self->name, fingerprint != NULL ? fingerprint : "",
+      options->priority != NULL ? options->priority : "", (int) options->flags);
+  ticket = reeve_tls_tickets_take (self->ticket_key);
+  if (ticket != NULL)
+    reeve_tls_session_set_ticket (self->session, ticket);
+}
+
+/* ---------------------------------------------------------------- open --- */
+
 static char *
 get_host (const char *name, GError **error)
 {
@@ -312,12 +341,8 @@ get_host (const char *name, GError **error)
 }
 
 static gboolean
-open_session (Opening *self,
-              ReeveTlsSession *session,
-              ReeveStream *stream,
-              GError **error)
+open_session (Opening *self, ReeveStream *stream, GError **error)
 {
-  self->session = session;
   self->fd = reeve_stream_get_fd (stream);
 
   begin (self, REEVE_TLS_STEP_HANDSHAKE);
@@ -327,10 +352,12 @@ open_session (Opening *self,
   if (!verify (self, error))
     return FALSE;
 
-  reeve_tls_session_attach (reeve_tls_session_ref (session), stream);
+  reeve_tls_session_attach (reeve_tls_session_ref (self->session), stream);
   begin (self, REEVE_TLS_STEP_ACCEPTED);
   if (!wait_for_verdict (self, stream, error))
     return FALSE;
+  if (self->ticket_key != NULL)
+    reeve_tls_session_keep_tickets (self->session, self->ticket_key);
   begin (self, REEVE_TLS_STEP_DONE);
   return TRUE;
 }
@@ -347,6 +374,7 @@ reeve_tls_client_open (const char *name,
   g_autoptr (ReeveTlsContext) context = NULL;
   g_autoptr (ReeveStream) stream = NULL;
   g_autoptr (ReeveTlsSession) session = NULL;
+  gboolean is_open;
   Opening self = { .name = name,
                    .deadline_us = deadline_us,
                    .cancellable = cancellable };
@@ -364,10 +392,11 @@ reeve_tls_client_open (const char *name,
   if (stream == NULL)
     return NULL;
 
-  session = reeve_tls_session_new (context, host);
-  return open_session (&self, session, stream, error)
-             ? g_steal_pointer (&stream)
-             : NULL;
+  self.session = session = reeve_tls_session_new (context, host);
+  use_ticket (&self, context, options);
+  is_open = open_session (&self, stream, error);
+  g_free (self.ticket_key);
+  return is_open ? g_steal_pointer (&stream) : NULL;
 }
 
 void

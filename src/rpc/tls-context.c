@@ -8,6 +8,8 @@
 #include "rpc/error.h"
 #include "rpc/tls-private.h"
 
+#include <stdint.h>
+
 #define DEFAULT_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct _ReeveTlsContext {
@@ -20,7 +22,10 @@ struct _ReeveTlsContext {
   gnutls_priority_t priority;                   /* (owned) */
   char **allowed_names;                         /* (owned) (nullable) */
   char *name;                                   /* (owned) (nullable) */
+  char *fingerprint;                            /* (owned) (nullable) */
   gint64 expiry;
+  gboolean has_tickets;
+  gnutls_datum_t ticket_key; /* (owned): of a server that has them */
 };
 
 struct _ReeveTlsSlot {
@@ -92,6 +97,24 @@ set_trust (ReeveTlsContext *self,
   return FALSE;
 }
 
+/* GnuTLS derives what it makes tickets with from it, and changes that as time
+ * goes by. */
+static gboolean
+make_ticket_key (ReeveTlsContext *self, GError **error)
+{
+  int status = 0;
+
+  if (self->has_tickets && self->side == REEVE_TLS_SERVER)
+    status = gnutls_session_ticket_key_generate (&self->ticket_key);
+  if (status >= 0)
+    return TRUE;
+
+  g_set_error (error, REEVE_ERROR, REEVE_ERROR_SYSTEM,
+               _ ("There is no key for TLS tickets: %s"),
+               gnutls_strerror (status));
+  return FALSE;
+}
+
 /* What has to be there, whatever is in it. */
 static gboolean
 check_settings (ReeveTlsSide side,
@@ -113,6 +136,18 @@ check_settings (ReeveTlsSide side,
   return FALSE;
 }
 
+static char *
+dup_fingerprint (gnutls_x509_crt_t certificate)
+{
+  uint8_t bytes[32];
+  size_t size = sizeof bytes;
+
+  return gnutls_x509_crt_get_fingerprint (certificate, GNUTLS_DIG_SHA256, bytes,
+                                          &size) < 0
+             ? NULL
+             : g_base64_encode (bytes, size);
+}
+
 ReeveTlsContext *
 reeve_tls_context_new (ReeveTlsSide side,
                        const ReeveTlsSettings *settings,
@@ -126,6 +161,7 @@ reeve_tls_context_new (ReeveTlsSide side,
   self->verifies = (settings->flags & REEVE_TLS_NO_VERIFY) == 0;
   self->allowed_names = g_strdupv ((char **) settings->allowed_names);
   self->expiry = -1;
+  self->has_tickets = (settings->flags & REEVE_TLS_NO_TICKETS) == 0;
   gnutls_certificate_allocate_credentials (&self->credentials);
 
   if (!check_settings (side, settings, error) ||
@@ -134,11 +170,13 @@ reeve_tls_context_new (ReeveTlsSide side,
       ((settings->flags & REEVE_TLS_NO_SANITY) == 0 &&
        !reeve_tls_check_files (&files, side, settings, error)) ||
       !set_key (self, &files, settings, error) ||
-      !set_trust (self, &files, settings, error))
+      !set_trust (self, &files, settings, error) ||
+      !make_ticket_key (self, error))
     return NULL;
 
   if (files.n_certificates > 0) {
     self->name = reeve_tls_dup_name (files.certificates[0]);
+    self->fingerprint = dup_fingerprint (files.certificates[0]);
     self->expiry = gnutls_x509_crt_get_expiration_time (files.certificates[0]);
   }
   return g_steal_pointer (&self);
@@ -158,10 +196,14 @@ reeve_tls_context_unref (ReeveTlsContext *self)
     return;
 
   gnutls_certificate_free_credentials (self->credentials);
+  if (self->ticket_key.data != NULL)
+    gnutls_memset (self->ticket_key.data, 0, self->ticket_key.size);
+  gnutls_free (self->ticket_key.data);
   if (self->priority != NULL)
     gnutls_priority_deinit (self->priority);
   g_strfreev (self->allowed_names);
   g_free (self->name);
+  g_free (self->fingerprint);
   g_free (self);
 }
 
@@ -205,6 +247,24 @@ gnutls_priority_t
 reeve_tls_context_get_priority (ReeveTlsContext *self)
 {
   return self->priority;
+}
+
+const char *
+reeve_tls_context_get_fingerprint (ReeveTlsContext *self)
+{
+  return self->fingerprint;
+}
+
+gboolean
+reeve_tls_context_has_tickets (ReeveTlsContext *self)
+{
+  return self->has_tickets;
+}
+
+const gnutls_datum_t *
+reeve_tls_context_get_ticket_key (ReeveTlsContext *self)
+{
+  return &self->ticket_key;
 }
 
 gboolean

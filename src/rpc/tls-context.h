@@ -23,11 +23,13 @@ typedef enum {
  * ReeveTlsFlags:
  * @REEVE_TLS_NO_VERIFY: take the peer's certificate, or none, for granted
  * @REEVE_TLS_NO_SANITY: take our own files for granted
+ * @REEVE_TLS_NO_TICKETS: every handshake is a whole one
  */
 typedef enum {
   REEVE_TLS_DEFAULT = 0,
   REEVE_TLS_NO_VERIFY = 1 << 0,
   REEVE_TLS_NO_SANITY = 1 << 1,
+  REEVE_TLS_NO_TICKETS = 1 << 2,
 } ReeveTlsFlags;
 
 /**
@@ -59,7 +61,9 @@ typedef struct {
  * ReeveTlsContext:
  *
  * What all TLS sessions of one side share: certificate and key, whom to trust,
- * whom to let in. Immutable. Thread: any.
+ * whom to let in. A server's has a key of its own for the tickets by which its
+ * clients take up a session later: those of another context, as of files that
+ * changed or of other rules, are of no use with it. Immutable. Thread: any.
  */
 typedef struct _ReeveTlsContext ReeveTlsContext;
 

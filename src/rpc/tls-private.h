@@ -96,6 +96,11 @@ const char *const *reeve_tls_context_get_allowed_names (ReeveTlsContext *self);
 gnutls_certificate_credentials_t
 reeve_tls_context_get_credentials (ReeveTlsContext *self);
 gnutls_priority_t reeve_tls_context_get_priority (ReeveTlsContext *self);
+/* (nullable): of our certificate, as text. */
+const char *reeve_tls_context_get_fingerprint (ReeveTlsContext *self);
+gboolean reeve_tls_context_has_tickets (ReeveTlsContext *self);
+/* What a server makes tickets with, if it does. */
+const gnutls_datum_t *reeve_tls_context_get_ticket_key (ReeveTlsContext *self);
 
 /* ------------------------------------------------------- tls-verify.c --- */
 

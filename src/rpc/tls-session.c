@@ -6,6 +6,7 @@
 #include "event/refs.h"
 #include "rpc/stream-layer.h"
 #include "rpc/tls-private.h"
+#include "rpc/tls-tickets.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -35,6 +36,8 @@ struct _ReeveTlsSession {
   gnutls_session_t session; /* (owned) */
   char *host;               /* (owned) (nullable) */
   char *peer_name;          /* (owned) (nullable) */
+  GBytes *ticket;           /* (owned) (nullable): that it began with */
+  char *ticket_key;         /* (owned) (nullable): for those that come */
   int fd;                   /* of the stream that it is a layer of; else -1 */
 
   const uint8_t *window; /* bytes of the peer that GnuTLS may take */
@@ -171,6 +174,16 @@ ask_for_certificate (ReeveTlsSession *self)
   gnutls_certificate_send_x509_rdn_sequence (self->session, 1);
 }
 
+static unsigned
+get_flags (ReeveTlsContext *context)
+{
+  return (reeve_tls_context_get_side (context) == REEVE_TLS_SERVER
+              ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
+              : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT) |
+         (reeve_tls_context_has_tickets (context) ? 0 : GNUTLS_NO_TICKETS) |
+         GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
+}
+
 ReeveTlsSession *
 reeve_tls_session_new (ReeveTlsContext *context, const char *host)
 {
@@ -185,13 +198,13 @@ reeve_tls_session_new (ReeveTlsContext *context, const char *host)
   self->output = g_byte_array_new ();
 
   /* These fail for want of memory alone. */
-  gnutls_init (
-      &self->session,
-      (is_server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT) |
-          GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+  gnutls_init (&self->session, get_flags (context));
   gnutls_priority_set (self->session, reeve_tls_context_get_priority (context));
   gnutls_credentials_set (self->session, GNUTLS_CRD_CERTIFICATE,
                           reeve_tls_context_get_credentials (context));
+  if (is_server && reeve_tls_context_has_tickets (context))
+    gnutls_session_ticket_enable_server (
+        self->session, reeve_tls_context_get_ticket_key (context));
   if (is_server)
     ask_for_certificate (self);
   else if (host != NULL && !g_hostname_is_ip_address (host))
@@ -223,6 +236,8 @@ reeve_tls_session_unref (ReeveTlsSession *self)
   g_byte_array_unref (self->input);
   g_byte_array_unref (self->output);
   g_free (self->peer_name);
+  g_bytes_unref (self->ticket);
+  g_free (self->ticket_key);
   g_free (self->host);
   g_free (self);
 }
@@ -265,6 +280,8 @@ reeve_tls_session_handshake (ReeveTlsSession *self, char **why)
   return REEVE_TLS_HANDSHAKE_FAILED;
 }
 
+/* The certificate of a session that was taken up is in its ticket, and judged
+ * as if it had been shown. */
 ReeveTlsVerdict
 reeve_tls_session_verify (ReeveTlsSession *self, char **why)
 {
@@ -274,6 +291,93 @@ reeve_tls_session_verify (ReeveTlsSession *self, char **why)
   g_clear_pointer (&self->peer_name, g_free);
   return reeve_tls_verify (self->session, self->context, self->host,
                            &self->peer_name, why);
+}
+
+static gboolean
+makes_tickets (ReeveTlsSession *self)
+{
+  /* With TLS 1.2 that is part of the handshake. */
+  return reeve_tls_context_get_side (self->context) == REEVE_TLS_SERVER &&
+         reeve_tls_context_has_tickets (self->context) &&
+         gnutls_protocol_get_version (self->session) >= GNUTLS_TLS1_3;
+}
+
+/* libvirt's clients take whatever comes before the verdict for a failure. */
+void
+reeve_tls_session_send_verdict (ReeveTlsSession *self, ReeveTlsVerdict verdict)
+{
+  const uint8_t byte = (uint8_t) verdict;
+
+  if (gnutls_record_send (self->session, &byte, 1) < 0)
+    self->is_broken = TRUE;
+  else if (verdict == REEVE_TLS_ACCEPTED && makes_tickets (self))
+    gnutls_session_ticket_send (self->session, 1, 0);
+}
+
+gboolean
+reeve_tls_session_is_resumed (ReeveTlsSession *self)
+{
+  return gnutls_session_is_resumed (self->session) != 0;
+}
+
+static void
+wipe (gpointer data)
+{
+  gnutls_datum_t *ticket = data;
+
+  gnutls_memset (ticket->data, 0, ticket->size);
+  gnutls_free (ticket->data);
+  g_free (ticket);
+}
+
+GBytes *
+reeve_tls_session_dup_ticket (ReeveTlsSession *self)
+{
+  gnutls_datum_t *ticket;
+
+  if (!reeve_tls_context_has_tickets (self->context))
+    return NULL;
+  /* Without this, GnuTLS would wait for one. */
+  if ((gnutls_session_get_flags (self->session) &
+       GNUTLS_SFLAGS_SESSION_TICKET) == 0)
+    return reeve_tls_session_is_resumed (self) &&
+                   gnutls_protocol_get_version (self->session) < GNUTLS_TLS1_3
+               ? g_bytes_ref (self->ticket)
+               : NULL;
+
+  ticket = g_new0 (gnutls_datum_t, 1);
+  if (gnutls_session_get_data2 (self->session, ticket) < 0) {
+    g_free (ticket);
+    return NULL;
+  }
+  return g_bytes_new_with_free_func (ticket->data, ticket->size, wipe, ticket);
+}
+
+void
+reeve_tls_session_set_ticket (ReeveTlsSession *self, GBytes *ticket)
+{
+  gsize size;
+  const void *data = g_bytes_get_data (ticket, &size);
+
+  self->ticket = g_bytes_ref (ticket);
+  gnutls_session_set_data (self->session, data, size);
+}
+
+static void
+keep_ticket (ReeveTlsSession *self)
+{
+  GBytes *ticket =
+      self->ticket_key == NULL ? NULL : reeve_tls_session_dup_ticket (self);
+
+  if (ticket != NULL)
+    reeve_tls_tickets_keep (self->ticket_key, ticket);
+}
+
+void
+reeve_tls_session_keep_tickets (ReeveTlsSession *self, const char *key)
+{
+  self->ticket_key = g_strdup (key);
+  keep_ticket (self);
 }
 
 const char *
@@ -325,13 +429,17 @@ decode (ReeveTlsSession *self, uint8_t *data, size_t size)
   size_t n_decoded = 0;
 
   while (n_decoded < size && !self->is_ended && !self->is_broken) {
+    size_t before = self->window_size;
     ssize_t status =
         gnutls_record_recv (self->session, data + n_decoded, size - n_decoded);
 
     if (status > 0)
       n_decoded += (size_t) status;
-    else if (status == GNUTLS_E_AGAIN)
+    else if (status == GNUTLS_E_AGAIN && self->window_size == before)
       break;
+    /* A message of the protocol; there may be more. */
+    else if (status == GNUTLS_E_AGAIN)
+      keep_ticket (self);
     else if (status == 0)
       self->is_ended = TRUE;
     /* A peer that wants another handshake does not get it. */

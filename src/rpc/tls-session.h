@@ -78,6 +78,24 @@ reeve_tls_session_handshake (ReeveTlsSession *self, char **why);
  * (transfer full): a sentence about its certificate, unless it is accepted. */
 ReeveTlsVerdict reeve_tls_session_verify (ReeveTlsSession *self, char **why);
 
+/* Tells a client, after the handshake and before all else; one that is accepted
+ * gets a ticket with it. There is output then. */
+void
+reeve_tls_session_send_verdict (ReeveTlsSession *self, ReeveTlsVerdict verdict);
+
+/* Whether the handshake took up an older session. */
+gboolean reeve_tls_session_is_resumed (ReeveTlsSession *self);
+
+/* (transfer full) (nullable): what a later session to the same server begins
+ * with; none if the server gave none, or its ticket, which comes behind the
+ * verdict, was not received yet. A secret. */
+GBytes *reeve_tls_session_dup_ticket (ReeveTlsSession *self);
+/* What comes is kept for the next session (rpc/tls-tickets.h). */
+void reeve_tls_session_keep_tickets (ReeveTlsSession *self, const char *key);
+/* Before the handshake. The server, and we, still judge each other's
+ * certificate; a server that does not know the ticket goes on without. */
+void reeve_tls_session_set_ticket (ReeveTlsSession *self, GBytes *ticket);
+
 /* (nullable): the distinguished name of a peer that was verified. */
 const char *reeve_tls_session_get_peer_name (ReeveTlsSession *self);
 

@@ -142,6 +142,7 @@ test_tls (Fixture *self, gconstpointer data)
 
   write_file (self->path, "[listen]\naddresses=ptls:127.0.0.1;ptls:\n"
                           "[tls]\ncertificate=/a\nkey=b\nverify_clients=no\n"
+                          "session_tickets=no\n"
                           "allowed_names=C=GB,O=Acme,CN=*; *,CN=web\n"
                           "handshake_timeout=3\n");
   config = load (self, 0);
@@ -150,6 +151,7 @@ test_tls (Fixture *self, gconstpointer data)
   g_assert_null (config->tls.ca);
   g_assert_false (config->tls.verify_clients);
   g_assert_true (config->tls.check_files);
+  g_assert_false (config->tls.session_tickets);
   g_assert_cmpuint (g_strv_length (config->tls.allowed_names), ==, 2);
   g_assert_cmpstr (config->tls.allowed_names[0], ==, "C=GB,O=Acme,CN=*");
   g_assert_cmpstr (config->tls.allowed_names[1], ==, "*,CN=web");
@@ -175,6 +177,7 @@ test_no_file (Fixture *self, gconstpointer data)
   g_assert_cmpuint (config->limits.max_clients, ==, 0);
   g_assert_null (config->listen);
   g_assert_true (config->tls.verify_clients);
+  g_assert_true (config->tls.session_tickets);
   g_assert_null (config->tls.allowed_names);
   g_assert_cmpint (config->log_level, ==, G_LOG_LEVEL_MESSAGE);
 }

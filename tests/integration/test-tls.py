@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The Reeve authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """TLS: certificates made by `reeve pki`, used by stock clients and by ours."""
+import contextlib
 import json
 import os
 import re
@@ -668,7 +669,7 @@ class Admin(TlsTestCase):
         after = self.counters("reeved")
         grown = {name: after[name] - before[name] for name in after}
         self.assertEqual(grown, {"handshakes_total": 2, "handshakes_refused_total": 1,
-                                 "handshakes_failed_total": 1,
+                                 "handshakes_failed_total": 1, "resumptions_total": 0,
                                  "certificate_expiry_timestamp_seconds": 0})
         info = self.info()
         self.assertEqual([info[name.removesuffix("_total")] for name in after if "hand" in name],
@@ -685,6 +686,110 @@ class Admin(TlsTestCase):
         text = self.reeve("srv-tls-info", "reeved").stdout
         self.assertRegex(text, re.compile(rf"^Certificate: +{DN}first$", re.M))
         self.assertRegex(text, re.compile(r"^Expires: +\d{4}-\d\d-\d\d .*\nDays left: +99$", re.M))
+
+
+class Resumption(TlsTestCase):
+    """Sessions that are taken up by a ticket."""
+
+    def resumptions(self):
+        (metrics,) = json.loads(run(REEVE, "-c", self.reeved.shell_uri, "--json", "srv-metrics",
+                                    "reeved").stdout)
+        return metrics["counters"]["tls_resumptions_total"]
+
+    def hang_up(self, config):
+        before = len(self.reeved.log())
+        with open(f"{self.reeved.root}/etc/reeved.conf", "w", encoding="utf-8") as file:
+            file.write(config)
+        self.reeved.process.send_signal(signal.SIGHUP)
+        self.assert_logged("eloaded: TLS", before)
+
+    def shake(self, version, directory, session=None):
+        """OpenSSL's: the verdict, whether the session was taken up, and the next one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(f"{self.ca}/cacert.pem")
+        context.load_cert_chain(f"{directory}/clientcert.pem", f"{directory}/clientkey.pem")
+        context.minimum_version = context.maximum_version = version
+        # a session belongs to its context
+        context = session[0] if session else context
+        with socket.create_connection(("127.0.0.1", self.port), 30) as peer, \
+                context.wrap_socket(peer, server_hostname="127.0.0.1",
+                                    session=session and session[1]) as end:
+            verdict = end.recv(1)
+            # the ticket stands behind it
+            end.setblocking(False)
+            with contextlib.suppress(OSError):
+                end.recv(1)
+            return verdict, end.session_reused, (context, end.session)
+
+    def test_openssl(self):
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with self.subTest(version.name):
+                before = self.resumptions()
+                verdict, reused, session = self.shake(version, self.alice)
+                self.assertEqual((verdict, reused), (b"\1", False))
+                verdict, reused, session = self.shake(version, self.alice, session)
+                self.assertEqual((verdict, reused), (b"\1", True))
+                verdict, reused, _ = self.shake(version, self.alice, session)
+                self.assertEqual((verdict, reused), (b"\1", True))
+                self.assertEqual(self.resumptions(), before + 2)
+
+    def test_gnutls(self):
+        """With TLS 1.3 it would take no bytes, and so no verdict, before its ticket."""
+        done = run("gnutls-cli", "--resume", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                   "--port", str(self.port), "127.0.0.1", f"--x509cafile={self.ca}/cacert.pem",
+                   f"--x509certfile={self.alice}/clientcert.pem",
+                   f"--x509keyfile={self.alice}/clientkey.pem", stdin="", check=False)
+        self.assertIn("This is a resumed session", done.stdout)
+
+    def test_our_client(self):
+        before = self.resumptions()
+        done = run(REEVE, "-c", uri(self.port, self.alice),
+                   stdin="list\nconnect\nlist\nconnect\nlist\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.resumptions(), before + 2)
+
+    def test_not_after_a_reload(self):
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with self.subTest(version.name):
+                _, _, session = self.shake(version, self.alice)
+                self.hang_up("")
+                verdict, reused, _ = self.shake(version, self.alice, session)
+                self.assertEqual((verdict, reused), (b"\1", False))
+
+    def test_not_past_other_rules(self):
+        self.addCleanup(self.hang_up, "")
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with self.subTest(version.name):
+                self.hang_up("")
+                _, _, session = self.shake(version, self.alice)
+                self.hang_up(f"[tls]\nallowed_names={DN}bob\n")
+                verdict, reused, _ = self.shake(version, self.alice, session)
+                self.assertEqual((verdict, reused), (b"\x09", False))
+
+    def test_not_past_a_revocation(self):
+        gone = self.make_client("gone")
+        sessions = {version: self.shake(version, gone)[2]
+                    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)}
+        pki("revoke", self.ca, f"{gone}/clientcert.pem")
+        before = len(self.reeved.log())
+        shutil.copyfile(f"{self.ca}/cacrl.pem", f"{self.reeved.pki}/cacrl.pem")
+        self.wait_for_reload(before)
+        for version, session in sessions.items():
+            with self.subTest(version.name):
+                verdict, reused, _ = self.shake(version, gone, session)
+                self.assertEqual((verdict, reused), (b"\6", False))
+
+    def test_can_be_off(self):
+        self.addCleanup(self.hang_up, "")
+        self.hang_up("[tls]\nsession_tickets=no\n")
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with self.subTest(version.name):
+                _, _, session = self.shake(version, self.alice)
+                if session[1] is not None:
+                    self.assertFalse(session[1].has_ticket)
+                verdict, reused, _ = self.shake(version, self.alice, session)
+                self.assertEqual((verdict, reused), (b"\1", False))
+        self.assert_serves(self.alice)
 
 
 class BadStart(TlsTestCase):
