@@ -14,12 +14,18 @@ struct _ReeveCallMemoryPiece {
 #endif
 
 gpointer
+reeve_call_memory_new (size_t size)
+{
+  return g_malloc (MAX (size, LONGEST));
+}
+
+gpointer
 reeve_call_memory_take (ReeveCallMemory *self, size_t size)
 {
   ReeveCallMemoryPiece *piece;
 
   if (size > LONGEST)
-    return g_malloc (size);
+    return reeve_call_memory_new (size);
 
   /* All at once: nobody else takes any, so none can come back meanwhile under
    * an address that was seen before. */
@@ -30,7 +36,7 @@ reeve_call_memory_take (ReeveCallMemory *self, size_t size)
   }
   piece = self->ready;
   if (piece == NULL)
-    return g_malloc (LONGEST);
+    return reeve_call_memory_new (size);
 
   self->ready = piece->next;
   return piece;

@@ -27,6 +27,8 @@ typedef struct {
 
 /* (transfer full): not cleared. Thread: loop. */
 gpointer reeve_call_memory_take (ReeveCallMemory *self, size_t size);
+/* (transfer full): the same, and never what was given back. Thread: any. */
+gpointer reeve_call_memory_new (size_t size);
 /* @piece: (transfer full): and the @size that it was taken with. Thread: any.
  */
 void

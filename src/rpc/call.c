@@ -11,6 +11,17 @@
 
 #include <string.h>
 
+/* What was given back is for the loop's thread. */
+static gpointer
+take_memory (ReeveServerClient *client, size_t size)
+{
+  return atomic_load_explicit (&client->reader, memory_order_relaxed) ==
+                 REEVE_READER_WORKER
+             ? reeve_call_memory_new (size)
+             : reeve_call_memory_take (
+                   reeve_server_get_call_memory (client->server), size);
+}
+
 ReeveCall *
 reeve_call_new (ReeveServerClient *client,
                 ReeveServerProgram *program,
@@ -20,8 +31,7 @@ reeve_call_new (ReeveServerClient *client,
                 size_t payload_size)
 {
   ReeveServer *server = reeve_server_client_get_server (client);
-  ReeveCall *self = reeve_call_memory_take (
-      reeve_server_get_call_memory (server), sizeof (ReeveCall) + payload_size);
+  ReeveCall *self = take_memory (client, sizeof (ReeveCall) + payload_size);
 
   memset (self, 0, sizeof *self);
   self->job.link.data = &self->job;

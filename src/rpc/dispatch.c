@@ -175,6 +175,8 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
     .first = first,
     .capacity = sizeof first,
   };
+  g_autoptr (ReeveServerClient) offered =
+      reeve_server_client_ref_offered (((ReeveCall *) jobs[0])->client);
 
   for (unsigned i = 0; i < n_jobs; i++) {
     ReeveCall *call = (ReeveCall *) jobs[i];
@@ -183,5 +185,7 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
     reeve_reply_batch_run (&batch, call);
   }
   reeve_reply_batch_flush (&batch);
+  if (offered != NULL)
+    reeve_server_client_stay (offered, &batch);
   reeve_reply_batch_clear (&batch);
 }

@@ -70,6 +70,9 @@ typedef struct {
   ReeveJobPoolOldest what;
 } Run;
 
+/* Of the worker that this thread is, while it runs jobs. */
+static _Thread_local Run *current_run;
+
 static void *run_ordinary (void *data);
 static void *run_priority (void *data);
 
@@ -283,6 +286,7 @@ run_batch_locked (ReeveJobPool *self,
   run->what.start_us = g_get_monotonic_time ();
   run->link.data = run;
   g_queue_push_tail_link (&self->running, &run->link);
+  current_run = run;
 
   pthread_mutex_unlock (&self->lock.impl);
   wake (next);
@@ -584,6 +588,32 @@ reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats)
     .max_queued = self->max_queued,
     .n_done = self->n_done,
   };
+}
+
+gboolean
+reeve_job_pool_has_spare (ReeveJobPool *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->ordinary_crew.n_waiting > 0;
+}
+
+gboolean
+reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job)
+{
+  Run *run = current_run;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->ordinary_crew.n_waiting == 0)
+    return FALSE;
+
+  self->n_done++;
+  run->what.name = job->name;
+  run->what.start_us = g_get_monotonic_time ();
+  g_queue_unlink (&self->running, &run->link);
+  g_queue_push_tail_link (&self->running, &run->link);
+  return TRUE;
 }
 
 static gboolean

@@ -139,6 +139,22 @@ gboolean reeve_job_pool_resize (ReeveJobPool *self,
 void reeve_job_pool_get_size (ReeveJobPool *self, ReeveJobPoolSize *size);
 void reeve_job_pool_get_stats (ReeveJobPool *self, ReeveJobPoolStats *stats);
 
+/* Whether a worker waits that could take the next job. Thread: any. */
+gboolean reeve_job_pool_has_spare (ReeveJobPool *self);
+
+/**
+ * reeve_job_pool_go_on:
+ * @job: not in the queue
+ *
+ * The worker that calls is done with its jobs and would run @job, which came to
+ * it by another way. Not while it is the last one that others could have.
+ *
+ * Thread: a worker, in #ReeveJobFunc with a single normal job.
+ *
+ * Returns: whether it may
+ */
+gboolean reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job);
+
 /* Whether no job is queued, and none runs. Thread: any. */
 gboolean reeve_job_pool_is_idle (ReeveJobPool *self);
 

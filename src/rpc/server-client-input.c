@@ -28,10 +28,8 @@ get_max_calls (ReeveServerClient *self)
              : 1;
 }
 
-/* Whether it may have another call in flight, and its streams can take more;
- * once closed, it may not. */
-static gboolean
-has_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+gboolean
+reeve_server_client_has_room_locked (ReeveServerClient *self)
 {
   return self->stream != NULL && !reeve_server_is_frozen (self->server) &&
          self->calls.length < get_max_calls (self) &&
@@ -121,7 +119,7 @@ get_room (ReeveServerClient *self)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!has_room_locked (self))
+  if (!reeve_server_client_has_room_locked (self))
     return 0;
   /* It may have been lowered since. */
   limit = get_max_calls (self);
@@ -162,18 +160,63 @@ run_inline (ReeveServerClient *self, GQueue *calls)
   reeve_reply_batch_flush (batch);
 }
 
+void
+reeve_server_client_look_for_overdue (ReeveServerClient *self)
+{
+  if (self->is_swept)
+    return;
+
+  self->is_swept = TRUE;
+  reeve_server_sweep (self->server, self);
+}
+
+/* @is_last: nothing else is left to do in this turn, so that the call's worker
+ * may read what comes next. */
+static void
+push_lone (ReeveServerClient *self, gboolean is_last)
+{
+  ReeveCall *call = g_steal_pointer (&self->lone);
+
+  if (call == NULL)
+    return;
+  if (is_last)
+    reeve_server_client_offer (self);
+  reeve_server_push_job (self->server, &call->job);
+}
+
+/* (nullable): the call, if it came alone, soon after another one of this client
+ * and of nobody else. */
+static ReeveCall *
+find_lone (ReeveServerClient *self, ReeveIntake *intake)
+{
+  ReeveCall *call = g_queue_peek_head (&intake->jobs);
+  gboolean is_same = reeve_server_note_caller (self->server, self);
+  gint64 gap_us = self->taken_us - self->last_taken_us;
+
+  self->last_taken_us = self->taken_us;
+  return is_same && gap_us <= REEVE_READER_PATIENCE_MS * 1000 &&
+                 intake->calls.length == 1 && call != NULL &&
+                 !call->job.is_priority && intake->answers == NULL
+             ? call
+             : NULL;
+}
+
 static void
 start_calls (ReeveServerClient *self, ReeveIntake *intake)
 {
+  ReeveCall *lone;
+
   if (g_queue_is_empty (&intake->calls))
     return;
 
+  push_lone (self, FALSE);
+  lone = find_lone (self, intake);
   if (put_in_flight (self, intake))
     reeve_server_watch (self->server, self);
-  if (!self->is_swept) {
-    self->is_swept = TRUE;
-    reeve_server_sweep (self->server, self);
-  }
+  reeve_server_client_look_for_overdue (self);
+  if (lone != NULL)
+    g_queue_unlink (&intake->jobs, &lone->job.link);
+  self->lone = lone;
   reeve_server_push (self->server, &intake->jobs);
   if (!g_queue_is_empty (&intake->inline_calls))
     run_inline (self, &intake->inline_calls);
@@ -186,7 +229,7 @@ throttle (ReeveServerClient *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_resuming = FALSE;
-  self->is_throttled = !has_room_locked (self);
+  self->is_throttled = !reeve_server_client_has_room_locked (self);
   if (!self->is_throttled)
     self->is_full = FALSE;
   reeve_server_client_update_events_locked (self);
@@ -462,6 +505,7 @@ read_input (ReeveServerClient *self)
   do
     read_some (self);
   while (has_more (self));
+  push_lone (self, TRUE);
 }
 
 void
@@ -476,18 +520,31 @@ resume (ReeveLoop *loop, gpointer data)
 {
   ReeveServerClient *self = data;
 
+  reeve_server_client_reclaim (self);
   self->has_had_turn = FALSE;
   if (!throttle (self) && self->input_size > 0)
     take_input (self, self->input, self->input_size);
   reeve_server_client_read_more (self);
   reeve_server_client_check_end (self);
+  push_lone (self, TRUE);
   reeve_server_client_unref (self);
+}
+
+void
+reeve_server_client_keep_locked (ReeveServerClient *self,
+                                 const uint8_t *data,
+                                 size_t size)
+{
+  keep_input (self, data, size);
+  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
+                     reeve_server_client_ref (self));
 }
 
 void
 reeve_server_client_resume_locked (ReeveServerClient *self)
 {
-  if (!self->is_throttled || self->is_resuming || !has_room_locked (self))
+  if (!self->is_throttled || self->is_resuming ||
+      !reeve_server_client_has_room_locked (self))
     return;
 
   self->is_resuming = TRUE;
@@ -504,6 +561,7 @@ reeve_server_client_take_ready (ReeveLoop *loop,
 {
   ReeveServerClient *self = data;
 
+  reeve_server_client_reclaim (self);
   if (events & REEVE_EVENT_READABLE)
     self->has_spoken = TRUE;
   if (self->handshake != NULL) {

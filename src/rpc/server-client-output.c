@@ -31,7 +31,9 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
   if (self->stream == NULL || self->is_shaking)
     return;
   if (!self->is_closing && !self->is_full && !self->has_ended &&
-      !reeve_server_is_frozen (self->server))
+      !reeve_server_is_frozen (self->server) &&
+      atomic_load_explicit (&self->reader, memory_order_relaxed) !=
+          REEVE_READER_WORKER)
     events |= REEVE_EVENT_READABLE;
   if (!self->is_closing && has_output_locked (self))
     events |= REEVE_EVENT_WRITABLE;
@@ -526,18 +528,28 @@ reeve_server_client_begin_job (ReeveServerClient *self)
   atomic_fetch_sub (&self->n_waiting, 1);
 }
 
-gboolean
-reeve_server_client_flush (ReeveServerClient *self)
+static gboolean
+flush (ReeveServerClient *self)
 {
   struct iovec iov;
+  gboolean is_read, is_held;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->is_watched =
-      self->held->len > 0 && self->stream != NULL && !self->is_closing;
-  if (self->is_watched)
+  is_read = reeve_server_client_check_reader_locked (self);
+  is_held = self->held->len > 0 && self->stream != NULL && !self->is_closing;
+  self->is_watched = is_held || is_read;
+  if (is_held)
     write_with_held_locked (self, &iov, 1);
   return self->is_watched;
+}
+
+gboolean
+reeve_server_client_flush (ReeveServerClient *self)
+{
+  if (atomic_load (&self->reader) == REEVE_READER_WORKER)
+    reeve_server_client_look_for_overdue (self);
+  return flush (self);
 }
 
 static void

@@ -26,6 +26,16 @@ typedef struct {
 
 typedef struct _ReeveClientHandshake ReeveClientHandshake;
 
+/* A worker that reads a client waits so long for its next call. */
+#define REEVE_READER_PATIENCE_MS 1
+
+/* Who reads a client, and has what was read and not taken yet. */
+typedef enum {
+  REEVE_READER_LOOP,    /* its thread alone */
+  REEVE_READER_OFFERED, /* the same; a worker may become the reader */
+  REEVE_READER_WORKER,  /* whoever holds the client's lock */
+} ReeveReader;
+
 /* What goes behind a frame. */
 typedef struct {
   GBytes *frame; /* (owned) */
@@ -73,18 +83,24 @@ struct _ReeveServerClient {
   gboolean has_wire;   /* of the loop's thread */
   gpointer wire_state; /* (owned): of the loop's thread */
 
-  /* Of the loop's thread: what was read and not taken yet. */
+  /* A ReeveReader: the loop's thread offers, and takes an offer back; what
+   * begins or ends a worker's reading happens under the lock. */
+  atomic_int reader;
+
+  /* Of the reader: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;
   size_t input_capacity;
   size_t n_seen;         /* bytes of it that look_ahead() has seen */
   gboolean has_had_turn; /* the loop comes back to it */
   ReeveFdInbox inbox;
-  gint64 taken_us;     /* when the calls of now were */
-  gboolean has_spoken; /* something came */
-  gboolean is_refused; /* it is one too many; immutable once it is heard */
-  gboolean is_swept;   /* the loop looks for overdue calls */
-  int keepalive_watch; /* a timeout; 0 unless the client asked for it */
+  gint64 taken_us;      /* when the calls of now were */
+  gint64 last_taken_us; /* and those before */
+  ReeveCall *lone;      /* (nullable): is not pushed yet */
+  gboolean has_spoken;  /* something came */
+  gboolean is_refused;  /* it is one too many; immutable once it is heard */
+  gboolean is_swept;    /* the loop looks for overdue calls */
+  int keepalive_watch;  /* a timeout; 0 unless the client asked for it */
   ReeveKeepalive keepalive;
   int patience; /* a timeout until it has to be authenticated; 0: none */
 
@@ -102,6 +118,8 @@ struct _ReeveServerClient {
   size_t n_call_bytes REEVE_GUARDED; /* of their arguments */
   GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
   gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
+  const ReeveReplyBatch *worker REEVE_GUARDED; /* (nullable): of the reader */
+  gint64 running_us REEVE_GUARDED; /* what ran at the loop's last look */
   ReeveClientOutput replies REEVE_GUARDED;
   ReeveClientOutput event_queue REEVE_GUARDED;
   GQueue data_streams REEVE_GUARDED;  /* (element-type ReeveDataStream) (owned):
@@ -173,6 +191,19 @@ void reeve_server_client_resume_locked (ReeveServerClient *self)
 /* The longest message that it may send. */
 size_t reeve_server_client_get_max_message (ReeveServerClient *self);
 
+/* Whether it may have another call in flight, and its streams can take more;
+ * once closed, it may not. */
+gboolean reeve_server_client_has_room_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
+
+/* What a worker read is for the loop's thread. */
+void reeve_server_client_keep_locked (ReeveServerClient *self,
+                                      const uint8_t *data,
+                                      size_t size) REEVE_REQUIRES (self->lock);
+
+/* Thread: loop. */
+void reeve_server_client_look_for_overdue (ReeveServerClient *self);
+
 /* Once. */
 void
 reeve_server_client_set_wire (ReeveServerClient *self, const ReeveWire *wire);
@@ -184,6 +215,18 @@ void reeve_server_client_stop_keepalive (ReeveServerClient *self);
 /* It was enabled in another process; @keepalive: how far that had come. */
 void reeve_server_client_restore_keepalive (ReeveServerClient *self,
                                             const ReeveKeepalive *keepalive);
+
+/* -------------------------------------------- server-client-reader.c --- */
+
+/* The call that is to be pushed may make its worker the reader. Thread: loop.
+ */
+void reeve_server_client_offer (ReeveServerClient *self);
+/* Before the loop's thread touches what is of the reader. */
+void reeve_server_client_reclaim (ReeveServerClient *self);
+/* Takes it back from a worker whose call lasts, or that did not take the offer;
+ * whether one is the reader. Thread: loop. */
+gboolean reeve_server_client_check_reader_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock);
 
 /* ------------------------------------------- server-client-output.c --- */
 

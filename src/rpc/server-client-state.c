@@ -24,6 +24,7 @@ reeve_server_client_freeze (ReeveServerClient *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_throttled = TRUE;
+  atomic_store (&self->reader, REEVE_READER_LOOP);
   reeve_server_client_update_events_locked (self);
 }
 

@@ -34,7 +34,8 @@ struct _ReeveServer {
   GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
                          in flight at the last sweep, or since */
   int flush;
-  GPtrArray *watched; /* (element-type ReeveServerClient) (owned) */
+  GPtrArray *watched;        /* (element-type ReeveServerClient) (owned) */
+  gconstpointer last_caller; /* that called last; may be gone */
   uint64_t last_client_id;
   unsigned n_refused;     /* clients that are to hear that they are too many */
   unsigned n_refused_tls; /* of these, clients of TLS */

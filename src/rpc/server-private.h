@@ -236,6 +236,13 @@ gboolean reeve_server_client_hold_fd (ReeveServerClient *self, GError **error);
 /* So many are held no more, which may let it be read again. */
 void reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds);
 
+/* (transfer full) (nullable): the client, if the worker that runs its call may
+ * read it afterwards. */
+ReeveServerClient *reeve_server_client_ref_offered (ReeveServerClient *self);
+/* Reads its next calls and runs them, as long as they come one after the other.
+ * Thread: a worker. */
+void reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch);
+
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);
 
@@ -330,7 +337,11 @@ void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
 /* Looks for overdue calls of the client until none is in flight. Thread: loop.
  */
 void reeve_server_sweep (ReeveServer *self, ReeveServerClient *client);
-/* Flushes the client until it holds nothing. Thread: loop. */
+/* A client makes a call; whether it made the one before, too. Thread: loop. */
+gboolean
+reeve_server_note_caller (ReeveServer *self, ReeveServerClient *client);
+/* Flushes the client until it holds nothing, and no worker reads it. Thread:
+ * loop. */
 void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 /* The list of clients that did not authenticate yet; a link that is not in it
  * is removed without effect. Thread: any. */

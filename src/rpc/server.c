@@ -228,6 +228,15 @@ reeve_server_sweep (ReeveServer *self, ReeveServerClient *client)
   g_ptr_array_add (self->calling, reeve_server_client_ref (client));
 }
 
+gboolean
+reeve_server_note_caller (ReeveServer *self, ReeveServerClient *client)
+{
+  gboolean is_same = self->last_caller == client;
+
+  self->last_caller = client;
+  return is_same;
+}
+
 void
 reeve_server_push (ReeveServer *self, GQueue *jobs)
 {
