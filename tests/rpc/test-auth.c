@@ -517,13 +517,13 @@ test_timeout (Fixture *self, gconstpointer data)
 }
 
 static const AuthCase in_time = { "known-one-stays", FALSE, "SCRAM-SHA-256",
-                                  NULL, 300 };
+                                  NULL, 2000 };
 
 static void
 test_in_time (Fixture *self, gconstpointer data)
 {
   authenticate (self, NULL);
-  g_usleep (400000);
+  g_usleep (2100000);
   send_frame (
       self, encode (self, &patience_program, PATIENCE_PROC_QUICK, NULL, NULL));
   g_assert_cmpint (read_reply (self, NULL, NULL), ==, OK);
