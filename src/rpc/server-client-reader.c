@@ -99,11 +99,13 @@ reeve_server_client_check_reader_locked (ReeveServerClient *self)
 
 /* ---------------------------------------------------- the worker's side --- */
 
-/* Whether there is nothing about the client but that it may call. */
+/* Whether there is nothing about the client but that it may call. Who is not
+ * known yet is judged call by call, by the loop's thread. */
 static gboolean
 is_plain_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   return self->stream != NULL && !reeve_stream_has_layer (self->stream) &&
+         atomic_load (&self->is_authenticated) && !self->is_refused &&
          self->events == REEVE_EVENT_READABLE &&
          g_queue_is_empty (&self->calls) && self->held->len == 0 &&
          g_queue_is_empty (&self->data_streams) && !self->closes_when_written &&

@@ -49,6 +49,7 @@ static const patience_handlers handlers = {
   .slow = slow,
   .deferred = quick,
   .noted = quick,
+  .open = quick,
 };
 
 /* ------------------------------------------------------------- fixture --- */
@@ -250,6 +251,22 @@ test_other_messages (Fixture *self, gconstpointer data)
   }
 }
 
+/* Who is not known yet has each call judged, however fast it calls. */
+static void
+test_unknown (Fixture *self, gconstpointer data)
+{
+  atomic_store (&self->client->is_authenticated, FALSE);
+  for (unsigned i = 0; i < 50 * N_TRIES; i++) {
+    ReeveHeader header;
+
+    send_frame (self, self->fds[0], PATIENCE_PROC_OPEN);
+    assert_reply (self->fds[0], self->serial);
+    send_frame (self, self->fds[0], PATIENCE_PROC_QUICK);
+    receive (self->fds[0], &header);
+    g_assert_cmpuint (header.status, ==, REEVE_STATUS_ERROR);
+  }
+}
+
 static void
 test_parts (Fixture *self, gconstpointer data)
 {
@@ -316,6 +333,7 @@ main (int argc, char **argv)
   ADD ("silence-ends-it", test_silence);
   ADD ("nobody-waits-for-a-slow-call", test_slow);
   ADD ("other-messages-are-answered", test_other_messages);
+  ADD ("unknown-clients-are-judged", test_unknown);
   ADD ("parts-of-a-call-are-put-together", test_parts);
   ADD ("several-calls-are-answered", test_several);
   ADD ("client-ends-while-it-is-read", test_end);
