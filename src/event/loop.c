@@ -196,8 +196,10 @@ static void
 wait_for_files (ReeveLoop *self, GPollFD *fds, int n_fds, int timeout_ms)
 {
   if (is_all_in_epoll (self, fds, n_fds)) {
-    self->n_ready = MAX (0, epoll_wait (self->epoll_fd, self->ready,
-                                        REEVE_LOOP_BATCH, timeout_ms));
+    int n_ready =
+        epoll_wait (self->epoll_fd, self->ready, REEVE_LOOP_BATCH, timeout_ms);
+
+    self->n_ready = MAX (n_ready, 0);
     note_ready (self, fds, n_fds);
   } else {
     g_main_context_get_poll_func (self->context) (fds, (guint) n_fds,
