@@ -52,7 +52,8 @@ add_error (ReeveReplyBatch *self, const ReeveCall *call, const GError *error)
   gsize size;
   const void *data = g_bytes_get_data (frame, &size);
 
-  memcpy (reeve_reply_batch_make_room (self, size), data, size);
+  if (size > 0)
+    memcpy (reeve_reply_batch_make_room (self, size), data, size);
   g_bytes_unref (frame);
 }
 

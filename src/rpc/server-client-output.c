@@ -371,8 +371,9 @@ collect_replies_locked (ReeveServerClient *self,
   unsigned settled = 0;
 
   for (unsigned i = 0; i < n_calls; start = ends[i], i++) {
-    const uint8_t *reply = bytes + start;
     gsize size = ends[i] - start;
+    /* Without any reply there are no bytes that one could count from. */
+    const uint8_t *reply = size > 0 ? bytes + start : bytes;
 
     if (!reeve_server_client_settle_locked (self, calls[i]))
       continue;
