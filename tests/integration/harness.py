@@ -80,6 +80,19 @@ def spawn(*words):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def why_no_mount():
+    """Why no mount can be made here, or None."""
+    if os.environ.get("REEVE_FUSE") == "no":
+        return "built without libfuse3"
+    if os.geteuid() != 0:
+        return "mounts need root"
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return f"/dev/fuse: {error.strerror}"
+    return None
+
+
 class Terminal:
     """A program on a terminal of its own, and who sits before it."""
 

@@ -21,6 +21,7 @@ import unittest
 import harness
 from harness import run, wait_for
 
+NO_MOUNT = harness.why_no_mount()
 DAEMON = os.environ.get("REEVE_RESOURCE_DAEMON", "")
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 MNT_DETACH = 2
@@ -49,19 +50,6 @@ def has_open(pid, name):
         return False
 
 
-def missing():
-    """Why no mount can be made here, or None."""
-    if os.environ.get("REEVE_FUSE") == "no":
-        return "built without libfuse3"
-    if os.geteuid() != 0:
-        return "mounts need root"
-    try:
-        os.close(os.open("/dev/fuse", os.O_RDWR))
-    except OSError as error:
-        return f"/dev/fuse: {error.strerror}"
-    return None
-
-
 class Mount(harness.Daemon):
     def __init__(self, directory, name, *words):
         self.path = os.path.join(directory, name)
@@ -69,7 +57,7 @@ class Mount(harness.Daemon):
                          lambda: self.log().startswith("ready"))
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Resource(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -487,7 +475,7 @@ class Resource(unittest.TestCase):
         self.assertEqual(stays - set(names), set())
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Death(unittest.TestCase):
     def start(self):
         self.mount = Mount(self.directory, "tree")
@@ -595,7 +583,7 @@ class Watcher:
         return found
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Inotify(unittest.TestCase):
 
     @classmethod
@@ -681,7 +669,7 @@ class WithTree(harness.TestCase):
         self.assertEqual(caught.exception.errno, number)
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Machines(WithTree):
     """What reeved has as files."""
 
@@ -788,7 +776,7 @@ class Machines(WithTree):
         self.assertIn("busy", done.stderr)
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Rules(WithTree):
     """As for clients of the socket, besides owner and mode."""
 
@@ -816,7 +804,7 @@ class Rules(WithTree):
         self.assertEqual(self.read("machines/seen/state"), "shut off\n")
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Successor(harness.TestCase):
     with_reeved = False
 

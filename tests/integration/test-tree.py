@@ -17,21 +17,9 @@ import harness
 from harness import REEVE, run, wait_for
 
 NOBODY = 65534
+NO_MOUNT = harness.why_no_mount()
 MNT_DETACH = 2
 REALM = "reeve.test"
-
-
-def missing():
-    """Why no mount can be made here, or None."""
-    if os.environ.get("REEVE_FUSE") == "no":
-        return "built without libfuse3"
-    if os.geteuid() != 0:
-        return "mounts need root"
-    try:
-        os.close(os.open("/dev/fuse", os.O_RDWR))
-    except OSError as error:
-        return f"/dev/fuse: {error.strerror}"
-    return None
 
 
 class Tree(harness.TestCase):
@@ -46,7 +34,7 @@ class Tree(harness.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.reeved = harness.Reeved(
-            cls.directory, f"[resource]\nmount = {0 if missing() else 1}\n"
+            cls.directory, f"[resource]\nmount = {0 if NO_MOUNT else 1}\n"
             f"[access]\naudit = changes\n{cls.listen}{cls.config}")
         if cls.rules is not None:
             with open(f"{cls.reeved.root}/etc/reeved-access.conf", "w", encoding="utf-8") as file:
@@ -91,7 +79,7 @@ class Tree(harness.TestCase):
     def read(self, name, uid=None):
         """By both ways, if there are two; both have to say the same."""
         done = self.reeve("cat", f"/{name}", uid=uid)
-        if not missing():
+        if not NO_MOUNT:
             by_mount = self.file(f"cat {name}", uid=uid)
             self.assertEqual((by_mount.returncode == 0, by_mount.stdout),
                              (done.returncode == 0, done.stdout))
@@ -101,7 +89,7 @@ class Tree(harness.TestCase):
     def names(self, name, uid=None):
         listed = {line.split()[0] for line in
                   self.reeve("ls", f"/{name}", uid=uid).stdout.splitlines()[2:] if line}
-        if not missing():
+        if not NO_MOUNT:
             self.assertEqual(set(self.file(f"ls {name}", uid=uid).stdout.split()), listed)
         return listed
 
@@ -113,7 +101,7 @@ class Tree(harness.TestCase):
     def ways(self):
         """Functions that write, of each way."""
         yield lambda name, text, uid=None: self.reeve("write", f"/{name}", text, uid=uid)
-        if not missing():
+        if not NO_MOUNT:
             yield lambda name, text, uid=None: self.file(f"printf '%s\\n' '{text}' > {name}",
                                                          uid=uid)
 
@@ -133,7 +121,7 @@ class Tree(harness.TestCase):
         for words in ("cat",), ("stat",), ("ls",):
             done = self.reeve(*words, f"/{name}", uid=uid)
             self.assertIn(": No such file or directory", done.stderr)
-            if not missing():
+            if not NO_MOUNT:
                 done = self.file(f"{words[0]} {name}", uid=uid)
                 self.assertIn("No such file or directory", done.stderr)
 
@@ -187,7 +175,7 @@ class Machines(Tree):
         names = self.names("machines/live/stats")
         self.assertLessEqual(set(known), names)
         moving = {"balloon.rss"} | {field for field in known if field.startswith("cpu.")}
-        if not missing():
+        if not NO_MOUNT:
             lines = self.file("cd machines/live/stats && grep -s '' *").stdout.splitlines()
             found = dict(line.split(":", 1) for line in lines)
             self.assertEqual({field: found[field] for field in known if field not in moving},
@@ -208,7 +196,7 @@ class Machines(Tree):
         self.assertEqual(self.read("machines/live/stats/state.state"), "5")
         self.assertNotIn("balloon.rss", self.names("machines/live/stats"))
 
-    @unittest.skipIf(missing(), missing())
+    @unittest.skipIf(NO_MOUNT, NO_MOUNT)
     def test_screenshot(self):
         """Of each reader that begins another one, which he has to its end."""
         self.define("screen", extra="<video><model type='vga'/></video>")
@@ -276,7 +264,7 @@ class Machines(Tree):
         self.assertRegex(lines[0], r"audit: granted .* from=unix pid=\d+ ")
         self.reeve("write", "/machines/told/ctl", "start")
         self.assertEqual(len(self.audit(**path, wrote='"start"', result="EBUSY")), 1)
-        if missing():
+        if NO_MOUNT:
             return
         self.assertEqual(self.file("echo destroy > machines/told/ctl").returncode, 0)
         lines = self.audit(**path, wrote='"destroy"', takes="domain:stop", result="done")
@@ -387,7 +375,7 @@ class Server(Tree):
             wait_for("the client", lambda: [name for name in self.clients()
                                             if name.startswith("admin-")])
             name = next(name for name in self.clients() if name.startswith("admin-"))
-            if not missing():
+            if not NO_MOUNT:
                 self.assertIn(name, self.file("ls clients").stdout.split())
             self.assertEqual(self.read(f"clients/{name}/unix_process_id"), str(client.pid))
             client.stdin.close()
@@ -398,7 +386,7 @@ class Server(Tree):
         for name in "clients", "server/log/level", "server/threads":
             done = self.reeve("cat", f"/{name}", uid=NOBODY)
             self.assertIn("Permission denied", done.stderr)
-            if not missing():
+            if not NO_MOUNT:
                 self.assertIn("Permission denied", self.file(f"cat {name}", uid=NOBODY).stderr)
         self.assertIn("Permission denied", self.reeve("ls", "/clients", uid=NOBODY).stderr)
         uri = f"tcp:127.0.0.1:{self.reeved.port}"
@@ -410,7 +398,7 @@ class Server(Tree):
         self.assertIn("version", run(REEVE, "-c", uri, "ls", "/server").stdout)
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(NO_MOUNT, NO_MOUNT)
 class Hanging(Tree):
     """A fusermount3 that does nothing, when there was another mount at first."""
 
@@ -464,7 +452,7 @@ class Rules(Tree):
                      "none/state"):
             self.assert_hidden(f"machines/{name}", NOBODY)
         # what root did there meanwhile is not for others
-        if not missing():
+        if not NO_MOUNT:
             self.file("ls machines/unseen/stats && cat machines/unseen/state")
             self.assert_hidden("machines/unseen/state", NOBODY)
 
@@ -473,7 +461,7 @@ class Rules(Tree):
         readers = [self.start("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups",
                               "env", "HOME=/nonexistent", REEVE, "-c", self.reeved.shell_uri,
                               "cat", "/machines/events")]
-        if not missing():
+        if not NO_MOUNT:
             readers.append(self.start("setpriv", "--reuid", NOBODY, "--regid", NOBODY,
                                       "--clear-groups", "cat", f"{self.tree}/machines/events"))
         ready = self.start(REEVE, "-c", self.reeved.shell_uri, "cat", "/machines/events")
@@ -512,7 +500,7 @@ class Rules(Tree):
         self.assert_refused("machines/seen/ctl", "start", "Permission denied", uid=NOBODY)
         self.assert_refused("machines/unseen/ctl", "start", "No such file", uid=NOBODY)
         self.assert_refused("machines/seen/autostart", "1", "Permission denied", uid=NOBODY)
-        if missing():
+        if NO_MOUNT:
             return
         self.file("chmod 0222 machines/seen/ctl; chmod 0666 machines/seen/autostart")
         for write in self.ways():
