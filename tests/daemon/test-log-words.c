@@ -4,18 +4,12 @@
 #include "daemon/log-private.h"
 #include "daemon/log-words.h"
 #include "daemon/log.h"
+#include "log-fixture.h"
 #include "rpc/error.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* The source of this file is `daemon.test-log-words`. */
-
-typedef struct {
-  char *folder;  /* (owned) */
-  char *path;    /* (owned): in it */
-  char *outputs; /* (owned): standard error, and everything to that */
-} Fixture;
 
 typedef struct {
   const char *name;
@@ -52,43 +46,20 @@ static const char *const bad_words[] = {
 };
 
 static void
-set_up (Fixture *self, gconstpointer data)
+set_up (LogFixture *self, gconstpointer data)
 {
-  self->folder = g_dir_make_tmp ("reeve-log-XXXXXX", NULL);
-  self->path = g_build_filename (self->folder, "log", NULL);
-  self->outputs = g_strdup_printf ("4:stderr 1:file:%s", self->path);
-  g_assert_true (reeve_log_set_outputs (self->outputs, NULL));
+  log_fixture_set_up (self, "4:stderr ");
 }
 
 static void
-tear_down (Fixture *self, gconstpointer data)
+tear_down (LogFixture *self, gconstpointer data)
 {
   reeve_log_clear_rules ();
-  reeve_log_set_level (G_LOG_LEVEL_MESSAGE);
-  g_assert_true (reeve_log_set_defaults (NULL, NULL, NULL));
-  g_unlink (self->path);
-  g_rmdir (self->folder);
-  g_free (self->outputs);
-  g_free (self->path);
-  g_free (self->folder);
-}
-
-static unsigned
-count_lines (Fixture *self, const char *words)
-{
-  g_autofree char *content = NULL;
-  g_auto (GStrv) lines = NULL;
-  unsigned n_lines = 0;
-
-  g_assert_true (g_file_get_contents (self->path, &content, NULL, NULL));
-  lines = g_strsplit (content, "\n", -1);
-  for (char **line = lines; *line != NULL; line++)
-    n_lines += strstr (*line, words) != NULL;
-  return n_lines;
+  log_fixture_tear_down (self);
 }
 
 static void
-test_words (Fixture *self, gconstpointer data)
+test_words (LogFixture *self, gconstpointer data)
 {
   const WordsCase *row = data;
 
@@ -102,7 +73,7 @@ test_words (Fixture *self, gconstpointer data)
   for (const char *letter = "DINWE"; *letter != '\0'; letter++) {
     const char line[] = { 's', ':', ' ', *letter, '\0' };
 
-    g_assert_cmpuint (count_lines (self, line), ==,
+    g_assert_cmpuint (log_fixture_count_lines (self, line), ==,
                       strchr (row->expected, *letter) != NULL ? 1 : 0);
   }
 }
@@ -115,7 +86,7 @@ note_row (const ReeveLogThresholds *row, gpointer data)
 }
 
 static void
-test_rows (Fixture *self, gconstpointer data)
+test_rows (LogFixture *self, gconstpointer data)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
@@ -132,7 +103,7 @@ test_rows (Fixture *self, gconstpointer data)
 }
 
 static void
-test_filters_and_outputs_say_it (Fixture *self, gconstpointer data)
+test_filters_and_outputs_say_it (LogFixture *self, gconstpointer data)
 {
   g_autofree char *expected =
       g_strdup_printf ("4:stderr 3:file:%s", self->path);
@@ -151,7 +122,7 @@ test_filters_and_outputs_say_it (Fixture *self, gconstpointer data)
 }
 
 static void
-test_refusal_changes_nothing (Fixture *self, gconstpointer data)
+test_refusal_changes_nothing (LogFixture *self, gconstpointer data)
 {
   for (size_t i = 0; i < G_N_ELEMENTS (bad_words); i++) {
     g_autoptr (GError) error = NULL;
@@ -161,11 +132,11 @@ test_refusal_changes_nothing (Fixture *self, gconstpointer data)
   }
   g_info ("I");
   g_message ("N");
-  g_assert_cmpuint (count_lines (self, "s: "), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "s: "), ==, 1);
 }
 
 static void
-test_rules_have_an_end (Fixture *self, gconstpointer data)
+test_rules_have_an_end (LogFixture *self, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   unsigned n = 0;
@@ -186,24 +157,25 @@ test_rules_have_an_end (Fixture *self, gconstpointer data)
 }
 
 static void
-test_limit_of_one_source (Fixture *self, gconstpointer data)
+test_limit_of_one_source (LogFixture *self, gconstpointer data)
 {
   g_assert_true (reeve_log_limit_source ("ANY", FALSE, NULL));
   g_assert_true (reeve_log_set_words ("console:off", NULL));
   for (unsigned i = 0; i < REEVE_LOG_LIMIT_BURST + 10; i++)
     g_message ("again");
-  g_assert_cmpuint (count_lines (self, "again"), ==,
+  g_assert_cmpuint (log_fixture_count_lines (self, "again"), ==,
                     REEVE_LOG_LIMIT_BURST + 10);
 
   g_assert_true (reeve_log_limit_source ("test-log", TRUE, NULL));
   for (unsigned i = 0; i < REEVE_LOG_LIMIT_BURST + 10; i++)
     g_message ("anew");
-  g_assert_cmpuint (count_lines (self, "anew"), ==, REEVE_LOG_LIMIT_BURST);
+  g_assert_cmpuint (log_fixture_count_lines (self, "anew"), ==,
+                    REEVE_LOG_LIMIT_BURST);
   g_assert_false (reeve_log_limit_source ("a/b", TRUE, NULL));
 }
 
 static void
-test_closed_files (Fixture *self, gconstpointer data)
+test_closed_files (LogFixture *self, gconstpointer data)
 {
   g_assert_true (reeve_log_set_words ("console:off", NULL));
   g_message ("before");
@@ -214,9 +186,9 @@ test_closed_files (Fixture *self, gconstpointer data)
   g_message ("closed");
   g_assert_true (reeve_log_reopen (NULL));
   g_message ("behind");
-  g_assert_cmpuint (count_lines (self, "before"), ==, 1);
-  g_assert_cmpuint (count_lines (self, "closed"), ==, 0);
-  g_assert_cmpuint (count_lines (self, "behind"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "before"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "closed"), ==, 0);
+  g_assert_cmpuint (log_fixture_count_lines (self, "behind"), ==, 1);
 }
 
 int
@@ -227,12 +199,14 @@ main (int argc, char **argv)
   reeve_log_init (G_LOG_LEVEL_MESSAGE);
 
 #define ADD(name, func)                                                        \
-  g_test_add ("/daemon/log-words/" name, Fixture, NULL, set_up, func, tear_down)
+  g_test_add ("/daemon/log-words/" name, LogFixture, NULL, set_up, func,       \
+              tear_down)
   for (size_t i = 0; i < G_N_ELEMENTS (words_cases); i++) {
     g_autofree char *path =
         g_strconcat ("/daemon/log-words/set/", words_cases[i].name, NULL);
 
-    g_test_add (path, Fixture, &words_cases[i], set_up, test_words, tear_down);
+    g_test_add (path, LogFixture, &words_cases[i], set_up, test_words,
+                tear_down);
   }
   ADD ("rows", test_rows);
   ADD ("filters-and-outputs-say-it", test_filters_and_outputs_say_it);

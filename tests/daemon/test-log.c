@@ -3,18 +3,13 @@
 #include "daemon/log-limit.h"
 #include "daemon/log.h"
 #include "event/debug.h"
+#include "log-fixture.h"
 #include "rpc/error.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
 /* The source of this file is `daemon.test-log`. */
-
-typedef struct {
-  char *folder;  /* (owned) */
-  char *path;    /* (owned): in it */
-  char *outputs; /* (owned): everything to that */
-} Fixture;
 
 typedef struct {
   const char *name;
@@ -34,42 +29,19 @@ static const LevelCase level_cases[] = {
 };
 
 static void
-set_up (Fixture *self, gconstpointer data)
+set_up (LogFixture *self, gconstpointer data)
 {
-  self->folder = g_dir_make_tmp ("reeve-log-XXXXXX", NULL);
-  self->path = g_build_filename (self->folder, "log", NULL);
-  self->outputs = g_strdup_printf ("1:file:%s", self->path);
-  g_assert_true (reeve_log_set_outputs (self->outputs, NULL));
+  log_fixture_set_up (self, "");
 }
 
 static void
-tear_down (Fixture *self, gconstpointer data)
+tear_down (LogFixture *self, gconstpointer data)
 {
-  reeve_log_set_level (G_LOG_LEVEL_MESSAGE);
-  g_assert_true (reeve_log_set_defaults (NULL, NULL, NULL));
-  g_unlink (self->path);
-  g_rmdir (self->folder);
-  g_free (self->outputs);
-  g_free (self->path);
-  g_free (self->folder);
-}
-
-static unsigned
-count_lines (Fixture *self, const char *words)
-{
-  g_autofree char *content = NULL;
-  g_auto (GStrv) lines = NULL;
-  unsigned n_lines = 0;
-
-  g_assert_true (g_file_get_contents (self->path, &content, NULL, NULL));
-  lines = g_strsplit (content, "\n", -1);
-  for (char **line = lines; *line != NULL; line++)
-    n_lines += strstr (*line, words) != NULL;
-  return n_lines;
+  log_fixture_tear_down (self);
 }
 
 static void
-test_levels (Fixture *self, gconstpointer data)
+test_levels (LogFixture *self, gconstpointer data)
 {
   static const char *const lines[] = {
     "debug: daemon.test-log: D",  "info: daemon.test-log: I",
@@ -88,7 +60,7 @@ test_levels (Fixture *self, gconstpointer data)
   for (size_t i = 0; i < G_N_ELEMENTS (lines); i++) {
     char letter = lines[i][strlen (lines[i]) - 1];
 
-    g_assert_cmpuint (count_lines (self, lines[i]), ==,
+    g_assert_cmpuint (log_fixture_count_lines (self, lines[i]), ==,
                       strchr (row->expected, letter) != NULL ? 1 : 0);
   }
 }
@@ -101,7 +73,7 @@ note_use (gboolean *is_used)
 }
 
 static void
-test_debug_costs_nothing (Fixture *self, gconstpointer data)
+test_debug_costs_nothing (LogFixture *self, gconstpointer data)
 {
   gboolean is_used = FALSE;
 
@@ -113,7 +85,7 @@ test_debug_costs_nothing (Fixture *self, gconstpointer data)
 }
 
 static void
-test_refusal_changes_nothing (Fixture *self, gconstpointer data)
+test_refusal_changes_nothing (LogFixture *self, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) filter_error = NULL;
@@ -134,11 +106,11 @@ test_refusal_changes_nothing (Fixture *self, gconstpointer data)
   g_assert_cmpstr (filters, ==, "1:rpc 3:machine");
   g_assert_cmpuint (n, ==, 2);
   g_warning ("still there");
-  g_assert_cmpuint (count_lines (self, "still there"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "still there"), ==, 1);
 }
 
 static void
-test_empty_is_the_default (Fixture *self, gconstpointer data)
+test_empty_is_the_default (LogFixture *self, gconstpointer data)
 {
   g_autofree char *outputs = NULL;
   g_autofree char *filters = NULL;
@@ -156,7 +128,7 @@ test_empty_is_the_default (Fixture *self, gconstpointer data)
 }
 
 static void
-test_moved_file_is_opened_anew (Fixture *self, gconstpointer data)
+test_moved_file_is_opened_anew (LogFixture *self, gconstpointer data)
 {
   g_autofree char *moved = g_strconcat (self->path, ".1", NULL);
 
@@ -164,31 +136,32 @@ test_moved_file_is_opened_anew (Fixture *self, gconstpointer data)
   g_assert_cmpint (g_rename (self->path, moved), ==, 0);
   g_assert_true (reeve_log_reopen (NULL));
   g_warning ("after");
-  g_assert_cmpuint (count_lines (self, "before"), ==, 0);
-  g_assert_cmpuint (count_lines (self, "after"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "before"), ==, 0);
+  g_assert_cmpuint (log_fixture_count_lines (self, "after"), ==, 1);
   g_unlink (moved);
 }
 
 /* A place that says too much is cut short, and another one is not. */
 static void
-test_flood (Fixture *self, gconstpointer data)
+test_flood (LogFixture *self, gconstpointer data)
 {
   for (int i = 0; i < 2 * REEVE_LOG_LIMIT_BURST; i++)
     g_warning ("flood %d", i);
   g_warning ("dry");
-  g_assert_cmpuint (count_lines (self, "flood"), ==, REEVE_LOG_LIMIT_BURST);
-  g_assert_cmpuint (count_lines (self, "left out"), ==, 1);
-  g_assert_cmpuint (count_lines (self, "dry"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "flood"), ==,
+                    REEVE_LOG_LIMIT_BURST);
+  g_assert_cmpuint (log_fixture_count_lines (self, "left out"), ==, 1);
+  g_assert_cmpuint (log_fixture_count_lines (self, "dry"), ==, 1);
 }
 
 /* What was asked for comes whole. */
 static void
-test_debug_is_not_limited (Fixture *self, gconstpointer data)
+test_debug_is_not_limited (LogFixture *self, gconstpointer data)
 {
   g_assert_true (reeve_log_set_filters ("1:test-log", NULL));
   for (int i = 0; i < 2 * REEVE_LOG_LIMIT_BURST; i++)
     g_debug ("detail %d", i);
-  g_assert_cmpuint (count_lines (self, "detail"), ==,
+  g_assert_cmpuint (log_fixture_count_lines (self, "detail"), ==,
                     2 * REEVE_LOG_LIMIT_BURST);
 }
 
@@ -201,7 +174,7 @@ write_many (void *data)
 }
 
 static void
-test_threads (Fixture *self, gconstpointer data)
+test_threads (LogFixture *self, gconstpointer data)
 {
   pthread_t threads[4];
 
@@ -214,7 +187,7 @@ test_threads (Fixture *self, gconstpointer data)
   }
   for (size_t i = 0; i < G_N_ELEMENTS (threads); i++)
     pthread_join (threads[i], NULL);
-  g_assert_cmpuint (count_lines (self, "from a thread"), ==, 4000);
+  g_assert_cmpuint (log_fixture_count_lines (self, "from a thread"), ==, 4000);
 }
 
 int
@@ -222,7 +195,7 @@ main (int argc, char **argv)
 {
   static const struct {
     const char *path;
-    void (*test) (Fixture *self, gconstpointer data);
+    void (*test) (LogFixture *self, gconstpointer data);
   } tests[] = {
     { "/daemon/log/debug-costs-nothing", test_debug_costs_nothing },
     { "/daemon/log/refusal-changes-nothing", test_refusal_changes_nothing },
@@ -239,9 +212,11 @@ main (int argc, char **argv)
     g_autofree char *path =
         g_strconcat ("/daemon/log/levels/", level_cases[i].name, NULL);
 
-    g_test_add (path, Fixture, &level_cases[i], set_up, test_levels, tear_down);
+    g_test_add (path, LogFixture, &level_cases[i], set_up, test_levels,
+                tear_down);
   }
   for (size_t i = 0; i < G_N_ELEMENTS (tests); i++)
-    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+    g_test_add (tests[i].path, LogFixture, NULL, set_up, tests[i].test,
+                tear_down);
   return g_test_run ();
 }
