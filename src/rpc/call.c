@@ -19,7 +19,7 @@ take_memory (ReeveServerClient *client, size_t size)
                  REEVE_READER_WORKER
              ? reeve_call_memory_new (size)
              : reeve_call_memory_take (
-                   reeve_server_get_call_memory (client->server), size);
+                   reeve_server_client_get_call_memory (client), size);
 }
 
 ReeveCall *
@@ -106,9 +106,8 @@ reeve_call_unref (ReeveCall *self)
     reeve_type_free (self->procedure->args, self->args);
   drop_fds (self);
   g_clear_object (&self->cancellable);
-  reeve_call_memory_give (
-      reeve_server_get_call_memory (reeve_server_client_get_server (client)),
-      self, sizeof (ReeveCall) + self->payload_size);
+  reeve_call_memory_give (reeve_server_client_get_call_memory (client), self,
+                          sizeof (ReeveCall) + self->payload_size);
   reeve_server_client_unref (client);
 }
 

@@ -110,10 +110,9 @@ reeve_server_client_init_auth (ReeveServerClient *self)
     return;
 
   reeve_server_add_unauth (self->server, &self->unauth_link);
-  self->patience =
-      reeve_loop_add_timeout (reeve_server_get_loop (self->server),
-                              (int) REEVE_LIMIT (self->server, auth_timeout_ms),
-                              end_patience, self, NULL);
+  self->patience = reeve_loop_add_timeout (
+      self->home->loop, (int) REEVE_LIMIT (self->server, auth_timeout_ms),
+      end_patience, self, NULL);
 }
 
 void
@@ -122,7 +121,7 @@ reeve_server_client_refuse (ReeveServerClient *self)
   self->is_refused = TRUE;
   reeve_server_client_stop_patience (self);
   self->patience = reeve_loop_add_timeout (
-      reeve_server_get_loop (self->server),
+      self->home->loop,
       self->transport == REEVE_TRANSPORT_TLS ? REFUSED_TLS_MS : REFUSED_MS,
       end_patience, self, NULL);
 }
@@ -131,6 +130,6 @@ void
 reeve_server_client_stop_patience (ReeveServerClient *self)
 {
   if (self->patience != 0)
-    reeve_loop_remove (reeve_server_get_loop (self->server), self->patience);
+    reeve_loop_remove (self->home->loop, self->patience);
   self->patience = 0;
 }

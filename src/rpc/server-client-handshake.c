@@ -41,9 +41,7 @@ set_events (ReeveClientHandshake *self)
     if (reeve_tls_session_has_output (self->session))
       events |= REEVE_EVENT_WRITABLE;
   }
-  reeve_loop_update_handle (
-      reeve_server_get_loop (reeve_server_client_get_server (self->client)),
-      self->watch, events);
+  reeve_loop_update_handle (self->client->home->loop, self->watch, events);
 }
 
 static const char *
@@ -81,9 +79,8 @@ reeve_server_client_init_handshake (ReeveServerClient *self,
   handshake->fd = fd;
   handshake->watch = watch;
   handshake->session = reeve_tls_session_new (context, NULL);
-  handshake->timer =
-      reeve_loop_add_timeout (reeve_server_get_loop (self->server),
-                              (int) timeout_ms, run_out, self, NULL);
+  handshake->timer = reeve_loop_add_timeout (self->home->loop, (int) timeout_ms,
+                                             run_out, self, NULL);
   self->handshake = handshake;
 }
 
@@ -93,8 +90,7 @@ reeve_server_client_stop_handshake (ReeveServerClient *self)
   if (self->handshake == NULL || self->handshake->timer == 0)
     return;
 
-  reeve_loop_remove (reeve_server_get_loop (self->server),
-                     self->handshake->timer);
+  reeve_loop_remove (self->home->loop, self->handshake->timer);
   self->handshake->timer = 0;
 }
 
@@ -227,8 +223,7 @@ static void
 run_step (ReeveClientHandshake *self)
 {
   ReeveServerClient *client = self->client;
-  ReeveLoop *loop =
-      reeve_server_get_loop (reeve_server_client_get_server (client));
+  ReeveLoop *loop = client->home->loop;
 
   self->progress = reeve_tls_session_handshake (self->session, &self->why);
   if (self->progress == REEVE_TLS_HANDSHAKE_DONE)

@@ -152,7 +152,7 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
 static void
 run_inline (ReeveServerClient *self, GQueue *calls)
 {
-  ReeveReplyBatch *batch = reeve_server_get_batch (self->server);
+  ReeveReplyBatch *batch = &self->home->batch;
   GList *link;
 
   while ((link = g_queue_pop_head_link (calls)) != NULL)
@@ -167,7 +167,7 @@ reeve_server_client_look_for_overdue (ReeveServerClient *self)
     return;
 
   self->is_swept = TRUE;
-  reeve_server_sweep (self->server, self);
+  reeve_server_loop_sweep (self->home, self);
 }
 
 /* @is_last: nothing else is left to do in this turn, so that the call's worker
@@ -190,7 +190,7 @@ static ReeveCall *
 find_lone (ReeveServerClient *self, ReeveIntake *intake)
 {
   ReeveCall *call = g_queue_peek_head (&intake->jobs);
-  gboolean is_same = reeve_server_note_caller (self->server, self);
+  gboolean is_same = reeve_server_loop_note_caller (self->home, self);
   gint64 gap_us = self->taken_us - self->last_taken_us;
 
   self->last_taken_us = self->taken_us;
@@ -212,7 +212,7 @@ start_calls (ReeveServerClient *self, ReeveIntake *intake)
   push_lone (self, FALSE);
   lone = find_lone (self, intake);
   if (put_in_flight (self, intake))
-    reeve_server_watch (self->server, self);
+    reeve_server_loop_watch (self->home, self);
   reeve_server_client_look_for_overdue (self);
   if (lone != NULL)
     g_queue_unlink (&intake->jobs, &lone->job.link);
@@ -246,8 +246,7 @@ end_turn (ReeveServerClient *self)
     return;
 
   self->has_had_turn = TRUE;
-  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
-                     reeve_server_client_ref (self));
+  reeve_loop_invoke (self->home->loop, resume, reeve_server_client_ref (self));
 }
 
 /* Takes the messages that are there, as far as there is room; returns how many
@@ -456,7 +455,8 @@ read_some (ReeveServerClient *self)
     size = grow_input (self);
     data = self->input + self->input_size;
   } else {
-    data = reeve_server_get_scratch (self->server, &size);
+    size = REEVE_SERVER_SCRATCH_SIZE;
+    data = self->home->scratch;
   }
 
   n_read = receive (self, data, size);
@@ -536,8 +536,7 @@ reeve_server_client_keep_locked (ReeveServerClient *self,
                                  size_t size)
 {
   keep_input (self, data, size);
-  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
-                     reeve_server_client_ref (self));
+  reeve_loop_invoke (self->home->loop, resume, reeve_server_client_ref (self));
 }
 
 void
@@ -548,8 +547,7 @@ reeve_server_client_resume_locked (ReeveServerClient *self)
     return;
 
   self->is_resuming = TRUE;
-  reeve_loop_invoke (reeve_server_get_loop (self->server), resume,
-                     reeve_server_client_ref (self));
+  reeve_loop_invoke (self->home->loop, resume, reeve_server_client_ref (self));
 }
 
 void

@@ -74,10 +74,9 @@ reeve_server_client_restore_keepalive (ReeveServerClient *self,
                                        const ReeveKeepalive *keepalive)
 {
   self->keepalive = *keepalive;
-  self->keepalive_watch =
-      reeve_loop_add_timeout (reeve_server_get_loop (self->server), 0, look,
-                              reeve_server_client_ref (self),
-                              (GDestroyNotify) reeve_server_client_unref);
+  self->keepalive_watch = reeve_loop_add_timeout (
+      self->home->loop, 0, look, reeve_server_client_ref (self),
+      (GDestroyNotify) reeve_server_client_unref);
 }
 
 static void
@@ -95,23 +94,20 @@ enable (ReeveLoop *loop, gpointer data)
 void
 reeve_server_client_enable_keepalive (ReeveServerClient *self)
 {
-  reeve_loop_invoke (reeve_server_get_loop (self->server), enable,
-                     reeve_server_client_ref (self));
+  reeve_loop_invoke (self->home->loop, enable, reeve_server_client_ref (self));
 }
 
 void
 reeve_server_client_update_keepalive (ReeveServerClient *self)
 {
   if (self->keepalive_watch > 0)
-    reeve_loop_update_timeout (reeve_server_get_loop (self->server),
-                               self->keepalive_watch, 0);
+    reeve_loop_update_timeout (self->home->loop, self->keepalive_watch, 0);
 }
 
 void
 reeve_server_client_stop_keepalive (ReeveServerClient *self)
 {
   if (self->keepalive_watch > 0)
-    reeve_loop_remove (reeve_server_get_loop (self->server),
-                       self->keepalive_watch);
+    reeve_loop_remove (self->home->loop, self->keepalive_watch);
   self->keepalive_watch = 0;
 }

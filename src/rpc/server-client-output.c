@@ -41,8 +41,7 @@ reeve_server_client_update_events_locked (ReeveServerClient *self)
     return;
 
   self->events = events;
-  reeve_loop_update_handle (reeve_server_get_loop (self->server), self->watch,
-                            events);
+  reeve_loop_update_handle (self->home->loop, self->watch, events);
 }
 
 /* The next frame becomes the current one: replies never wait behind events,

@@ -11,7 +11,7 @@
 
 #include "rpc/fd-inbox.h"
 #include "rpc/keepalive.h"
-#include "rpc/server-private.h"
+#include "rpc/server-loop.h"
 #include "rpc/stream-layer.h"
 #include "rpc/tls-context.h"
 
@@ -56,9 +56,10 @@ typedef struct {
 
 struct _ReeveServerClient {
   ReeveRefs refs;
-  ReeveServer *server; /* (owned) */
-  ReeveJobGroup *jobs; /* (owned): whose turn its calls take */
-  uint64_t id;         /* immutable, as what follows */
+  ReeveServer *server;   /* (owned) */
+  ReeveServerLoop *home; /* the loop that it is of; immutable */
+  ReeveJobGroup *jobs;   /* (owned): whose turn its calls take */
+  uint64_t id;           /* immutable, as what follows */
   gint64 connect_time;
   ReeveTransport transport;
   gboolean has_peer;

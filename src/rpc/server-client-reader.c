@@ -43,7 +43,7 @@ reeve_server_client_offer (ReeveServerClient *self)
     return;
 
   if (!begin_watch (self))
-    reeve_server_watch (self->server, self);
+    reeve_server_loop_watch (self->home, self);
   atomic_store (&self->reader, REEVE_READER_OFFERED);
 }
 

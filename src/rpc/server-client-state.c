@@ -563,8 +563,9 @@ make_client (ReeveServer *server,
   if (fd < 0)
     return NULL;
 
-  self = reeve_server_client_new (server, reeve_stream_new_for_fd (fd),
-                                  saved->id, &options, NULL);
+  self =
+      reeve_server_client_new (server->own_loop, reeve_stream_new_for_fd (fd),
+                               saved->id, &options, NULL);
   reeve_server_remember (server, self);
   restore_identity (self, saved);
   return self;

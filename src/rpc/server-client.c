@@ -106,17 +106,19 @@ note_peer (const ReeveServerClient *self)
 }
 
 ReeveServerClient *
-reeve_server_client_new (ReeveServer *server,
+reeve_server_client_new (ReeveServerLoop *home,
                          ReeveStream *stream,
                          uint64_t id,
                          const ReeveServiceOptions *options,
                          ReeveTlsContext *tls) REEVE_UNCHECKED
 {
+  ReeveServer *server = home->server;
   ReeveServerClient *self = g_new0 (ReeveServerClient, 1);
   int fd = reeve_stream_get_fd (stream);
 
   reeve_refs_init (&self->refs);
   self->server = reeve_server_ref (server);
+  self->home = home;
   self->jobs = reeve_job_group_new ();
   self->id = id;
   self->connect_time = g_get_real_time () / G_USEC_PER_SEC;
@@ -144,8 +146,8 @@ reeve_server_client_new (ReeveServer *server,
   self->events =
       reeve_server_is_frozen (server) ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE;
   self->watch = reeve_loop_add_handle (
-      reeve_server_get_loop (server), fd, self->events,
-      reeve_server_client_take_ready, reeve_server_client_ref (self),
+      home->loop, fd, self->events, reeve_server_client_take_ready,
+      reeve_server_client_ref (self),
       (GDestroyNotify) reeve_server_client_unref);
   self->is_shaking = tls != NULL;
   if (tls != NULL)
@@ -202,6 +204,12 @@ ReeveServer *
 reeve_server_client_get_server (ReeveServerClient *self)
 {
   return self->server;
+}
+
+ReeveCallMemory *
+reeve_server_client_get_call_memory (ReeveServerClient *self)
+{
+  return &self->home->call_memory;
 }
 
 ReeveJobGroup *
@@ -550,7 +558,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   reeve_server_client_stop_handshake (self);
   reeve_server_client_stop_patience (self);
   reeve_server_client_stop_keepalive (self);
-  reeve_loop_remove (reeve_server_get_loop (self->server), remains.watch);
+  reeve_loop_remove (self->home->loop, remains.watch);
   reeve_stream_free (remains.stream);
   g_clear_pointer (&remains.current, g_bytes_unref);
   for (int i = 0; i < 2; i++)
@@ -581,7 +589,7 @@ close_invoked (ReeveLoop *loop, gpointer data)
 void
 reeve_server_client_close (ReeveServerClient *self)
 {
-  reeve_loop_invoke (reeve_server_get_loop (self->server), close_invoked,
+  reeve_loop_invoke (self->home->loop, close_invoked,
                      reeve_server_client_ref (self));
 }
 

@@ -103,8 +103,8 @@ refuse_client (ReeveServer *self,
 
   self->n_refused++;
   self->n_refused_tls += tls != NULL;
-  client = reeve_server_client_new (self, stream, ++self->last_client_id,
-                                    options, tls);
+  client = reeve_server_client_new (self->own_loop, stream,
+                                    ++self->last_client_id, options, tls);
   reeve_server_remember (self, client);
   reeve_server_client_refuse (client);
 }
@@ -176,7 +176,7 @@ reeve_server_add_client (ReeveServer *self,
   }
 
   atomic_fetch_add (&self->n_accepted, 1);
-  reeve_server_remember (self, reeve_server_client_new (self, stream,
+  reeve_server_remember (self, reeve_server_client_new (self->own_loop, stream,
                                                         ++self->last_client_id,
                                                         options, tls));
   limit_unauth (self);

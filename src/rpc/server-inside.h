@@ -4,19 +4,20 @@
 
 /* The inside of a server, for server.c and server-clients.c. */
 
-#include "rpc/server-private.h"
+#include "rpc/server-loop.h"
 #include "rpc/service.h"
 
 G_BEGIN_DECLS
 
 struct _ReeveServer {
   ReeveRefs refs;
-  char *name;               /* immutable */
-  ReeveLoop *loop;          /* (owned) */
-  ReeveLiveLimits limits;   /* atomic */
-  ReeveMutex limits_lock;   /* held while they are changed */
-  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
-  ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
+  char *name;                /* immutable */
+  ReeveLoop *loop;           /* (owned) */
+  ReeveServerLoop *own_loop; /* (owned): that of @loop */
+  ReeveLiveLimits limits;    /* atomic */
+  ReeveMutex limits_lock;    /* held while they are changed */
+  ReeveJobPool *pool;        /* (owned); NULL once it is stopped */
+  ReeveJobPool *handshakes;  /* (owned) (nullable): of TLS; loop's */
 
   /* Immutable once there are listeners. */
   ReeveAuthenticator *authenticator; /* (owned) (nullable) */
@@ -30,18 +31,9 @@ struct _ReeveServer {
 
   /* Of the loop's thread. */
   GPtrArray *services; /* (element-type ReeveService) (owned) */
-  int sweep;
-  GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
-                         in flight at the last sweep, or since */
-  int flush;
-  GPtrArray *watched;        /* (element-type ReeveServerClient) (owned) */
-  gconstpointer last_caller; /* that called last; may be gone */
   uint64_t last_client_id;
   unsigned n_refused;     /* clients that are to hear that they are too many */
   unsigned n_refused_tls; /* of these, clients of TLS */
-  uint8_t *scratch;       /* (owned) */
-  ReeveReplyBatch batch;
-  ReeveCallMemory call_memory; /* as it says */
 
   atomic_bool is_frozen;  /* changed by the loop's thread */
   GPtrArray *attachments; /* (element-type ReeveServerRow) (owned), as what

@@ -25,6 +25,7 @@
 G_BEGIN_DECLS
 
 typedef struct _ReeveWire ReeveWire;
+typedef struct _ReeveServerLoop ReeveServerLoop;
 
 /* A procedure's counters. */
 typedef struct {
@@ -168,8 +169,9 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data);
 
 /* ---------------------------------------------------- server-client*.c --- */
 
-/* @tls: (nullable) (transfer none): if it is a client of TLS */
-ReeveServerClient *reeve_server_client_new (ReeveServer *server,
+/* @home: the loop that it is of; @tls: (nullable) (transfer none): if it is a
+ * client of TLS. Thread: that loop's. */
+ReeveServerClient *reeve_server_client_new (ReeveServerLoop *home,
                                             ReeveStream *stream,
                                             uint64_t id,
                                             const ReeveServiceOptions *options,
@@ -210,6 +212,8 @@ unsigned reeve_server_client_answer (ReeveServerClient *self,
 
 /* (transfer none): whose turn its jobs take. */
 ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);
+/* (transfer none): the memory for its calls. */
+ReeveCallMemory *reeve_server_client_get_call_memory (ReeveServerClient *self);
 
 /* Answers one call with a frame and the file descriptors that go with it.
  * @frame: (transfer full); @fds: (transfer full) (element-type int) */
@@ -247,13 +251,13 @@ void reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch);
 void reeve_server_client_begin_job (ReeveServerClient *self);
 
 /* Writes the replies that are held so that they leave together; FALSE if there
- * were none, and the loop need not look again before reeve_server_watch() is
- * called. Thread: loop. */
+ * were none, and the loop need not look again before reeve_server_loop_watch()
+ * is called. Thread: loop. */
 gboolean reeve_server_client_flush (ReeveServerClient *self);
 
 /* Answers, with REEVE_ERROR_TIMED_OUT, the calls whose deadline has passed.
  * Returns whether calls are left in flight; if not, the loop need not look
- * again before reeve_server_sweep() is called. Thread: loop. */
+ * again before reeve_server_loop_sweep() is called. Thread: loop. */
 gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
 
 /* (transfer full): of a call in flight. */
@@ -334,15 +338,6 @@ void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
 void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
-/* Looks for overdue calls of the client until none is in flight. Thread: loop.
- */
-void reeve_server_sweep (ReeveServer *self, ReeveServerClient *client);
-/* A client makes a call; whether it made the one before, too. Thread: loop. */
-gboolean
-reeve_server_note_caller (ReeveServer *self, ReeveServerClient *client);
-/* Flushes the client until it holds nothing, and no worker reads it. Thread:
- * loop. */
-void reeve_server_watch (ReeveServer *self, ReeveServerClient *client);
 /* The list of clients that did not authenticate yet; a link that is not in it
  * is removed without effect. Thread: any. */
 void reeve_server_add_unauth (ReeveServer *self, GList *link);
@@ -362,9 +357,4 @@ void reeve_server_count_handshake (ReeveServer *self,
                                    gboolean is_resumed);
 void reeve_server_count_denied (ReeveServer *self);
 void reeve_server_count_event (ReeveServer *self, gboolean is_dropped);
-/* Of the loop's thread: room for one read, and for the replies it leads to. */
-uint8_t *reeve_server_get_scratch (ReeveServer *self, size_t *size);
-ReeveReplyBatch *reeve_server_get_batch (ReeveServer *self);
-ReeveCallMemory *reeve_server_get_call_memory (ReeveServer *self);
-
 G_END_DECLS

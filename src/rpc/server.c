@@ -14,12 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What one read takes at most, for all clients that have nothing kept. */
-#define SCRATCH_SIZE 65536
-/* How often the deadlines of calls are looked at, while there are calls. */
-#define SWEEP_MS 250
-/* The longest time that a reply is held, so that the next goes with it. */
-#define HOLD_MS 1
 /* Permissions of a unix socket. */
 #define DEFAULT_MODE 0600
 
@@ -204,38 +198,7 @@ reeve_server_set_limits (ReeveServer *self,
   return TRUE;
 }
 
-/* ----------------------------------------------------------- deadlines --- */
-
-static void
-sweep (ReeveLoop *loop, int watch, gpointer data)
-{
-  ReeveServer *self = data;
-  gint64 now_us = g_get_monotonic_time ();
-
-  for (unsigned i = self->calling->len; i-- > 0;)
-    if (!reeve_server_client_expire (self->calling->pdata[i], now_us))
-      g_ptr_array_remove_index_fast (self->calling, i);
-
-  if (self->calling->len == 0)
-    reeve_loop_update_timeout (loop, watch, -1);
-}
-
-void
-reeve_server_sweep (ReeveServer *self, ReeveServerClient *client)
-{
-  if (self->calling->len == 0)
-    reeve_loop_update_timeout (self->loop, self->sweep, SWEEP_MS);
-  g_ptr_array_add (self->calling, reeve_server_client_ref (client));
-}
-
-gboolean
-reeve_server_note_caller (ReeveServer *self, ReeveServerClient *client)
-{
-  gboolean is_same = self->last_caller == client;
-
-  self->last_caller = client;
-  return is_same;
-}
+/* ------------------------------------------------------------ the pool --- */
 
 void
 reeve_server_push (ReeveServer *self, GQueue *jobs)
@@ -278,29 +241,6 @@ reeve_server_push_handshake (ReeveServer *self, ReeveJob *job)
   push_job (self->handshakes, job);
 }
 
-/* --------------------------------------------------- replies that wait --- */
-
-static void
-flush (ReeveLoop *loop, int watch, gpointer data)
-{
-  ReeveServer *self = data;
-
-  for (unsigned i = self->watched->len; i-- > 0;)
-    if (!reeve_server_client_flush (self->watched->pdata[i]))
-      g_ptr_array_remove_index_fast (self->watched, i);
-
-  if (self->watched->len == 0)
-    reeve_loop_update_timeout (loop, watch, -1);
-}
-
-void
-reeve_server_watch (ReeveServer *self, ReeveServerClient *client)
-{
-  if (self->watched->len == 0)
-    reeve_loop_update_timeout (self->loop, self->flush, HOLD_MS);
-  g_ptr_array_add (self->watched, reeve_server_client_ref (client));
-}
-
 /* ---------------------------------------------------------- the server --- */
 
 ReeveServer *
@@ -330,15 +270,9 @@ reeve_server_new (const char *name,
   g_ptr_array_add (self->tables, NULL);
   self->services =
       g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_service_free);
-  self->scratch = g_malloc (SCRATCH_SIZE);
   reeve_mutex_init (&self->lock);
   self->clients = g_hash_table_new (g_int64_hash, g_int64_equal);
-  self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
-  self->calling = g_ptr_array_new_with_free_func (
-      (GDestroyNotify) reeve_server_client_unref);
-  self->watched = g_ptr_array_new_with_free_func (
-      (GDestroyNotify) reeve_server_client_unref);
-  self->flush = reeve_loop_add_timeout (loop, -1, flush, self, NULL);
+  self->own_loop = reeve_server_loop_new (self, loop);
   self->pool = reeve_job_pool_new (&filled.workers, reeve_dispatch_jobs, self);
   return self;
 }
@@ -360,10 +294,6 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_assert (g_queue_is_empty (&self->unauth));
   reeve_job_pool_free (self->pool);
   reeve_job_pool_free (self->handshakes);
-  reeve_loop_remove (self->loop, self->sweep);
-  reeve_loop_remove (self->loop, self->flush);
-  g_ptr_array_unref (self->calling);
-  g_ptr_array_unref (self->watched);
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
   g_ptr_array_unref (self->tables);
@@ -372,13 +302,11 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->attachments);
   g_ptr_array_unref (self->stream_kinds);
   g_hash_table_unref (self->clients);
-  reeve_reply_batch_clear (&self->batch);
-  reeve_call_memory_clear (&self->call_memory);
   reeve_authenticator_free (self->authenticator);
-  g_free (self->scratch);
   reeve_mutex_clear (&self->lock);
   reeve_mutex_clear (&self->limits_lock);
   reeve_refusals_clear (&self->refusals);
+  reeve_server_loop_free (self->own_loop);
   reeve_loop_unref (self->loop);
   g_free (self->name);
   g_free (self);
@@ -394,25 +322,6 @@ ReeveLoop *
 reeve_server_get_loop (ReeveServer *self)
 {
   return self->loop;
-}
-
-uint8_t *
-reeve_server_get_scratch (ReeveServer *self, size_t *size)
-{
-  *size = SCRATCH_SIZE;
-  return self->scratch;
-}
-
-ReeveReplyBatch *
-reeve_server_get_batch (ReeveServer *self)
-{
-  return &self->batch;
-}
-
-ReeveCallMemory *
-reeve_server_get_call_memory (ReeveServer *self)
-{
-  return &self->call_memory;
 }
 
 static gboolean
@@ -511,8 +420,7 @@ reeve_server_stop (ReeveServer *self)
   /* What ends a data stream runs, too. */
   atomic_store (&self->is_frozen, FALSE);
   g_ptr_array_set_size (self->services, 0);
-  g_ptr_array_set_size (self->calling, 0);
-  g_ptr_array_set_size (self->watched, 0);
+  reeve_server_loop_let_go (self->own_loop);
   clients = reeve_server_dup_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
