@@ -79,6 +79,14 @@ keep_xml (ReeveMachine *self, ReeveMachineXml *xml)
   self->live_xml = xml_ref (xml);
 }
 
+gboolean
+reeve_machine_has_live_xml (ReeveMachine *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->live_config == NULL || is_fresh_locked (self, self->live_xml);
+}
+
 ReeveMachineXml *
 reeve_machine_get_live_xml (ReeveMachine *self)
 {

@@ -184,6 +184,8 @@ typedef struct _ReeveMachineXml ReeveMachineXml;
 
 /* (transfer full) (nullable): %NULL if it does not run. Never waits. */
 ReeveMachineXml *reeve_machine_get_live_xml (ReeveMachine *self);
+/* Whether that has nothing to make first. */
+gboolean reeve_machine_has_live_xml (ReeveMachine *self);
 const char *reeve_machine_xml_get_text (ReeveMachineXml *self);
 void reeve_machine_xml_unref (ReeveMachineXml *self);
 

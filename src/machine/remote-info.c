@@ -106,6 +106,8 @@ domain_get_xml_desc (ReeveCall *call,
   machine = reeve_remote_find (call, &args->dom, error);
   if (machine == NULL)
     return FALSE;
+  if (!reeve_machine_has_live_xml (machine) && reeve_call_move_to_pool (call))
+    return TRUE;
 
   config = reeve_machine_dup_config (machine);
   if (config == NULL || (args->flags & XML_INACTIVE) == 0)

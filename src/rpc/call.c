@@ -202,6 +202,16 @@ reeve_call_defer (ReeveCall *self)
   return reeve_call_ref (self);
 }
 
+gboolean
+reeve_call_move_to_pool (ReeveCall *self)
+{
+  if (self->procedure->dispatch != REEVE_DISPATCH_INLINE || self->is_moved)
+    return FALSE;
+
+  self->is_moved = TRUE;
+  return TRUE;
+}
+
 void
 reeve_call_lend_ret (ReeveCall *self, gpointer owner, GDestroyNotify free_func)
 {

@@ -24,6 +24,19 @@ const ReeveProcedure *reeve_call_get_procedure (ReeveCall *self);
 const ReeveProgram *reeve_call_get_program (ReeveCall *self);
 /* What was given to reeve_server_add_program(). */
 gpointer reeve_call_get_user_data (ReeveCall *self);
+/**
+ * reeve_call_move_to_pool:
+ *
+ * For the handler of an inline procedure which finds that this call takes
+ * longer than a loop may wait, before it has done anything else: it returns
+ * %TRUE, its `ret` is not used, and it is called once more, by a worker.
+ *
+ * Thread: the handler's.
+ *
+ * Returns: %FALSE where a worker runs the call already
+ */
+gboolean reeve_call_move_to_pool (ReeveCall *self);
+
 /* In g_get_monotonic_time()'s time. */
 gint64 reeve_call_get_deadline_us (ReeveCall *self);
 

@@ -68,24 +68,29 @@ decode_args (ReeveCall *call, GError **error)
 static void
 clear_ret (ReeveCall *call, void *ret)
 {
-  if (call->free_owner != NULL)
-    call->free_owner (call->ret_owner);
+  GDestroyNotify free_owner = g_steal_pointer (&call->free_owner);
+
+  if (free_owner != NULL)
+    free_owner (call->ret_owner);
   else
     reeve_type_clear (call->procedure->ret, ret);
 }
 
-/* FALSE: with @error set. A deferred call leaves no reply. */
+/* FALSE: with @error set. A deferred call leaves no reply, nor does one that
+ * this moves to the pool. */
 static gboolean
 run_handler (ReeveReplyBatch *self, ReeveCall *call, void *ret, GError **error)
 {
+  gboolean was_moved = call->is_moved;
   gboolean is_done;
 
-  if (!decode_args (call, error) || !reeve_access_check_call (call, error))
+  if (!was_moved &&
+      (!decode_args (call, error) || !reeve_access_check_call (call, error)))
     return FALSE;
 
   is_done = call->procedure->stub (call->program->handlers, call, call->args,
                                    ret, error);
-  if (is_done && !call->is_deferred) {
+  if (is_done && !call->is_deferred && call->is_moved == was_moved) {
     if (call->reply_fds != NULL)
       reeve_call_reply (reeve_call_defer (call), ret);
     else
@@ -111,6 +116,7 @@ note_run (ReeveCall *call, const GError *error)
 void
 reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
 {
+  gboolean was_moved = call->is_moved;
   char small[SMALL_RET] __attribute__ ((aligned (16)));
   size_t ret_size = call->procedure->ret->size;
   void *ret = small;
@@ -130,6 +136,10 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   has_failed = !run_handler (self, call, ret, &error);
   if (ret != small)
     g_free (ret);
+  if (call->is_moved != was_moved && !has_failed) {
+    reeve_server_client_push_call (call->client, call);
+    return;
+  }
   /* A handler that deferred and failed all the same has answered already. */
   if (has_failed && !call->is_deferred) {
     reeve_data_stream_discard (g_steal_pointer (&call->data_stream));

@@ -523,6 +523,13 @@ reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds)
 }
 
 void
+reeve_server_client_push_call (ReeveServerClient *self, ReeveCall *call)
+{
+  atomic_fetch_add (&self->n_waiting, 1);
+  reeve_server_push_job (self->server, &call->job);
+}
+
+void
 reeve_server_client_begin_job (ReeveServerClient *self)
 {
   atomic_fetch_sub (&self->n_waiting, 1);

@@ -224,14 +224,6 @@ wait_for_call (int fd)
   return poll (&file, 1, REEVE_READER_PATIENCE_MS) > 0;
 }
 
-/* A call in flight waits for its turn. */
-static void
-push (ReeveServerClient *self, ReeveCall *call)
-{
-  atomic_fetch_add (&self->n_waiting, 1);
-  reeve_server_push_job (self->server, &call->job);
-}
-
 ReeveServerClient *
 reeve_server_client_ref_offered (ReeveServerClient *self)
 {
@@ -260,5 +252,5 @@ reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch)
 
   give_back (self, batch);
   if (call != NULL)
-    push (self, call);
+    reeve_server_client_push_call (self, call);
 }

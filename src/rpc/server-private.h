@@ -109,6 +109,7 @@ struct _ReeveCall {
   gpointer ret_owner; /* (owned): what the handler lent */
   GDestroyNotify free_owner; /* (nullable): of it */
   gboolean is_deferred;
+  gboolean is_moved;            /* from the loop's thread to the pool */
   gboolean closes;              /* the client, when it is answered */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
 
@@ -247,6 +248,8 @@ ReeveServerClient *reeve_server_client_ref_offered (ReeveServerClient *self);
  * Thread: a worker. */
 void reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch);
 
+/* A call in flight waits for a worker. (transfer full) */
+void reeve_server_client_push_call (ReeveServerClient *self, ReeveCall *call);
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);
 

@@ -68,11 +68,18 @@ noted (ReeveCall *call, GError **error)
   return TRUE;
 }
 
+static gboolean
+moved (ReeveCall *call, GError **error)
+{
+  return reeve_call_move_to_pool (call) || slow (call, error);
+}
+
 static const patience_handlers handlers = {
   .quick = quick,
   .slow = slow,
   .deferred = deferred,
   .noted = noted,
+  .moved = moved,
 };
 
 /* ------------------------------------------------------------- fixture --- */
@@ -141,8 +148,8 @@ tear_down (Fixture *self, gconstpointer data)
   close (self->fd);
 }
 
-/* Of calls: quick, slow, deferred, noted; of keepalive: ping; and one of a
- * procedure that is not. */
+/* Of calls: quick, slow, deferred, noted, moved; of keepalive: ping; and one of
+ * a procedure that is not. */
 static ReeveHeader
 make_header (char letter, uint32_t serial)
 {
@@ -165,6 +172,9 @@ make_header (char letter, uint32_t serial)
     break;
   case 'n':
     header.procedure = PATIENCE_PROC_NOTED;
+    break;
+  case 'm':
+    header.procedure = PATIENCE_PROC_MOVED;
     break;
   case 'p':
     header.program = keepalive_program.number;
@@ -261,6 +271,16 @@ test_reply (Fixture *self, gconstpointer data)
   atomic_store (&self->may_end, TRUE);
   for (unsigned i = 0; i < row->n_later; i++)
     assert_reply (self, ++serial);
+}
+
+/* An inline call that lasts holds up none behind it. */
+static void
+test_move (Fixture *self, gconstpointer data)
+{
+  send_frames (self->fd, "mn");
+  assert_reply (self, 2);
+  atomic_store (&self->may_end, TRUE);
+  assert_reply (self, 1);
 }
 
 /* Its calls wait for room: its pings do not, and each is answered once. */
@@ -428,6 +448,8 @@ main (int argc, char **argv)
   }
   g_test_add ("/rpc/server-client/close/takes-no-call-any-more", Fixture, NULL,
               set_up, test_close, tear_down);
+  g_test_add ("/rpc/server-client/move/holds-up-no-call-behind-it", Fixture,
+              &reply_cases[0], set_up, test_move, tear_down);
   g_test_add ("/rpc/server-client/ping/does-not-wait-behind-calls", Fixture,
               NULL, set_up, test_ping, tear_down);
   g_test_add ("/rpc/server-client/look-ahead/is-bounded", Fixture, NULL, set_up,
