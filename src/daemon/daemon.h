@@ -57,6 +57,11 @@ typedef struct {
   void (*leave) (gpointer state);
 } ReeveDaemonTakeover;
 
+/* One number of a module's. @name: with _total at its end if it only grows */
+typedef void (*ReeveDaemonNumberFunc) (const char *name,
+                                       int64_t value,
+                                       gpointer data);
+
 /**
  * ReeveDaemonModule:
  * @name: for messages
@@ -72,9 +77,11 @@ typedef struct {
  *   adds, for checks that come before it: without them, rules of access that
  *   name what they do not have are found out at the start alone
  * @takeover: (nullable): of a module with a state that is not on disk
+ * @tell_numbers: (nullable): what it counts, for the daemon's metrics. Thread:
+ *   any, between init and stop
  *
- * A part of a daemon. Modules are stopped in the reverse order. Everything is
- * called in the loop's thread.
+ * A part of a daemon. Modules are stopped in the reverse order. Everything else
+ * is called in the loop's thread.
  */
 typedef struct {
   const char *name;
@@ -86,6 +93,9 @@ typedef struct {
   gboolean (*is_busy) (ReeveDaemon *daemon, gpointer state);
   const ReeveProgram *const *programs;
   const ReeveDaemonTakeover *takeover;
+  void (*tell_numbers) (gpointer state,
+                        ReeveDaemonNumberFunc tell,
+                        gpointer data);
 } ReeveDaemonModule;
 
 /**

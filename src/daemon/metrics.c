@@ -76,6 +76,28 @@ add_tls (GArray *rows,
 }
 
 static void
+tell_number (const char *name, int64_t value, gpointer data)
+{
+  add_number (data, name, value);
+}
+
+/* What its clients make the modules do is the daemon's server's. */
+static void
+add_modules (GArray *rows, ReeveDaemon *daemon, ReeveServer *server)
+{
+  const ReeveDaemonInfo *info = reeve_daemon_get_info (daemon);
+
+  for (size_t i = 0;
+       server == reeve_daemon_get_server (daemon) && i < info->n_modules; i++) {
+    const ReeveDaemonModule *module = info->modules[i];
+    gpointer state = reeve_daemon_get_state (daemon, module);
+
+    if (module->tell_numbers != NULL && state != NULL)
+      module->tell_numbers (state, tell_number, rows);
+  }
+}
+
+static void
 collect_counters (ReeveDaemon *daemon,
                   ReeveServer *server,
                   reeve_server_metrics *metrics)
@@ -110,6 +132,7 @@ collect_counters (ReeveDaemon *daemon,
   add_number (rows, "jobs_queued", pool.n_queued);
   add_number (rows, "jobs_queued_max", pool.max_queued);
   add_number (rows, "jobs_total", (int64_t) pool.n_done);
+  add_modules (rows, daemon, server);
   metrics->counters.items = steal_numbers (rows, &metrics->counters.n_items);
 }
 

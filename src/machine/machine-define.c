@@ -451,6 +451,7 @@ has_owner (ReeveMachine *machine, gconstpointer owner)
     ReeveOperation *operation = link->data;
 
     if (operation->class == &reeve_machine_start_class &&
+        (operation->flags & REEVE_MACHINE_START_AUTODESTROY) != 0 &&
         operation->owner == owner)
       return TRUE;
   }

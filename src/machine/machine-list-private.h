@@ -8,6 +8,7 @@
 #include "machine/machine-list.h"
 #include "machine/machine-table.h"
 #include "machine/spool-watch.h"
+#include "machine/start-gate.h"
 #include "machine/worker.h"
 
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct _ReeveMachineList {
   ReeveRefs refs;
   ReeveLoop *loop;         /* immutable (owned) */
   ReeveEventQueue *events; /* immutable (owned) */
+  ReeveStartGate *gate;    /* immutable (owned) */
   char *config_dir;        /* immutable */
   char *run_dir;           /* immutable */
   char *log_dir;           /* immutable */

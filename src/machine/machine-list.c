@@ -8,6 +8,7 @@
 #include "machine/machine-list-private.h"
 #include "machine/machine-private.h"
 #include "machine/machine-table.h"
+#include "machine/operation.h"
 #include "rpc/error.h"
 
 #include <string.h>
@@ -47,6 +48,7 @@ reeve_machine_list_new (ReeveLoop *loop, const ReeveMachinePaths *paths)
   reeve_refs_init (&self->refs);
   self->loop = reeve_loop_ref (loop);
   self->events = reeve_event_queue_new (loop);
+  self->gate = reeve_start_gate_new (loop, reeve_operation_begin_next);
   self->config_dir = g_strdup (paths->config_dir);
   self->run_dir = g_strdup (paths->run_dir);
   self->log_dir = g_strdup (paths->log_dir);
@@ -91,6 +93,7 @@ reeve_machine_list_unref (ReeveMachineList *self)
   reeve_mutex_clear (&self->lock);
   reeve_mutex_clear (&self->define_lock);
   reeve_event_queue_unref (self->events);
+  reeve_start_gate_unref (self->gate);
   reeve_loop_unref (self->loop);
   g_free (self->config_dir);
   g_free (self->run_dir);
@@ -104,6 +107,19 @@ reeve_machine_list_set_console_limits (ReeveMachineList *self,
                                        const ReeveConsoleLimits *limits)
 {
   self->console_limits = *limits;
+}
+
+void
+reeve_machine_list_set_max_starting (ReeveMachineList *self, unsigned limit)
+{
+  reeve_start_gate_set_limit (self->gate, limit);
+}
+
+void
+reeve_machine_list_get_start_counts (ReeveMachineList *self,
+                                     ReeveStartCounts *counts)
+{
+  reeve_start_gate_get_counts (self->gate, counts);
 }
 
 ReeveLoop *

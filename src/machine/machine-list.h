@@ -6,6 +6,7 @@
 #include "machine/console.h"
 #include "machine/machine-event.h"
 #include "machine/machine.h"
+#include "machine/start-gate.h"
 #include "rpc/saved-state.h"
 
 G_BEGIN_DECLS
@@ -78,6 +79,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveMachineList, reeve_machine_list_unref)
  * loop. */
 void reeve_machine_list_set_console_limits (ReeveMachineList *self,
                                             const ReeveConsoleLimits *limits);
+
+/* How many machines may be on their way to a QEMU that answers at once; 0: by
+ * the number of processors. Others wait in their order. Thread: loop. */
+void
+reeve_machine_list_set_max_starting (ReeveMachineList *self, unsigned limit);
+/* Thread: any. */
+void reeve_machine_list_get_start_counts (ReeveMachineList *self,
+                                          ReeveStartCounts *counts);
 
 /**
  * reeve_machine_list_load:

@@ -16,7 +16,6 @@
  * earlier one left running.
  */
 
-#define AUTOSTART_TIMEOUT_US (60 * G_USEC_PER_SEC)
 #define LOOK_INTERVAL_US 5000
 #define MAX_LOOKS 200
 
@@ -222,7 +221,6 @@ void
 reeve_machine_list_autostart (ReeveMachineList *self)
 {
   g_autoptr (GPtrArray) machines = NULL;
-  gint64 deadline_us = g_get_monotonic_time () + AUTOSTART_TIMEOUT_US;
 
   if (!mark_boot (self))
     return;
@@ -231,6 +229,6 @@ reeve_machine_list_autostart (ReeveMachineList *self)
       self, REEVE_MACHINES_INACTIVE | REEVE_MACHINES_AUTOSTART, NULL);
   for (guint i = 0; i < machines->len; i++)
     reeve_machine_start (g_ptr_array_index (machines, i),
-                         REEVE_MACHINE_START_NONE, NULL, deadline_us,
+                         REEVE_MACHINE_START_NONE, NULL, G_MAXINT64,
                          on_autostarted, NULL);
 }

@@ -127,6 +127,7 @@ const ReeveOperationClass reeve_machine_start_class = {
   .begin = begin_start,
   .give_up = give_up_start,
   .drop = drop_start,
+  .needs_place = TRUE,
 };
 
 static void
@@ -170,6 +171,7 @@ on_ready (JsonNode *result, const GError *error, gpointer data)
   if (error == NULL && self->phase == REEVE_PHASE_BOOTING &&
       !start->operation->is_finished) {
     self->phase = REEVE_PHASE_UP;
+    reeve_start_gate_leave (self->list->gate, &start->operation->place);
     if (self->is_start_paused)
       finish_paused (self, start->operation);
   } else if (error != NULL && error->code != REEVE_ERROR_CLOSED) {

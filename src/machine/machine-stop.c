@@ -121,6 +121,10 @@ begin_destroy (ReeveOperation *operation)
 {
   ReeveMachine *self = operation->machine;
 
+  if (self->phase == REEVE_PHASE_OFF && operation->has_spared) {
+    reeve_operation_finish (operation, NULL);
+    return;
+  }
   if (self->phase == REEVE_PHASE_OFF) {
     reeve_operation_fail (operation, REEVE_ERROR_OPERATION_INVALID,
                           _ ("the machine is not running"));

@@ -250,6 +250,10 @@ void reeve_machine_get_monitor_state (ReeveMachine *self,
  * transient machine). Done when the guest runs, or is ready with
  * %REEVE_MACHINE_START_PAUSED. A failed start leaves nothing behind, and a
  * transient machine is gone.
+ *
+ * While as many others start as may at once, it waits for its turn, and the
+ * machine is off as before; a destroy ends that, and succeeds. With a
+ * @deadline_us of %G_MAXINT64 it has a minute from its turn on.
  */
 void reeve_machine_start (ReeveMachine *self,
                           ReeveMachineStartFlags flags,

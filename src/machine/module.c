@@ -17,11 +17,13 @@ typedef struct {
   ReeveRemote *remote;        /* (owned) */
 } Module;
 
-/* Sizes of consoles: the most that a spool, a ring or a log may take. */
+/* Sizes of consoles: the most that a spool, a ring or a log may take; and how
+ * many machines start at once. */
 static const ReeveDaemonSetting settings[] = {
   { "console", "buffer_bytes", 4096, 64 * 1024 * 1024, 256 * 1024 },
   { "console", "log_bytes", 0, UINT64_C (1) << 40, 2 * 1024 * 1024 },
   { "console", "log_files", 0, 1000, 3 },
+  { "machines", "max_starting", 0, 1000, 0 },
 };
 
 static void
@@ -34,6 +36,9 @@ set_limits (Module *self, ReeveDaemon *daemon)
   };
 
   reeve_machine_list_set_console_limits (self->machines, &limits);
+  reeve_machine_list_set_max_starting (
+      self->machines,
+      (unsigned) reeve_daemon_get_setting (daemon, &settings[3]));
 }
 
 static gboolean
@@ -109,6 +114,18 @@ is_busy (ReeveDaemon *daemon, gpointer state)
   return reeve_machine_list_count (self->machines, REEVE_MACHINES_ACTIVE) > 0;
 }
 
+static void
+tell_numbers (gpointer state, ReeveDaemonNumberFunc tell, gpointer data)
+{
+  Module *self = state;
+  ReeveStartCounts counts;
+
+  reeve_machine_list_get_start_counts (self->machines, &counts);
+  tell ("machines_starting", counts.n_starting, data);
+  tell ("machines_starting_max", counts.max_starting, data);
+  tell ("machines_waiting_to_start", counts.n_waiting, data);
+}
+
 /* ------------------------------------------------------------- takeover -- */
 
 static void
@@ -171,4 +188,5 @@ const ReeveDaemonModule reeve_machine_module = {
   .is_busy = is_busy,
   .programs = programs,
   .takeover = &takeover,
+  .tell_numbers = tell_numbers,
 };

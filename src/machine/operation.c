@@ -7,6 +7,10 @@
 #include "machine/machine-private.h"
 #include "rpc/error.h"
 
+/* A start that nobody else gives a time has this long from its turn: the others
+ * wait for its place. */
+#define START_TIMEOUT_US (60 * G_USEC_PER_SEC)
+
 static void begin_next (ReeveMachine *machine);
 
 ReeveOperation *
@@ -25,6 +29,7 @@ reeve_operation_new (const ReeveOperationClass *class,
   self->done = done;
   self->data = data;
   self->timer = -1;
+  reeve_start_place_init (&self->place, machine);
   return self;
 }
 
@@ -55,6 +60,7 @@ end (ReeveOperation *self, const GError *error)
   if (self->timer >= 0)
     reeve_loop_remove (loop, self->timer);
   self->timer = -1;
+  reeve_start_gate_leave (self->machine->list->gate, &self->place);
   if (!self->has_begun && self->class->drop != NULL)
     self->class->drop (self);
   if (self->done != NULL)
@@ -106,11 +112,45 @@ give_up (ReeveOperation *self, const GError *error)
 static void
 on_deadline (ReeveLoop *loop, int watch, gpointer data)
 {
+  ReeveOperation *self = data;
   g_autoptr (GError) error =
       g_error_new (REEVE_ERROR, REEVE_ERROR_TIMED_OUT,
-                   _ ("the operation did not end in time"));
+                   self->place.is_waiting
+                       ? _ ("other machines start, and the turn of this one "
+                            "did not come in time")
+                       : _ ("the operation did not end in time"));
 
-  give_up (data, error);
+  give_up (self, error);
+}
+
+static void
+set_deadline (ReeveOperation *self)
+{
+  gint64 left_us = self->deadline_us - g_get_monotonic_time ();
+  gint64 left_ms = MAX (left_us, 0) / 1000 + 1;
+
+  if (self->deadline_us == G_MAXINT64)
+    return;
+  self->timer = reeve_loop_add_timeout (
+      reeve_machine_list_get_loop (self->machine->list),
+      (int) MIN (left_ms, G_MAXINT), on_deadline, reeve_operation_ref (self),
+      (GDestroyNotify) reeve_operation_unref);
+}
+
+/* FALSE: its turn comes later. One whose machine runs fails without a place. */
+static gboolean
+take_place (ReeveOperation *self)
+{
+  if (!self->class->needs_place || self->machine->phase != REEVE_PHASE_OFF)
+    return TRUE;
+  if (!reeve_start_gate_enter (self->machine->list->gate, &self->place))
+    return FALSE;
+
+  if (self->deadline_us == G_MAXINT64) {
+    self->deadline_us = g_get_monotonic_time () + START_TIMEOUT_US;
+    set_deadline (self);
+  }
+  return TRUE;
 }
 
 static void
@@ -121,15 +161,21 @@ begin_next (ReeveMachine *machine)
   if (machine->current != NULL)
     return;
 
-  next = g_queue_pop_head (&machine->operations);
-  if (next == NULL)
+  next = g_queue_peek_head (&machine->operations);
+  if (next == NULL || !take_place (next))
     return;
 
-  machine->current = next;
+  machine->current = g_queue_pop_head (&machine->operations);
   next->has_begun = TRUE;
   reeve_operation_ref (next);
   next->class->begin (next);
   reeve_operation_unref (next);
+}
+
+void
+reeve_operation_begin_next (gpointer machine)
+{
+  begin_next (machine);
 }
 
 void
@@ -145,27 +191,24 @@ reeve_operation_abort_waiting (ReeveMachine *machine, const GError *error)
   }
 }
 
-static void
-set_deadline (ReeveOperation *self, ReeveLoop *loop)
+static gboolean
+is_waiting_for_place (ReeveMachine *machine)
 {
-  gint64 left_us = self->deadline_us - g_get_monotonic_time ();
-  gint64 left_ms = MAX (left_us, 0) / 1000 + 1;
+  ReeveOperation *next = g_queue_peek_head (&machine->operations);
 
-  if (self->deadline_us == G_MAXINT64)
-    return;
-  self->timer = reeve_loop_add_timeout (loop, (int) MIN (left_ms, G_MAXINT),
-                                        on_deadline, reeve_operation_ref (self),
-                                        (GDestroyNotify) reeve_operation_unref);
+  return next != NULL && next->place.is_waiting;
 }
 
 /* A destroy waits for nothing but another destroy. */
 static void
-make_way (ReeveMachine *machine)
+make_way (ReeveOperation *self)
 {
+  ReeveMachine *machine = self->machine;
   g_autoptr (GError) error =
       g_error_new (REEVE_ERROR, REEVE_ERROR_ABORTED,
                    _ ("the machine was destroyed meanwhile"));
 
+  self->has_spared = is_waiting_for_place (machine);
   /* What waits goes first, lest the end of one begins the next. */
   reeve_operation_abort_waiting (machine, error);
   if (machine->current != NULL && !machine->current->class->is_urgent)
@@ -185,7 +228,7 @@ on_submitted (ReeveLoop *loop, gpointer data)
     return;
   }
   if (self->class->is_urgent)
-    make_way (machine);
+    make_way (self);
   if (g_queue_get_length (&machine->operations) >=
       REEVE_MACHINE_MAX_OPERATIONS) {
     reeve_operation_fail (self, REEVE_ERROR_LIMIT,
@@ -194,7 +237,7 @@ on_submitted (ReeveLoop *loop, gpointer data)
     return;
   }
 
-  set_deadline (self, loop);
+  set_deadline (self);
   g_queue_push_tail (&machine->operations, self);
   begin_next (machine);
 }

@@ -4,6 +4,7 @@
 
 #include "event/refs.h"
 #include "machine/machine.h"
+#include "machine/start-gate.h"
 
 G_BEGIN_DECLS
 
@@ -26,24 +27,28 @@ typedef void (*ReeveOperationFunc) (ReeveOperation *operation);
  * @give_up: (nullable): it was ended from outside while it ran: undo
  * @drop: (nullable): it was ended before its turn came
  * @is_urgent: it ends what runs and what waits, and begins at once
+ * @needs_place: it waits for a place among those that start
  */
 typedef struct {
   ReeveOperationFunc begin;
   ReeveOperationFunc give_up;
   ReeveOperationFunc drop;
   gboolean is_urgent;
+  gboolean needs_place;
 } ReeveOperationClass;
 
 struct _ReeveOperation {
   ReeveRefs refs;
   const ReeveOperationClass *class; /* immutable */
   ReeveMachine *machine;            /* immutable (owned) */
-  gint64 deadline_us;               /* immutable */
+  gint64 deadline_us;               /* does not change once it has begun */
   ReeveMachineDone done;
   gpointer data;
   int timer;
+  ReeveStartPlace place;
   gboolean has_begun;
   gboolean is_finished;
+  gboolean has_spared; /* a machine the start that waited for its place */
 
   /* what was asked for; each class has its own */
   unsigned flags;
@@ -77,6 +82,10 @@ void reeve_operation_finish (ReeveOperation *self, const GError *error);
 void
 reeve_operation_fail (ReeveOperation *self, int code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
+
+/* The turn of a machine's start that waited for a place has come. Thread: loop.
+ */
+void reeve_operation_begin_next (gpointer machine);
 
 /* Ends all that wait. Thread: loop. */
 void reeve_operation_abort_waiting (ReeveMachine *machine, const GError *error);
