@@ -28,8 +28,8 @@ reeve_loop_add_child (ReeveLoop *self,
   if (watch == NULL)
     return -1;
 
-  watch->pid = pid;
-  watch->pid_fd = g_steal_fd (&fd);
+  watch->file.pid = pid;
+  watch->file.pid_fd = g_steal_fd (&fd);
   return watch->id;
 }
 
@@ -39,7 +39,7 @@ reap (ReeveWatch *watch)
 {
   siginfo_t info = { 0 };
 
-  if (waitid ((idtype_t) P_PIDFD, (id_t) watch->pid_fd, &info,
+  if (waitid ((idtype_t) P_PIDFD, (id_t) watch->file.pid_fd, &info,
               WEXITED | WNOHANG) < 0 ||
       info.si_pid == 0)
     return -1;
@@ -60,6 +60,6 @@ reeve_loop_call_child (ReeveLoop *self, ReeveWatch *watch)
   int status = reap (watch);
 
   reeve_loop_remove (self, watch->id);
-  ((ReeveChildFunc) watch->func) (self, watch->id, watch->pid, status,
+  ((ReeveChildFunc) watch->func) (self, watch->id, watch->file.pid, status,
                                   watch->data);
 }

@@ -9,7 +9,7 @@ struct _ReeveHandle {
   int fd;
   uint32_t generation;
   uint32_t epoll_events; /* as epoll has them */
-  GPtrArray *watches;    /* (element-type ReeveWatch) */
+  ReeveWatch *first;     /* of its watches, in the order they came */
 };
 
 static uint32_t
@@ -57,8 +57,9 @@ get_wanted (const ReeveHandle *handle)
 {
   uint32_t events = 0;
 
-  for (unsigned i = 0; i < handle->watches->len; i++)
-    events |= to_epoll (((ReeveWatch *) handle->watches->pdata[i])->events);
+  for (ReeveWatch *watch = handle->first; watch != NULL;
+       watch = watch->file.next)
+    events |= to_epoll (watch->file.events);
 
   return events;
 }
@@ -68,7 +69,6 @@ free_handle_locked (ReeveLoop *self, ReeveHandle *handle)
     REEVE_REQUIRES (self->lock)
 {
   self->handles->pdata[handle->fd] = NULL;
-  g_ptr_array_unref (handle->watches);
   g_free (handle);
 }
 
@@ -78,8 +78,9 @@ static void
 forget_handle_locked (ReeveLoop *self, ReeveHandle *handle)
     REEVE_REQUIRES (self->lock)
 {
-  for (unsigned i = 0; i < handle->watches->len; i++)
-    ((ReeveWatch *) handle->watches->pdata[i])->handle = NULL;
+  for (ReeveWatch *watch = handle->first; watch != NULL;
+       watch = watch->file.next)
+    watch->file.handle = NULL;
   free_handle_locked (self, handle);
 }
 
@@ -98,7 +99,6 @@ new_handle_locked (ReeveLoop *self, int fd, uint32_t events)
     return NULL;
   }
 
-  handle->watches = g_ptr_array_new ();
   if ((unsigned) fd >= self->handles->len)
     g_ptr_array_set_size (self->handles, fd + 1);
   self->handles->pdata[fd] = handle;
@@ -129,18 +129,29 @@ open_handle_locked (ReeveLoop *self, int fd, ReeveEvents events)
   return new_handle_locked (self, fd, to_epoll (events));
 }
 
+/* Where the handle points to @watch, or, for NULL, to the end. */
+static ReeveWatch **
+find_place (ReeveHandle *handle, const ReeveWatch *watch)
+{
+  ReeveWatch **place = &handle->first;
+
+  while (*place != watch)
+    place = &(*place)->file.next;
+  return place;
+}
+
 void
 reeve_loop_close_handle_locked (ReeveLoop *self, ReeveWatch *watch)
 {
-  ReeveHandle *handle = watch->handle;
+  ReeveHandle *handle = watch->file.handle;
 
   if (handle == NULL)
     return;
 
-  watch->handle = NULL;
-  g_ptr_array_remove_fast (handle->watches, watch);
+  watch->file.handle = NULL;
+  *find_place (handle, watch) = watch->file.next;
   /* Both fail harmlessly when the file is closed already. */
-  if (handle->watches->len > 0) {
+  if (handle->first != NULL) {
     control_locked (self, EPOLL_CTL_MOD, handle, get_wanted (handle));
   } else {
     control_locked (self, EPOLL_CTL_DEL, handle, 0);
@@ -164,9 +175,10 @@ reeve_loop_add_file_watch_locked (ReeveLoop *self,
     return NULL;
 
   watch = reeve_loop_add_watch_locked (self, kind, func, data, free_func);
-  watch->events = events;
-  watch->handle = handle;
-  g_ptr_array_add (handle->watches, watch);
+  watch->file.events = events;
+  watch->file.pid_fd = -1;
+  watch->file.handle = handle;
+  *find_place (handle, NULL) = watch;
   return watch;
 }
 
@@ -196,13 +208,13 @@ reeve_loop_update_handle (ReeveLoop *self, int id, ReeveEvents events)
   REEVE_LOCK_SCOPE (&self->lock);
 
   watch = reeve_loop_find_watch_locked (self, id, REEVE_WATCH_HANDLE);
-  if (watch == NULL || watch->events == events)
+  if (watch == NULL || watch->file.events == events)
     return;
 
-  watch->events = events;
-  if (watch->handle != NULL)
-    control_locked (self, EPOLL_CTL_MOD, watch->handle,
-                    get_wanted (watch->handle));
+  watch->file.events = events;
+  if (watch->file.handle != NULL)
+    control_locked (self, EPOLL_CTL_MOD, watch->file.handle,
+                    get_wanted (watch->file.handle));
 }
 
 /* What one watch of a file has to be called for; holds it until
@@ -210,7 +222,8 @@ reeve_loop_update_handle (ReeveLoop *self, int id, ReeveEvents events)
 static ReeveEvents
 begin_handle_locked (ReeveWatch *watch, ReeveEvents events)
 {
-  ReeveEvents wanted = watch->events | REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP;
+  ReeveEvents wanted =
+      watch->file.events | REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP;
 
   if ((events & wanted) != 0)
     watch->n_running++;
@@ -240,10 +253,10 @@ collect (ReeveLoop *self,
   if (handle == NULL || handle->generation != event->data.u64 >> 32)
     return 0;
 
-  for (unsigned i = 0; i < handle->watches->len; i++) {
-    Ready ready = { .watch = handle->watches->pdata[i] };
+  for (ReeveWatch *watch = handle->first; watch != NULL;
+       watch = watch->file.next) {
+    const Ready ready = { watch, begin_handle_locked (watch, events) };
 
-    ready.events = begin_handle_locked (ready.watch, events);
     if (ready.events == 0)
       continue;
     if (n_ready++ == 0) {
@@ -263,7 +276,7 @@ call_ready (ReeveLoop *self, const Ready *ready, int fd)
 {
   ReeveWatch *watch = ready->watch;
 
-  if (!reeve_watch_is_removed (watch)) {
+  if (!reeve_loop_has_removed (self, watch)) {
     if (watch->kind == REEVE_WATCH_CHILD)
       reeve_loop_call_child (self, watch);
     else

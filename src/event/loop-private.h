@@ -37,35 +37,46 @@ typedef struct {
 
 /* One file in epoll, with the watches that stand on it. */
 typedef struct _ReeveHandle ReeveHandle;
+typedef struct _ReeveWatch ReeveWatch;
 
 /* A callback of any kind; the kind of the watch says which. */
 typedef void (*ReeveWatchFunc) (void);
 
-/* What changes is guarded by the loop's lock, unless it says otherwise. */
-typedef struct {
-  ReeveLoop *loop;     /* not a reference */
-  int id;              /* immutable */
-  ReeveWatchKind kind; /* immutable */
+/* What changes is guarded by the loop's lock, unless it says otherwise. A
+ * server has one for each client, so it is small. */
+struct _ReeveWatch {
   ReeveWatchFunc func; /* immutable */
   gpointer data;
   GDestroyNotify free_func;
-  unsigned n_running; /* of the loop's thread: calls on the stack */
+  int id;              /* immutable */
+  ReeveWatchKind kind; /* immutable */
+  unsigned n_running;  /* of the loop's thread: calls on the stack */
   gboolean is_removed;
 
-  ReeveHandle *handle; /* of a handle or a child; NULL once it is stale */
-  ReeveEvents events;
-  pid_t pid;
-  int pid_fd; /* (owned) of a child */
-
-  ReeveTimeoutNode timeout;
-  int interval_ms;
-
-  GArray *pulses; /* (element-type ReevePulse) (nullable) */
-  gboolean is_pulsing;
-
-  int signum;
-  GSource *signal_source; /* (owned) */
-} ReeveWatch;
+  /* By its kind. */
+  union {
+    struct {
+      ReeveHandle *handle; /* NULL once it is stale */
+      ReeveWatch *next;    /* of that file */
+      ReeveEvents events;
+      pid_t pid;  /* of a child, as what follows */
+      int pid_fd; /* (owned) */
+    } file;       /* a handle or a child */
+    struct {
+      ReeveTimeoutNode node;
+      int interval_ms;
+    } timeout;
+    struct {
+      GArray *sent; /* (element-type ReevePulse) (owned) */
+      gboolean is_waiting;
+    } pulse;
+    struct {
+      ReeveLoop *loop; /* not a reference */
+      GSource *source; /* (owned) */
+      int signum;
+    } signal;
+  };
+};
 
 struct _ReeveLoop {
   ReeveRefs refs;
@@ -117,9 +128,9 @@ int reeve_loop_get_any_watch (ReeveLoop *self);
 
 /* A callback runs between these two, so that its watch is not freed under it.
  * FALSE: it must not be called any more, and there is no call to end. */
-gboolean reeve_watch_begin_call (ReeveWatch *self);
+gboolean reeve_loop_begin_call (ReeveLoop *self, ReeveWatch *watch);
 void reeve_watch_end_call (ReeveWatch *self);
-gboolean reeve_watch_is_removed (ReeveWatch *self);
+gboolean reeve_loop_has_removed (ReeveLoop *self, ReeveWatch *watch);
 
 /* Frees the removed watches whose callbacks are not on the stack. With no lock
  * held, in the loop's thread (or the last one that has it). */
@@ -137,7 +148,7 @@ ReeveWatch *reeve_loop_add_file_watch_locked (ReeveLoop *self,
                                               gpointer data,
                                               GDestroyNotify free_func)
     REEVE_REQUIRES (self->lock);
-/* Takes a watch away from its file, if it stands on one. */
+/* Takes such a watch away from its file, unless that is stale. */
 void reeve_loop_close_handle_locked (ReeveLoop *self, ReeveWatch *watch)
     REEVE_REQUIRES (self->lock);
 void

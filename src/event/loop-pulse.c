@@ -14,7 +14,7 @@ reeve_loop_add_pulse (ReeveLoop *self,
 
   watch = reeve_loop_add_watch_locked (self, REEVE_WATCH_PULSE,
                                        (ReeveWatchFunc) func, data, free_func);
-  watch->pulses = g_array_new (FALSE, FALSE, sizeof (ReevePulse));
+  watch->pulse.sent = g_array_new (FALSE, FALSE, sizeof (ReevePulse));
   return watch->id;
 }
 
@@ -30,8 +30,8 @@ reeve_loop_send_pulse (ReeveLoop *self, int id, int code, intptr_t value)
   if (watch == NULL)
     return;
 
-  for (unsigned i = 0; i < watch->pulses->len; i++) {
-    ReevePulse *waiting = &g_array_index (watch->pulses, ReevePulse, i);
+  for (unsigned i = 0; i < watch->pulse.sent->len; i++) {
+    ReevePulse *waiting = &g_array_index (watch->pulse.sent, ReevePulse, i);
 
     if (waiting->code == code) {
       waiting->value = value;
@@ -39,9 +39,9 @@ reeve_loop_send_pulse (ReeveLoop *self, int id, int code, intptr_t value)
     }
   }
 
-  g_array_append_val (watch->pulses, pulse);
-  if (!watch->is_pulsing) {
-    watch->is_pulsing = TRUE;
+  g_array_append_val (watch->pulse.sent, pulse);
+  if (!watch->pulse.is_waiting) {
+    watch->pulse.is_waiting = TRUE;
     g_queue_push_tail (&self->pulsing, watch);
   }
   reeve_loop_wake_locked (self);
@@ -59,10 +59,10 @@ next_pulsing (ReeveLoop *self, GArray **pulses)
   if (watch == NULL)
     return NULL;
 
-  watch->is_pulsing = FALSE;
+  watch->pulse.is_waiting = FALSE;
   watch->n_running++;
-  *pulses = watch->pulses;
-  watch->pulses = g_array_new (FALSE, FALSE, sizeof (ReevePulse));
+  *pulses = watch->pulse.sent;
+  watch->pulse.sent = g_array_new (FALSE, FALSE, sizeof (ReevePulse));
   return watch;
 }
 
@@ -73,8 +73,8 @@ reeve_loop_dispatch_pulses (ReeveLoop *self)
   ReeveWatch *watch;
 
   while ((watch = next_pulsing (self, &pulses)) != NULL) {
-    for (unsigned i = 0; i < pulses->len && !reeve_watch_is_removed (watch);
-         i++) {
+    for (unsigned i = 0;
+         i < pulses->len && !reeve_loop_has_removed (self, watch); i++) {
       const ReevePulse *pulse = &g_array_index (pulses, ReevePulse, i);
 
       ((ReevePulseFunc) watch->func) (self, watch->id, pulse->code,

@@ -9,10 +9,10 @@ static gboolean
 dispatch_signal (gpointer data)
 {
   ReeveWatch *watch = data;
-  ReeveLoop *self = reeve_loop_ref (watch->loop);
+  ReeveLoop *self = reeve_loop_ref (watch->signal.loop);
 
-  if (reeve_watch_begin_call (watch)) {
-    ((ReeveSignalFunc) watch->func) (self, watch->id, watch->signum,
+  if (reeve_loop_begin_call (self, watch)) {
+    ((ReeveSignalFunc) watch->func) (self, watch->id, watch->signal.signum,
                                      watch->data);
     reeve_watch_end_call (watch);
   }
@@ -45,9 +45,10 @@ reeve_loop_add_signal (ReeveLoop *self,
 
   watch = reeve_loop_add_watch_locked (self, REEVE_WATCH_SIGNAL,
                                        (ReeveWatchFunc) func, data, free_func);
-  watch->signum = signum;
-  watch->signal_source = g_unix_signal_source_new (signum);
-  g_source_set_callback (watch->signal_source, dispatch_signal, watch, NULL);
-  g_source_attach (watch->signal_source, self->context);
+  watch->signal.loop = self;
+  watch->signal.signum = signum;
+  watch->signal.source = g_unix_signal_source_new (signum);
+  g_source_set_callback (watch->signal.source, dispatch_signal, watch, NULL);
+  g_source_attach (watch->signal.source, self->context);
   return watch->id;
 }

@@ -27,12 +27,13 @@ static void
 schedule_locked (ReeveLoop *self, ReeveWatch *watch, gint64 now_us)
     REEVE_REQUIRES (self->lock)
 {
-  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout);
-  if (watch->interval_ms < 0)
+  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout.node);
+  if (watch->timeout.interval_ms < 0)
     return;
 
-  watch->timeout.due_us = now_us + (gint64) watch->interval_ms * 1000;
-  reeve_timeout_heap_insert (&self->timeouts, &watch->timeout);
+  watch->timeout.node.due_us =
+      now_us + (gint64) watch->timeout.interval_ms * 1000;
+  reeve_timeout_heap_insert (&self->timeouts, &watch->timeout.node);
 }
 
 int
@@ -48,7 +49,7 @@ reeve_loop_add_timeout (ReeveLoop *self,
 
   watch = reeve_loop_add_watch_locked (self, REEVE_WATCH_TIMEOUT,
                                        (ReeveWatchFunc) func, data, free_func);
-  watch->interval_ms = interval_ms;
+  watch->timeout.interval_ms = interval_ms;
   schedule_locked (self, watch, g_get_monotonic_time ());
   reeve_loop_arm_timer_locked (self);
   return watch->id;
@@ -65,7 +66,7 @@ reeve_loop_update_timeout (ReeveLoop *self, int id, int interval_ms)
   if (watch == NULL)
     return;
 
-  watch->interval_ms = interval_ms;
+  watch->timeout.interval_ms = interval_ms;
   schedule_locked (self, watch, g_get_monotonic_time ());
   reeve_loop_arm_timer_locked (self);
 }
@@ -83,10 +84,11 @@ next_due (ReeveLoop *self, gint64 now_us)
   if (node == NULL || node->due_us > now_us)
     return NULL;
 
-  watch =
-      (ReeveWatch *) ((char *) node - G_STRUCT_OFFSET (ReeveWatch, timeout));
+  watch = (ReeveWatch *) ((char *) node -
+                          G_STRUCT_OFFSET (ReeveWatch, timeout.node));
   /* "Each turn" is due again at once: it is moved behind this round. */
-  schedule_locked (self, watch, watch->interval_ms == 0 ? now_us + 1 : now_us);
+  schedule_locked (self, watch,
+                   watch->timeout.interval_ms == 0 ? now_us + 1 : now_us);
   watch->n_running++;
   return watch;
 }

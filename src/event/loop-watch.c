@@ -18,13 +18,11 @@ reeve_loop_add_watch_locked (ReeveLoop *self,
   while (
       g_hash_table_contains (self->watches, GINT_TO_POINTER (self->last_id)));
 
-  watch->loop = self;
   watch->id = self->last_id;
   watch->kind = kind;
   watch->func = func;
   watch->data = data;
   watch->free_func = free_func;
-  watch->pid_fd = -1;
   g_hash_table_insert (self->watches, GINT_TO_POINTER (watch->id), watch);
   return watch;
 }
@@ -41,13 +39,21 @@ reeve_loop_find_watch_locked (ReeveLoop *self, int id, ReeveWatchKind kind)
 static void
 free_watch (ReeveWatch *watch)
 {
-  if (watch->signal_source != NULL) {
-    g_source_destroy (watch->signal_source);
-    g_source_unref (watch->signal_source);
+  switch (watch->kind) {
+  case REEVE_WATCH_CHILD:
+    reeve_fd_clear (&watch->file.pid_fd);
+    break;
+  case REEVE_WATCH_PULSE:
+    g_array_unref (watch->pulse.sent);
+    break;
+  case REEVE_WATCH_SIGNAL:
+    g_source_destroy (watch->signal.source);
+    g_source_unref (watch->signal.source);
+    break;
+  case REEVE_WATCH_HANDLE:
+  case REEVE_WATCH_TIMEOUT:
+    break;
   }
-  if (watch->pulses != NULL)
-    g_array_unref (watch->pulses);
-  reeve_fd_clear (&watch->pid_fd);
   if (watch->free_func != NULL)
     watch->free_func (watch->data);
   g_free (watch);
@@ -79,12 +85,12 @@ reeve_loop_free_removed (ReeveLoop *self)
 }
 
 gboolean
-reeve_watch_begin_call (ReeveWatch *self)
+reeve_loop_begin_call (ReeveLoop *self, ReeveWatch *watch)
 {
-  if (reeve_watch_is_removed (self))
+  if (reeve_loop_has_removed (self, watch))
     return FALSE;
 
-  self->n_running++;
+  watch->n_running++;
   return TRUE;
 }
 
@@ -95,11 +101,11 @@ reeve_watch_end_call (ReeveWatch *self)
 }
 
 gboolean
-reeve_watch_is_removed (ReeveWatch *self)
+reeve_loop_has_removed (ReeveLoop *self, ReeveWatch *watch)
 {
-  REEVE_LOCK_SCOPE (&self->loop->lock);
+  REEVE_LOCK_SCOPE (&self->lock);
 
-  return self->is_removed;
+  return watch->is_removed;
 }
 
 int
@@ -112,6 +118,28 @@ reeve_loop_get_any_watch (ReeveLoop *self)
 
   g_hash_table_iter_init (&iter, self->watches);
   return g_hash_table_iter_next (&iter, &id, NULL) ? GPOINTER_TO_INT (id) : -1;
+}
+
+/* Nothing calls it from now on. */
+static void
+stop_locked (ReeveLoop *self, ReeveWatch *watch) REEVE_REQUIRES (self->lock)
+{
+  switch (watch->kind) {
+  case REEVE_WATCH_HANDLE:
+  case REEVE_WATCH_CHILD:
+    reeve_loop_close_handle_locked (self, watch);
+    break;
+  case REEVE_WATCH_TIMEOUT:
+    reeve_timeout_heap_remove (&self->timeouts, &watch->timeout.node);
+    reeve_loop_arm_timer_locked (self);
+    break;
+  case REEVE_WATCH_PULSE:
+    if (watch->pulse.is_waiting)
+      g_queue_remove (&self->pulsing, watch);
+    break;
+  case REEVE_WATCH_SIGNAL:
+    break;
+  }
 }
 
 gboolean
@@ -127,11 +155,7 @@ reeve_loop_remove (ReeveLoop *self, int id)
 
   g_hash_table_remove (self->watches, GINT_TO_POINTER (id));
   watch->is_removed = TRUE;
-  reeve_loop_close_handle_locked (self, watch);
-  reeve_timeout_heap_remove (&self->timeouts, &watch->timeout);
-  reeve_loop_arm_timer_locked (self);
-  if (watch->is_pulsing)
-    g_queue_remove (&self->pulsing, watch);
+  stop_locked (self, watch);
   g_ptr_array_add (self->removed, watch);
   /* So that it is freed soon; where the loop calls us, it does so itself. */
   if (!reeve_loop_is_current (self) || self->depth == 0)
