@@ -371,8 +371,9 @@ receive (ReeveConnection *self, size_t size)
     errno = EAGAIN;
     return -1;
   }
-  return reeve_stream_recv (self->stream, self->input + self->input_size, size,
-                            reeve_fd_inbox_get_array (&self->inbox));
+  return reeve_stream_recv_lazily (self->stream, self->input + self->input_size,
+                                   size,
+                                   reeve_fd_inbox_get_array (&self->inbox));
 }
 
 static void

@@ -51,7 +51,7 @@ find_stream (ReeveServerClient *client, const ReeveHeader *header)
 {
   REEVE_LOCK_SCOPE (&client->lock);
 
-  for (GList *link = client->data_streams.head; link != NULL;
+  for (GList *link = reeve_data_stream_get_live_locked (client); link != NULL;
        link = link->next) {
     ReeveDataStream *self = link->data;
 
@@ -85,7 +85,7 @@ update_full_locked (ReeveServerClient *client, ReeveDataStream *self)
     return;
 
   self->is_full = is_full;
-  client->n_full_streams += is_full ? 1u : -1u;
+  reeve_data_stream_get_all_locked (client)->n_full += is_full ? 1u : -1u;
   reeve_server_client_resume_locked (client);
 }
 
@@ -271,7 +271,8 @@ reeve_data_stream_add_output_locked (ReeveServerClient *client,
   self->n_output_bytes += g_bytes_get_size (frame) + PIECE_COST;
   g_queue_push_tail (&self->output, frame);
   if (self->output.length == 1)
-    g_queue_push_tail (&client->ready_streams, reeve_data_stream_ref (self));
+    g_queue_push_tail (&reeve_data_stream_get_all_locked (client)->ready,
+                       reeve_data_stream_ref (self));
 }
 
 void
@@ -289,10 +290,11 @@ reeve_data_stream_queue_locked (ReeveServerClient *client,
 }
 
 GBytes *
-reeve_data_stream_start_frame_locked (ReeveServerClient *client,
-                                      ReeveDataStream **stream)
+reeve_data_stream_start_frame_locked (ReeveServerClient *client)
 {
-  ReeveDataStream *self = g_queue_pop_head (&client->ready_streams);
+  ReeveClientStreams *streams = client->streams;
+  ReeveDataStream *self =
+      streams == NULL ? NULL : g_queue_pop_head (&streams->ready);
   GBytes *frame;
 
   if (self == NULL)
@@ -300,19 +302,25 @@ reeve_data_stream_start_frame_locked (ReeveServerClient *client,
 
   frame = g_queue_pop_head (&self->output);
   if (!g_queue_is_empty (&self->output))
-    g_queue_push_tail (&client->ready_streams, reeve_data_stream_ref (self));
-  *stream = self;
+    g_queue_push_tail (&streams->ready, reeve_data_stream_ref (self));
+  streams->current = self;
   return frame;
 }
 
-void
-reeve_data_stream_end_frame_locked (ReeveServerClient *client,
-                                    ReeveDataStream *self,
-                                    size_t size)
+gboolean
+reeve_data_stream_end_frame_locked (ReeveServerClient *client, size_t size)
 {
+  ReeveDataStream *self = client->streams == NULL
+                              ? NULL
+                              : g_steal_pointer (&client->streams->current);
+
+  if (self == NULL)
+    return FALSE;
+
   self->n_output_bytes -= size + PIECE_COST;
   reeve_data_stream_schedule_locked (client, self);
   reeve_data_stream_unref (self);
+  return TRUE;
 }
 
 void
@@ -326,20 +334,23 @@ reeve_data_stream_drop_output_locked (ReeveServerClient *client,
     g_bytes_unref (frame);
   }
   /* It may be the last reference to one that has ended. */
-  if (g_queue_remove (&client->ready_streams, self))
+  if (g_queue_remove (&client->streams->ready, self))
     reeve_data_stream_unref (self);
 }
 
 void
 reeve_data_stream_lose_client_locked (ReeveServerClient *client)
 {
+  ReeveClientStreams *streams = client->streams;
   ReeveDataStream *self;
 
-  g_clear_pointer (&client->current_stream, reeve_data_stream_unref);
-  while ((self = g_queue_peek_head (&client->ready_streams)) != NULL)
+  if (streams == NULL)
+    return;
+
+  g_clear_pointer (&streams->current, reeve_data_stream_unref);
+  while ((self = g_queue_peek_head (&streams->ready)) != NULL)
     reeve_data_stream_drop_output_locked (client, self);
-  for (GList *link = client->data_streams.head; link != NULL;
-       link = link->next) {
+  for (GList *link = streams->live.head; link != NULL; link = link->next) {
     self = link->data;
     self->is_gone = TRUE;
     reeve_data_stream_schedule_locked (client, self);

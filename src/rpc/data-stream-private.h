@@ -146,16 +146,21 @@ void reeve_data_stream_drop_output_locked (ReeveServerClient *client,
                                            ReeveDataStream *self)
     REEVE_REQUIRES (client->lock);
 
-/* (transfer full) (nullable): the next frame of the streams, which take turns;
- * its stream (transfer full) is for _end_frame_locked(), once it was written.
+/* (transfer full) (nullable): the next frame of the streams, which take turns.
  */
-GBytes *reeve_data_stream_start_frame_locked (ReeveServerClient *client,
-                                              ReeveDataStream **stream)
+GBytes *reeve_data_stream_start_frame_locked (ReeveServerClient *client)
     REEVE_REQUIRES (client->lock);
-void
-reeve_data_stream_end_frame_locked (ReeveServerClient *client,
-                                    ReeveDataStream *self,
-                                    size_t size) REEVE_REQUIRES (client->lock);
+/* A frame of @size bytes was written; whether it was one of a stream. */
+gboolean
+reeve_data_stream_end_frame_locked (ReeveServerClient *client, size_t size)
+    REEVE_REQUIRES (client->lock);
+
+/* What the client has of streams; made for its first one. */
+ReeveClientStreams *reeve_data_stream_get_all_locked (ReeveServerClient *client)
+    REEVE_REQUIRES (client->lock);
+/* (element-type ReeveDataStream) (transfer none): those that are live. */
+GList *reeve_data_stream_get_live_locked (ReeveServerClient *client)
+    REEVE_REQUIRES (client->lock);
 
 /* The connection has ended: so do all streams. */
 void reeve_data_stream_lose_client_locked (ReeveServerClient *client)

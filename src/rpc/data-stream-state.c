@@ -31,7 +31,7 @@ find_kind (ReeveServerClient *client,
 char *
 reeve_data_stream_find_obstacle_locked (ReeveServerClient *client)
 {
-  for (GList *link = client->data_streams.head; link != NULL;
+  for (GList *link = reeve_data_stream_get_live_locked (client); link != NULL;
        link = link->next) {
     const ReeveDataStream *stream = link->data;
 
@@ -47,7 +47,7 @@ reeve_data_stream_find_obstacle_locked (ReeveServerClient *client)
 char *
 reeve_data_stream_find_activity_locked (ReeveServerClient *client)
 {
-  for (GList *link = client->data_streams.head; link != NULL;
+  for (GList *link = reeve_data_stream_get_live_locked (client); link != NULL;
        link = link->next) {
     const ReeveDataStream *stream = link->data;
 
@@ -144,7 +144,8 @@ dup_streams (ReeveServerClient *client)
 
   REEVE_LOCK_SCOPE (&client->lock);
 
-  for (GList *link = client->data_streams.head; link != NULL; link = link->next)
+  for (GList *link = reeve_data_stream_get_live_locked (client); link != NULL;
+       link = link->next)
     g_ptr_array_add (streams, reeve_data_stream_ref (link->data));
   return streams;
 }

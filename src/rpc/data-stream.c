@@ -135,12 +135,26 @@ reeve_data_stream_discard (ReeveDataStream *self)
   reeve_data_stream_unref (self);
 }
 
+ReeveClientStreams *
+reeve_data_stream_get_all_locked (ReeveServerClient *client)
+{
+  if (client->streams == NULL)
+    client->streams = g_new0 (ReeveClientStreams, 1);
+  return client->streams;
+}
+
+GList *
+reeve_data_stream_get_live_locked (ReeveServerClient *client)
+{
+  return client->streams == NULL ? NULL : client->streams->live.head;
+}
+
 void
 reeve_data_stream_go_live_locked (ReeveServerClient *client,
                                   ReeveDataStream *self)
 {
   self->is_live = TRUE;
-  g_queue_push_tail (&client->data_streams, self);
+  g_queue_push_tail (&reeve_data_stream_get_all_locked (client)->live, self);
   reeve_data_stream_schedule_locked (client, self);
 }
 
@@ -345,7 +359,7 @@ leave (ReeveDataStream *self)
   REEVE_LOCK_SCOPE (&client->lock);
 
   self->is_live = FALSE;
-  g_queue_remove (&client->data_streams, self);
+  g_queue_remove (&client->streams->live, self);
   atomic_fetch_sub (&client->n_data_streams, 1);
   reeve_data_stream_drop_input_locked (client, self);
   /* Who finishes or aborts reads no more. */

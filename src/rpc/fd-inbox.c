@@ -16,12 +16,18 @@ reeve_fd_inbox_clear (ReeveFdInbox *self)
   g_clear_pointer (&self->ends, g_array_unref);
 }
 
-GArray *
+GArray **
 reeve_fd_inbox_get_array (ReeveFdInbox *self)
+{
+  return &self->fds;
+}
+
+void
+reeve_fd_inbox_add (ReeveFdInbox *self, int fd)
 {
   if (self->fds == NULL)
     self->fds = g_array_new (FALSE, FALSE, sizeof (int));
-  return self->fds;
+  g_array_append_val (self->fds, fd);
 }
 
 unsigned
@@ -80,5 +86,8 @@ reeve_fd_inbox_take (ReeveFdInbox *self,
   }
   for (unsigned i = 0; i < self->ends->len; i++)
     g_array_index (self->ends, gsize, i) -= length + n_fds;
+  /* An idle client keeps no room for more. */
+  if (self->fds->len == 0)
+    reeve_fd_inbox_clear (self);
   return TRUE;
 }

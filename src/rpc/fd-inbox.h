@@ -25,8 +25,11 @@ typedef struct {
 /* Closes what was not taken. */
 void reeve_fd_inbox_clear (ReeveFdInbox *self);
 
-/* (transfer none): for reeve_stream_recv() to append to. */
-GArray *reeve_fd_inbox_get_array (ReeveFdInbox *self);
+/* For reeve_stream_recv_lazily() to append to. */
+GArray **reeve_fd_inbox_get_array (ReeveFdInbox *self);
+
+/* The same for one, @fd: (transfer full). */
+void reeve_fd_inbox_add (ReeveFdInbox *self, int fd);
 
 unsigned reeve_fd_inbox_get_size (const ReeveFdInbox *self);
 

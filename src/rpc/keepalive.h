@@ -16,11 +16,11 @@ G_BEGIN_DECLS
  * of g_get_monotonic_time().
  */
 typedef struct {
-  gint64 alive_us; /* the last sign of life: any byte is one */
-  gint64 asked_us; /* the last question */
-  unsigned n_asked;
+  gint64 alive_us;      /* the last sign of life: any byte is one */
+  gint64 asked_us;      /* the last question */
   gint64 n_taken;       /* bytes that the peer took, and */
   gboolean had_backlog; /* whether more waited, when that was noted */
+  unsigned n_asked;
 } ReeveKeepalive;
 
 typedef enum {

@@ -109,7 +109,7 @@ reeve_server_client_init_auth (ReeveServerClient *self)
   if (is_known (self))
     return;
 
-  reeve_server_add_unauth (self->server, &self->unauth_link);
+  reeve_server_add_unauth (self->server, self, &self->unauth);
   self->patience = reeve_loop_add_timeout (
       self->home->loop, (int) REEVE_LIMIT (self->server, auth_timeout_ms),
       end_patience, self, NULL);

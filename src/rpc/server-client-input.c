@@ -38,7 +38,7 @@ reeve_server_client_has_room_locked (ReeveServerClient *self)
              REEVE_LIMIT (self->server, max_client_fds) &&
          self->replies.n_bytes <
              REEVE_LIMIT (self->server, max_client_reply_bytes) &&
-         self->n_full_streams == 0;
+         (self->streams == NULL || self->streams->n_full == 0);
 }
 
 size_t
@@ -430,7 +430,7 @@ grow_input (ReeveServerClient *self)
 static gssize
 receive (ReeveServerClient *self, void *data, size_t size)
 {
-  GArray *fds = NULL;
+  GArray **fds = NULL;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -438,7 +438,7 @@ receive (ReeveServerClient *self, void *data, size_t size)
     return 0;
   if (self->transport == REEVE_TRANSPORT_UNIX)
     fds = reeve_fd_inbox_get_array (&self->inbox);
-  return reeve_stream_recv (self->stream, data, size, fds);
+  return reeve_stream_recv_lazily (self->stream, data, size, fds);
 }
 
 static void

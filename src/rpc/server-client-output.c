@@ -19,7 +19,8 @@
 static gboolean
 has_output_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  return self->current != NULL || !g_queue_is_empty (&self->ready_streams) ||
+  return self->current != NULL ||
+         (self->streams != NULL && !g_queue_is_empty (&self->streams->ready)) ||
          reeve_stream_has_output (self->stream);
 }
 
@@ -57,8 +58,7 @@ start_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   if (self->current != NULL)
     output->n_bytes -= g_bytes_get_size (self->current);
   else
-    self->current =
-        reeve_data_stream_start_frame_locked (self, &self->current_stream);
+    self->current = reeve_data_stream_start_frame_locked (self);
 }
 
 /* The current frame was written; returns how much of a stream it was. */
@@ -68,12 +68,7 @@ end_frame_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   size_t size = g_bytes_get_size (self->current);
 
   g_clear_pointer (&self->current, g_bytes_unref);
-  if (self->current_stream == NULL)
-    return 0;
-
-  reeve_data_stream_end_frame_locked (
-      self, g_steal_pointer (&self->current_stream), size);
-  return size;
+  return reeve_data_stream_end_frame_locked (self, size) ? size : 0;
 }
 
 /* Nothing more is read or written; the loop closes it soon. */
@@ -89,9 +84,9 @@ close_later_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 static void
 end_write_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  gboolean is_over =
-      self->closes_when_written ||
-      (self->is_all_taken && self->calls.length == 0 && self->held->len == 0);
+  gboolean is_over = self->closes_when_written ||
+                     (self->is_all_taken && self->calls.length == 0 &&
+                      reeve_server_client_count_held_locked (self) == 0);
 
   if (is_over && self->stream != NULL && !has_output_locked (self))
     close_later_locked (self);
@@ -120,19 +115,16 @@ reeve_client_fds_free (gpointer data)
 static void
 queue_held_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  if (self->held->len == 0)
-    return;
-
-  queue_locked (&self->replies,
-                g_bytes_new (self->held->data, self->held->len));
-  g_byte_array_set_size (self->held, 0);
+  if (reeve_server_client_count_held_locked (self) > 0)
+    queue_locked (&self->replies,
+                  g_byte_array_free_to_bytes (g_steal_pointer (&self->held)));
 }
 
 /* (nullable): what the current frame has behind it. */
 static ReeveClientFds *
 get_fds_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  ReeveClientFds *fds = g_queue_peek_head (&self->fds);
+  ReeveClientFds *fds = self->fds == NULL ? NULL : self->fds->data;
 
   return fds != NULL && fds->frame == self->current ? fds : NULL;
 }
@@ -173,7 +165,8 @@ end_current_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
     return 0;
 
   if (fds != NULL) {
-    reeve_client_fds_free (g_queue_pop_head (&self->fds));
+    self->fds = g_list_delete_link (self->fds, self->fds);
+    reeve_client_fds_free (fds);
     atomic_fetch_sub (&self->n_fds, n_fds);
   }
   return end_frame_locked (self);
@@ -281,13 +274,15 @@ may_hold_locked (ReeveServerClient *self, size_t size)
 {
   return atomic_load (&self->n_waiting) > 0 && self->is_watched &&
          !self->closes_when_written && self->current == NULL &&
-         self->held->len + size <= HELD_SIZE;
+         reeve_server_client_count_held_locked (self) + size <= HELD_SIZE;
 }
 
 static void
 hold_locked (ReeveServerClient *self, const struct iovec *iov, int n_iov)
     REEVE_REQUIRES (self->lock)
 {
+  if (self->held == NULL)
+    self->held = g_byte_array_new ();
   for (int i = 0; i < n_iov; i++)
     g_byte_array_append (self->held, iov[i].iov_base, (guint) iov[i].iov_len);
 }
@@ -297,13 +292,15 @@ static void
 write_with_held_locked (ReeveServerClient *self, struct iovec *iov, int n_iov)
     REEVE_REQUIRES (self->lock)
 {
-  gboolean is_held = self->held->len > 0;
+  size_t n_held = reeve_server_client_count_held_locked (self);
+  gboolean is_held = n_held > 0;
 
-  iov->iov_base = self->held->data;
-  iov->iov_len = self->held->len;
+  if (is_held)
+    *iov = (struct iovec){ self->held->data, n_held };
   reeve_server_client_write_replies_locked (self, iov + !is_held,
                                             n_iov - !is_held);
-  g_byte_array_set_size (self->held, 0);
+  if (is_held)
+    g_byte_array_set_size (self->held, 0);
   /* What was held is one more thing that had to be written. */
   if (self->is_all_taken)
     end_write_locked (self);
@@ -468,7 +465,7 @@ queue_with_fds (ReeveServerClient *self,
 
   queue_held_locked (self);
   queue_locked (&self->replies, g_bytes_ref (frame));
-  g_queue_push_tail (&self->fds, fds);
+  self->fds = g_list_append (self->fds, fds);
   start_streams_locked (self, &call, 1, 1);
   write_locked (self);
   return TRUE;
@@ -544,10 +541,14 @@ flush (ReeveServerClient *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   is_read = reeve_server_client_check_reader_locked (self);
-  is_held = self->held->len > 0 && self->stream != NULL && !self->is_closing;
+  is_held = reeve_server_client_count_held_locked (self) > 0 &&
+            self->stream != NULL && !self->is_closing;
   self->is_watched = is_held || is_read;
   if (is_held)
     write_with_held_locked (self, &iov, 1);
+  /* It is not busy any more: its room for replies is given back. */
+  if (!self->is_watched)
+    g_clear_pointer (&self->held, g_byte_array_unref);
   return self->is_watched;
 }
 

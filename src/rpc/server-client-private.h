@@ -15,6 +15,7 @@
 #include "rpc/stream-layer.h"
 #include "rpc/tls-context.h"
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 G_BEGIN_DECLS
@@ -24,6 +25,16 @@ typedef struct {
   size_t n_bytes;
 } ReeveClientOutput;
 
+/* What there is of streams once a client had one. */
+typedef struct {
+  GQueue live;  /* (element-type ReeveDataStream) (owned) */
+  GQueue ready; /* (element-type ReeveDataStream) (owned): whose frames take
+                   turns */
+  ReeveDataStream *current; /* (owned) (nullable): whose frame is written */
+  unsigned n_full;          /* that can take no more now */
+} ReeveClientStreams;
+
+typedef struct _ReeveClientAttached ReeveClientAttached;
 typedef struct _ReeveClientHandshake ReeveClientHandshake;
 
 /* A worker that reads a client waits so long for its next call. */
@@ -54,57 +65,60 @@ typedef struct {
   gboolean ends; /* the connection, when the answers are written */
 } ReeveIntake;
 
+/* There may be very many, so what is yes or no takes a byte, and what there is
+ * only while something goes on is made when that begins. */
 struct _ReeveServerClient {
-  ReeveRefs refs;
+  uint64_t id; /* immutable, as what follows; first, so that the key of the
+                  server's table is the client, and is stored once */
   ReeveServer *server;   /* (owned) */
-  ReeveServerLoop *home; /* the loop that it is of; immutable */
+  ReeveServerLoop *home; /* the loop that it is of */
   ReeveJobGroup *jobs;   /* (owned): whose turn its calls take */
-  uint64_t id;           /* immutable, as what follows */
   gint64 connect_time;
   ReeveTransport transport;
-  gboolean has_peer;
   struct ucred peer;
   ReeveWires wires; /* that it may choose from */
-  gid_t *groups;    /* (owned) (nullable): the main one first */
-  size_t n_groups;
-  char *address; /* (owned) (nullable) */
   ReeveAuth auth;
+  bool has_peer;
   atomic_bool is_read_only;
   atomic_bool is_authenticated;
+  bool has_wire; /* of the loop's thread */
+  unsigned n_groups;
+  gid_t *groups;   /* (owned) (nullable): the main one first */
+  char *address;   /* (owned) (nullable) */
   char *sasl_name; /* (owned) (nullable): before is_authenticated */
   char *x509_name; /* (owned) (nullable): before the first call */
 
   /* Of the loop's thread. */
   ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts */
 
-  GList unauth_link; /* of the server's list, under its lock */
+  GList *unauth; /* (nullable): in the server's list, under its lock */
 
   /* XDR until the loop's thread has seen the first byte, then immutable. */
   const ReeveWire *wire;
-  gboolean has_wire;   /* of the loop's thread */
   gpointer wire_state; /* (owned): of the loop's thread */
-
-  /* A ReeveReader: the loop's thread offers, and takes an offer back; what
-   * begins or ends a worker's reading happens under the lock. */
-  atomic_int reader;
 
   /* Of the reader: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */
   size_t input_size;
   size_t input_capacity;
-  size_t n_seen;         /* bytes of it that look_ahead() has seen */
-  gboolean has_had_turn; /* the loop comes back to it */
+  size_t n_seen; /* bytes of it that look_ahead() has seen */
   ReeveFdInbox inbox;
   gint64 taken_us;      /* when the calls of now were */
   gint64 last_taken_us; /* and those before */
   ReeveCall *lone;      /* (nullable): is not pushed yet */
-  gboolean has_spoken;  /* something came */
-  gboolean is_refused;  /* it is one too many; immutable once it is heard */
-  gboolean is_swept;    /* the loop looks for overdue calls */
-  int keepalive_watch;  /* a timeout; 0 unless the client asked for it */
   ReeveKeepalive keepalive;
-  int patience; /* a timeout until it has to be authenticated; 0: none */
+  int keepalive_watch; /* a timeout; 0 unless the client asked for it */
+  int patience;        /* a timeout until it has to be authenticated; 0: none */
+  bool has_had_turn;   /* the loop comes back to it */
+  bool has_spoken;     /* something came */
+  bool is_refused;     /* it is one too many; immutable once it is heard */
+  bool is_swept;       /* the loop looks for overdue calls */
 
+  /* A ReeveReader: the loop's thread offers, and takes an offer back; what
+   * begins or ends a worker's reading happens under the lock. */
+  atomic_int reader;
+
+  ReeveRefs refs;
   atomic_uint n_waiting;      /* jobs in the pool that did not begin */
   atomic_uint n_data_streams; /* opened, and not ended */
   atomic_uint n_fds;          /* that are held, in calls and for replies */
@@ -112,37 +126,32 @@ struct _ReeveServerClient {
   ReeveMutex lock;
   ReeveStream *stream REEVE_GUARDED; /* (owned); NULL once closed */
   int watch REEVE_GUARDED;
-  ReeveEvents events REEVE_GUARDED;  /* that are watched for */
-  gboolean is_shaking REEVE_GUARDED; /* a handshake; nothing else is sent */
+  ReeveEvents events REEVE_GUARDED; /* that are watched for */
   GQueue calls REEVE_GUARDED; /* (element-type ReeveCall): in flight, oldest
                                  first */
   size_t n_call_bytes REEVE_GUARDED; /* of their arguments */
-  GByteArray *held REEVE_GUARDED; /* (owned): replies that go with the next */
-  gboolean is_watched REEVE_GUARDED; /* the loop writes what is held, soon */
+  GByteArray *held REEVE_GUARDED;    /* (owned) (nullable): replies that go with
+                                        the next */
   const ReeveReplyBatch *worker REEVE_GUARDED; /* (nullable): of the reader */
   gint64 running_us REEVE_GUARDED; /* what ran at the loop's last look */
   ReeveClientOutput replies REEVE_GUARDED;
   ReeveClientOutput event_queue REEVE_GUARDED;
-  GQueue data_streams REEVE_GUARDED;  /* (element-type ReeveDataStream) (owned):
-                                         live */
-  GQueue ready_streams REEVE_GUARDED; /* (element-type ReeveDataStream) (owned):
-                                         whose frames take turns */
-  unsigned n_full_streams REEVE_GUARDED; /* that can take no more now */
+  ReeveClientStreams *streams REEVE_GUARDED; /* (owned) (nullable) */
   GBytes *current REEVE_GUARDED;       /* (owned) (nullable): partly written */
   size_t current_offset REEVE_GUARDED; /* carriers of fds included */
-  GQueue fds REEVE_GUARDED; /* (element-type ReeveClientFds) (owned): in the
+  GList *fds REEVE_GUARDED; /* (element-type ReeveClientFds) (owned): in the
                                order of their replies, the current one first */
-  ReeveDataStream *current_stream REEVE_GUARDED; /* (owned) (nullable): whose
-                                                    frame it is */
-  gboolean is_throttled REEVE_GUARDED;           /* its calls wait for room */
-  gboolean is_full REEVE_GUARDED;     /* and we do not read any more of them */
-  gboolean is_resuming REEVE_GUARDED; /* the loop was told to go on */
-  gboolean closes_when_written REEVE_GUARDED;
-  gboolean has_ended REEVE_GUARDED;    /* no more comes */
-  gboolean is_all_taken REEVE_GUARDED; /* and all that came was taken: it is
-                                          closed when that is answered */
-  gboolean is_closing REEVE_GUARDED;   /* the loop was told to close it */
-  GHashTable *attached REEVE_GUARDED;  /* key -> Attached (owned) */
+  ReeveClientAttached *attached REEVE_GUARDED; /* (owned): the newest first */
+  bool is_shaking REEVE_GUARDED;   /* a handshake; nothing else is sent */
+  bool is_watched REEVE_GUARDED;   /* the loop writes what is held, soon */
+  bool is_throttled REEVE_GUARDED; /* its calls wait for room */
+  bool is_full REEVE_GUARDED;      /* and we do not read any more of them */
+  bool is_resuming REEVE_GUARDED;  /* the loop was told to go on */
+  bool closes_when_written REEVE_GUARDED;
+  bool has_ended REEVE_GUARDED;    /* no more comes */
+  bool is_all_taken REEVE_GUARDED; /* and all that came was taken: it is closed
+                                      when that is answered */
+  bool is_closing REEVE_GUARDED;   /* the loop was told to close it */
 };
 
 /* -------------------------------------------------- server-client.c --- */
@@ -234,6 +243,14 @@ gboolean reeve_server_client_check_reader_locked (ReeveServerClient *self)
 /* Watches its socket for what there is to do. */
 void reeve_server_client_update_events_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
+
+/* How many bytes of replies go with the next one. */
+static inline unsigned
+reeve_server_client_count_held_locked (ReeveServerClient *self)
+    REEVE_REQUIRES (self->lock)
+{
+  return self->held == NULL ? 0 : self->held->len;
+}
 
 /* Closes what was to be sent. */
 void reeve_client_fds_free (gpointer data);

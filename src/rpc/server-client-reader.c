@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/data-stream-private.h"
 #include "rpc/wire.h"
 
 #include <errno.h>
@@ -107,8 +108,10 @@ is_plain_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   return self->stream != NULL && !reeve_stream_has_layer (self->stream) &&
          atomic_load (&self->is_authenticated) && !self->is_refused &&
          self->events == REEVE_EVENT_READABLE &&
-         g_queue_is_empty (&self->calls) && self->held->len == 0 &&
-         g_queue_is_empty (&self->data_streams) && !self->closes_when_written &&
+         g_queue_is_empty (&self->calls) &&
+         reeve_server_client_count_held_locked (self) == 0 &&
+         reeve_data_stream_get_live_locked (self) == NULL &&
+         !self->closes_when_written &&
          reeve_server_client_has_room_locked (self);
 }
 
@@ -195,10 +198,11 @@ read_call (ReeveServerClient *self, const ReeveReplyBatch *worker)
     return NULL;
   }
 
-  n_read = reeve_stream_recv (self->stream, data, sizeof data,
-                              self->transport == REEVE_TRANSPORT_UNIX
-                                  ? reeve_fd_inbox_get_array (&self->inbox)
-                                  : NULL);
+  n_read =
+      reeve_stream_recv_lazily (self->stream, data, sizeof data,
+                                self->transport == REEVE_TRANSPORT_UNIX
+                                    ? reeve_fd_inbox_get_array (&self->inbox)
+                                    : NULL);
   if (n_read > 0 && reeve_fd_inbox_note (&self->inbox, (size_t) n_read))
     call = make_call_locked (self, data, (size_t) n_read);
   if (call != NULL) {

@@ -33,7 +33,8 @@ schedule_streams (ReeveServerClient *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  for (GList *link = self->data_streams.head; link != NULL; link = link->next)
+  for (GList *link = reeve_data_stream_get_live_locked (self); link != NULL;
+       link = link->next)
     reeve_data_stream_schedule_locked (self, link->data);
 }
 
@@ -52,8 +53,7 @@ can_move_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
   return self->stream != NULL && !self->is_closing && !self->is_shaking &&
          self->transport != REEVE_TRANSPORT_TLS &&
          !reeve_stream_has_layer (self->stream) &&
-         (atomic_load (&self->is_authenticated) ||
-          g_hash_table_size (self->attached) == 0);
+         (atomic_load (&self->is_authenticated) || self->attached == NULL);
 }
 
 gboolean
@@ -107,7 +107,7 @@ static const ReeveClientFds *
 find_fds_locked (ReeveServerClient *self, const GBytes *frame)
     REEVE_REQUIRES (self->lock)
 {
-  for (GList *link = self->fds.head; link != NULL; link = link->next) {
+  for (GList *link = self->fds; link != NULL; link = link->next) {
     const ReeveClientFds *fds = link->data;
 
     if (fds->frame == frame)
@@ -147,15 +147,16 @@ save_replies_locked (ReeveServerClient *self,
                      ReeveSavedState *state,
                      takeover_client *saved) REEVE_REQUIRES (self->lock)
 {
-  unsigned n_frames = self->replies.frames.length + (self->held->len > 0);
+  unsigned n_held = reeve_server_client_count_held_locked (self);
+  unsigned n_frames = self->replies.frames.length + (n_held > 0);
   takeover_frame *to = g_new0 (takeover_frame, n_frames);
 
   saved->replies.n_items = n_frames;
   saved->replies.items = to;
   for (GList *link = self->replies.frames.head; link != NULL; link = link->next)
     save_frame_locked (self, state, link->data, 0, to++);
-  if (self->held->len > 0)
-    copy (&to->data, self->held->data, self->held->len);
+  if (n_held > 0)
+    copy (&to->data, self->held->data, n_held);
 }
 
 static void
@@ -364,7 +365,7 @@ restore_frame_locked (ReeveServerClient *self,
   }
   row = g_new (ReeveClientFds, 1);
   *row = (ReeveClientFds){ g_bytes_ref (frame), fds };
-  g_queue_push_tail (&self->fds, row);
+  self->fds = g_list_append (self->fds, row);
   atomic_fetch_add (&self->n_fds, fds->len);
   return frame;
 }
@@ -437,7 +438,7 @@ restore_input (ReeveServerClient *self,
 
     if (fd < 0)
       return FALSE;
-    g_array_append_val (reeve_fd_inbox_get_array (&self->inbox), fd);
+    reeve_fd_inbox_add (&self->inbox, fd);
     reeve_fd_inbox_note (&self->inbox, from->end);
   }
 

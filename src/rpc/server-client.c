@@ -17,19 +17,20 @@
 /* How long a handshake of TLS may take. */
 #define HANDSHAKE_TIMEOUT_MS 15000
 
-typedef struct {
+/* Immutable, as the list is but for its head. */
+struct _ReeveClientAttached {
+  ReeveClientAttached *next;
+  gconstpointer key;
   gpointer data;
   GDestroyNotify close_func; /* (nullable) */
-  GDestroyNotify free_func;
-} Attached;
+  GDestroyNotify free_func;  /* (nullable) */
+};
 
 /* ------------------------------------------------------------ identity --- */
 
 static void
-attached_free (gpointer data)
+attached_free (ReeveClientAttached *self)
 {
-  Attached *self = data;
-
   if (self->free_func != NULL)
     self->free_func (self->data);
   g_free (self);
@@ -129,8 +130,6 @@ reeve_server_client_new (ReeveServerLoop *home,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
   self->stream = stream;
-  self->held = g_byte_array_new ();
-  self->attached = g_hash_table_new_full (NULL, NULL, NULL, attached_free);
   read_peer (self, stream);
   if (tls != NULL)
     self->transport = REEVE_TRANSPORT_TLS;
@@ -138,7 +137,6 @@ reeve_server_client_new (ReeveServerLoop *home,
     self->wires = self->transport == REEVE_TRANSPORT_UNIX ? REEVE_WIRE_ALL
                                                           : REEVE_WIRE_XDR;
   note_peer (self);
-  self->unauth_link.data = self;
   reeve_server_client_init_auth (self);
 
   REEVE_LOCK_SCOPE (&self->lock);
@@ -177,17 +175,23 @@ reeve_server_client_ref (ReeveServerClient *self)
 void
 reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
 {
+  ReeveClientAttached *attached;
+
   if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
   g_assert (self->stream == NULL);
   g_assert (g_queue_is_empty (&self->calls));
-  g_assert (g_queue_is_empty (&self->data_streams));
-  g_clear_pointer (&self->attached, g_hash_table_unref);
+  g_assert (self->streams == NULL || g_queue_is_empty (&self->streams->live));
+  g_free (self->streams);
+  while ((attached = self->attached) != NULL) {
+    self->attached = attached->next;
+    attached_free (attached);
+  }
   if (self->wire->clear_state != NULL)
     self->wire->clear_state (self->wire_state);
   g_free (self->wire_state);
-  g_byte_array_unref (self->held);
+  g_clear_pointer (&self->held, g_byte_array_unref);
   reeve_client_handshake_free (self->handshake);
   g_free (self->input);
   g_free (self->address);
@@ -286,7 +290,7 @@ reeve_server_client_set_authenticated (ReeveServerClient *self,
 
   self->sasl_name = g_strdup (sasl_name);
   atomic_store (&self->is_authenticated, TRUE);
-  reeve_server_remove_unauth (self->server, &self->unauth_link);
+  reeve_server_remove_unauth (self->server, &self->unauth);
 }
 
 const char *
@@ -329,21 +333,33 @@ reeve_server_client_get_address (ReeveServerClient *self)
   return self->address;
 }
 
+static ReeveClientAttached *
+find_attached_locked (ReeveServerClient *self, gconstpointer key)
+    REEVE_REQUIRES (self->lock)
+{
+  ReeveClientAttached *attached = self->attached;
+
+  while (attached != NULL && attached->key != key)
+    attached = attached->next;
+  return attached;
+}
+
 /* (nullable): what the key has already; else it has @new. */
-static Attached *
+static ReeveClientAttached *
 add_attached (ReeveServerClient *self,
-              gconstpointer key,
-              Attached *new,
+              ReeveClientAttached *new,
               gboolean *is_closed)
 {
-  Attached *old;
+  ReeveClientAttached *old;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   *is_closed = self->stream == NULL;
-  old = g_hash_table_lookup (self->attached, key);
-  if (old == NULL)
-    g_hash_table_insert (self->attached, (gpointer) key, new);
+  old = find_attached_locked (self, new->key);
+  if (old == NULL) {
+    new->next = self->attached;
+    self->attached = new;
+  }
   return old;
 }
 
@@ -354,12 +370,12 @@ reeve_server_client_attach (ReeveServerClient *self,
                             GDestroyNotify close_func,
                             GDestroyNotify free_func)
 {
-  Attached *new = g_new (Attached, 1);
-  Attached *old;
+  ReeveClientAttached *new = g_new (ReeveClientAttached, 1);
+  ReeveClientAttached *old;
   gboolean is_closed;
 
-  *new = (Attached){ data, close_func, free_func };
-  old = add_attached (self, key, new, &is_closed);
+  *new = (ReeveClientAttached){ NULL, key, data, close_func, free_func };
+  old = add_attached (self, new, &is_closed);
   if (old != NULL)
     attached_free (new);
   else if (is_closed && close_func != NULL)
@@ -370,11 +386,11 @@ reeve_server_client_attach (ReeveServerClient *self,
 gpointer
 reeve_server_client_get_data (ReeveServerClient *self, gconstpointer key)
 {
-  Attached *attached;
+  const ReeveClientAttached *attached;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  attached = g_hash_table_lookup (self->attached, key);
+  attached = find_attached_locked (self, key);
   return attached == NULL ? NULL : attached->data;
 }
 
@@ -505,8 +521,8 @@ typedef struct {
   int watch;
   GBytes *current;
   GQueue frames[2];
-  GQueue fds;
-  GList *attached; /* (element-type Attached) (transfer container) */
+  GList *fds;
+  const ReeveClientAttached *attached;
 } Remains;
 
 static gboolean
@@ -525,22 +541,17 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   remains->frames[1] = self->event_queue.frames;
   self->replies = (ReeveClientOutput){ .frames = G_QUEUE_INIT };
   self->event_queue = (ReeveClientOutput){ .frames = G_QUEUE_INIT };
-  remains->fds = self->fds;
-  g_queue_init (&self->fds);
-  remains->attached = g_hash_table_get_values (self->attached);
+  remains->fds = g_steal_pointer (&self->fds);
+  remains->attached = self->attached;
   return TRUE;
 }
 
 static void
-close_attached (GList *attached)
+close_attached (const ReeveClientAttached *first)
 {
-  for (GList *link = attached; link != NULL; link = link->next) {
-    const Attached *row = link->data;
-
-    if (row->close_func != NULL)
-      row->close_func (row->data);
-  }
-  g_list_free (attached);
+  for (; first != NULL; first = first->next)
+    if (first->close_func != NULL)
+      first->close_func (first->data);
 }
 
 void
@@ -563,7 +574,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   g_clear_pointer (&remains.current, g_bytes_unref);
   for (int i = 0; i < 2; i++)
     g_queue_clear_full (&remains.frames[i], (GDestroyNotify) g_bytes_unref);
-  g_queue_clear_full (&remains.fds, reeve_client_fds_free);
+  g_list_free_full (remains.fds, reeve_client_fds_free);
 
   while ((call = steal_call (self)) != NULL) {
     cancel (self, call);
@@ -572,7 +583,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   close_attached (remains.attached);
 
   reeve_fd_inbox_clear (&self->inbox);
-  reeve_server_remove_unauth (self->server, &self->unauth_link);
+  reeve_server_remove_unauth (self->server, &self->unauth);
   if (self->is_refused)
     reeve_server_end_refused (self->server, self->transport);
   reeve_server_forget (self->server, self);

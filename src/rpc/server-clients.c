@@ -239,20 +239,23 @@ reeve_server_take_stream (ReeveService *service,
 }
 
 void
-reeve_server_add_unauth (ReeveServer *self, GList *link)
+reeve_server_add_unauth (ReeveServer *self,
+                         ReeveServerClient *client,
+                         GList **link)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  g_queue_push_tail_link (&self->unauth, link);
+  g_queue_push_tail (&self->unauth, client);
+  *link = self->unauth.tail;
 }
 
 void
-reeve_server_remove_unauth (ReeveServer *self, GList *link)
+reeve_server_remove_unauth (ReeveServer *self, GList **link)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (link->prev != NULL || self->unauth.head == link)
-    g_queue_unlink (&self->unauth, link);
+  if (*link != NULL)
+    g_queue_delete_link (&self->unauth, g_steal_pointer (link));
 }
 
 static gboolean

@@ -341,10 +341,13 @@ void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
 void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
-/* The list of clients that did not authenticate yet; a link that is not in it
- * is removed without effect. Thread: any. */
-void reeve_server_add_unauth (ReeveServer *self, GList *link);
-void reeve_server_remove_unauth (ReeveServer *self, GList *link);
+/* The list of clients that did not authenticate yet. @link is set and cleared
+ * under the server's lock; removing does nothing when it is NULL. Thread: any.
+ */
+void reeve_server_add_unauth (ReeveServer *self,
+                              ReeveServerClient *client,
+                              GList **link);
+void reeve_server_remove_unauth (ReeveServer *self, GList **link);
 /* A client that was refused is closed. Thread: loop. */
 void reeve_server_end_refused (ReeveServer *self, ReeveTransport transport);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);

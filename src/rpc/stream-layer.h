@@ -51,6 +51,13 @@ ReeveStream *reeve_stream_connect (const char *name,
  * and has TCP_NODELAY from the socket that listens. Costs no system call. */
 ReeveStream *reeve_stream_new_accepted (int fd, gboolean is_unix);
 
+/* As reeve_stream_recv(); makes @fds (element-type int) (transfer full) when
+ * the first one comes. */
+gssize reeve_stream_recv_lazily (ReeveStream *self,
+                                 void *data,
+                                 size_t size,
+                                 GArray **fds);
+
 /* @layer: (transfer full): from now on all bytes go through it. */
 void reeve_stream_set_layer (ReeveStream *self,
                              const ReeveStreamLayer *layer_class,

@@ -18,12 +18,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+typedef struct {
+  const ReeveStreamLayer *class;
+  gpointer data; /* (owned) */
+} Layer;
+
 struct _ReeveStream {
-  int fd;                              /* (owned) */
-  gboolean is_unix;                    /* may carry file descriptors */
-  const ReeveStreamLayer *layer_class; /* (nullable) */
-  gpointer layer;                      /* (owned) */
-  gint64 n_sent;                       /* bytes */
+  int fd;           /* (owned) */
+  gboolean is_unix; /* may carry file descriptors */
+  Layer *layer;     /* (owned) (nullable): most have none */
+  gint64 n_sent;    /* bytes */
 };
 
 ReeveStream *
@@ -61,8 +65,9 @@ reeve_stream_free (ReeveStream *self)
   if (self == NULL)
     return;
 
-  if (self->layer_class != NULL)
-    self->layer_class->free (self->layer);
+  if (self->layer != NULL)
+    self->layer->class->free (self->layer->data);
+  g_free (self->layer);
   reeve_fd_clear (&self->fd);
   g_free (self);
 }
@@ -277,7 +282,15 @@ reeve_stream_open (const char *name,
 /* ---------------------------------------------------------------- data --- */
 
 static void
-take_fds (struct msghdr *message, GArray *fds)
+append_fd (GArray **fds, int fd)
+{
+  if (*fds == NULL)
+    *fds = g_array_new (FALSE, FALSE, sizeof (int));
+  g_array_append_val (*fds, fd);
+}
+
+static void
+take_fds (struct msghdr *message, GArray **fds)
 {
   struct cmsghdr *control;
 
@@ -292,7 +305,7 @@ take_fds (struct msghdr *message, GArray *fds)
 
       memcpy (&fd, CMSG_DATA (control) + i * sizeof fd, sizeof fd);
       if (fds != NULL)
-        g_array_append_val (fds, fd);
+        append_fd (fds, fd);
       else
         close (fd);
     }
@@ -302,6 +315,15 @@ take_fds (struct msghdr *message, GArray *fds)
 gssize
 reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
 {
+  return reeve_stream_recv_lazily (self, data, size, fds == NULL ? NULL : &fds);
+}
+
+gssize
+reeve_stream_recv_lazily (ReeveStream *self,
+                          void *data,
+                          size_t size,
+                          GArray **fds)
+{
   union {
     struct cmsghdr align;
     char bytes[CMSG_SPACE (sizeof (int) * REEVE_MESSAGE_MAX_FDS)];
@@ -310,8 +332,8 @@ reeve_stream_recv (ReeveStream *self, void *data, size_t size, GArray *fds)
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
   gssize n_read;
 
-  if (self->layer_class != NULL)
-    return self->layer_class->recv (self->layer, self->fd, data, size);
+  if (self->layer != NULL)
+    return self->layer->class->recv (self->layer->data, self->fd, data, size);
   if (!self->is_unix)
     return recv (self->fd, data, size, MSG_DONTWAIT);
 
@@ -346,8 +368,8 @@ gssize
 reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
 {
   gssize n_sent =
-      self->layer_class != NULL
-          ? self->layer_class->sendv (self->layer, self->fd, iov, n_iov)
+      self->layer != NULL
+          ? self->layer->class->sendv (self->layer->data, self->fd, iov, n_iov)
           : send_pieces (self->fd, iov, n_iov);
 
   self->n_sent += MAX (n_sent, 0);
@@ -357,7 +379,7 @@ reeve_stream_sendv (ReeveStream *self, const struct iovec *iov, int n_iov)
 gboolean
 reeve_stream_passes_fds (ReeveStream *self)
 {
-  return self->is_unix && self->layer_class == NULL;
+  return self->is_unix && self->layer == NULL;
 }
 
 gboolean
@@ -395,37 +417,37 @@ reeve_stream_set_layer (ReeveStream *self,
                         const ReeveStreamLayer *layer_class,
                         gpointer layer)
 {
-  g_return_if_fail (self->layer_class == NULL);
+  g_return_if_fail (self->layer == NULL);
 
-  self->layer_class = layer_class;
-  self->layer = layer;
+  self->layer = g_new (Layer, 1);
+  *self->layer = (Layer){ layer_class, layer };
 }
 
 gboolean
 reeve_stream_has_layer (ReeveStream *self)
 {
-  return self->layer_class != NULL;
+  return self->layer != NULL;
 }
 
 gboolean
 reeve_stream_has_input (ReeveStream *self)
 {
-  return self->layer_class != NULL &&
-         self->layer_class->has_input (self->layer);
+  return self->layer != NULL &&
+         self->layer->class->has_input (self->layer->data);
 }
 
 gboolean
 reeve_stream_has_output (ReeveStream *self)
 {
-  return self->layer_class != NULL &&
-         self->layer_class->has_output (self->layer);
+  return self->layer != NULL &&
+         self->layer->class->has_output (self->layer->data);
 }
 
 gboolean
 reeve_stream_flush (ReeveStream *self)
 {
-  return self->layer_class == NULL ||
-         self->layer_class->flush (self->layer, self->fd);
+  return self->layer == NULL ||
+         self->layer->class->flush (self->layer->data, self->fd);
 }
 
 gint64
