@@ -75,7 +75,7 @@ add_type (GString *text, const char *name, const char *canonical)
 }
 
 static void
-add_guest (GString *text, const ReeveEmulator *emulator)
+add_guest (GString *text, ReeveEmulator *emulator)
 {
   g_string_append (text, "  <guest>\n    <os_type>hvm</os_type>\n"
                          "    <arch name='x86_64'>\n"
@@ -101,7 +101,7 @@ add_guest (GString *text, const ReeveEmulator *emulator)
 char *
 reeve_capabilities_format (GError **error)
 {
-  const ReeveEmulator *emulator = reeve_emulator_get_default (error);
+  g_autoptr (ReeveEmulator) emulator = reeve_emulator_get_default (error);
   GString *text;
 
   if (emulator == NULL)
@@ -164,7 +164,7 @@ add_devices (GString *text)
 }
 
 static gboolean
-check_choice (const ReeveEmulator *emulator,
+check_choice (ReeveEmulator *emulator,
               const char *arch,
               const char *virt_type,
               GError **error)
@@ -198,7 +198,7 @@ reeve_domain_capabilities_format (const char *path,
                                   const char *virt_type,
                                   GError **error)
 {
-  const ReeveEmulator *emulator =
+  g_autoptr (ReeveEmulator) emulator =
       reeve_emulator_get (path != NULL ? path : REEVE_EMULATOR_DEFAULT, error);
   const char *canonical;
   gboolean is_kvm;

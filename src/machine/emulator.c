@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "event/thread.h"
+#include "machine/emulator-cache.h"
 #include "machine/kvm.h"
 #include "machine/probe.h"
 #include "rpc/error.h"
@@ -15,12 +16,13 @@
 
 #define ASK_TIMEOUT_MS 10000
 
-/* What was asked of one binary of a certain size and time. Known ones stay:
- * somebody may be looking at them. */
+/* Whoever names more binaries than these has them asked again. */
+#define MAX_KNOWN 64
+
+/* What was asked of one binary, as long as it is that. */
 typedef struct {
   ReeveEmulator emulator; /* immutable once it was asked */
-  struct timespec changed;
-  off_t size;
+  char *identity;         /* immutable */
 
   ReeveMutex lock; /* held while the binary is asked */
   gboolean is_asked REEVE_GUARDED;
@@ -30,7 +32,8 @@ typedef struct {
 } Known;
 
 static ReeveMutex known_lock = { PTHREAD_MUTEX_INITIALIZER };
-static GHashTable *known_by_path; /* under the lock; path -> Known */
+static GHashTable *known_by_path; /* under the lock; path -> (owned) Known */
+static ReeveEmulatorCache cache;  /* does not change while there are workers */
 
 /* What `QEMU -option word` prints; NULL with @error. */
 static char *
@@ -69,6 +72,18 @@ find_type (const ReeveEmulator *self, const char *name)
   return NULL;
 }
 
+void
+reeve_emulator_add_type (ReeveEmulator *self,
+                         const char *name,
+                         const char *alias)
+{
+  ReeveMachineType *type = g_new0 (ReeveMachineType, 1);
+
+  type->name = g_strdup (name);
+  type->alias = g_strdup (alias);
+  g_ptr_array_add (self->types, type);
+}
+
 /* "NAME  DESCRIPTION (alias of OTHER)" or "NAME  DESCRIPTION". */
 static void
 read_types (ReeveEmulator *self, const char *text)
@@ -90,18 +105,13 @@ read_types (ReeveEmulator *self, const char *text)
       g_autofree char *real =
           g_strndup (alias_of + skip, strcspn (alias_of + skip, ")"));
 
+      if (find_type (self, real) == NULL)
+        reeve_emulator_add_type (self, real, NULL);
       type = find_type (self, real);
-      if (type == NULL) {
-        type = g_new0 (ReeveMachineType, 1);
-        type->name = g_steal_pointer (&real);
-        g_ptr_array_add (self->types, type);
-      }
       g_free (type->alias);
       type->alias = g_steal_pointer (&name);
     } else if (find_type (self, name) == NULL) {
-      type = g_new0 (ReeveMachineType, 1);
-      type->name = g_steal_pointer (&name);
-      g_ptr_array_add (self->types, type);
+      reeve_emulator_add_type (self, name, NULL);
     }
   }
 }
@@ -158,49 +168,91 @@ ask_all (ReeveEmulator *self, GError **error)
 }
 
 static Known *
-known_new (const char *path, const struct stat *file)
+known_new (const char *path, const char *identity)
 {
   Known *known = g_new0 (Known, 1);
 
+  reeve_refs_init (&known->emulator.refs);
   reeve_mutex_init (&known->lock);
   known->emulator.path = g_strdup (path);
   known->emulator.types = g_ptr_array_new_with_free_func (machine_type_free);
   known->emulator.cpus = g_ptr_array_new_with_free_func (g_free);
-  known->changed = file->st_ctim;
-  known->size = file->st_size;
+  known->identity = g_strdup (identity);
   return known;
 }
 
-static Known *
-find_known (const char *path, const struct stat *file)
+static ReeveEmulator *
+ref_emulator (Known *known)
+{
+  reeve_refs_inc (&known->emulator.refs);
+  return &known->emulator;
+}
+
+REEVE_UNCHECKED void
+reeve_emulator_unref (ReeveEmulator *self)
+{
+  Known *known = (Known *) self; /* its first member */
+
+  if (self == NULL || !reeve_refs_dec (&self->refs))
+    return;
+
+  g_free (self->path);
+  g_ptr_array_unref (self->types);
+  g_ptr_array_unref (self->cpus);
+  g_free (known->identity);
+  g_clear_error (&known->failure);
+  g_free (known->kvm_refusal);
+  reeve_mutex_clear (&known->lock);
+  g_free (known);
+}
+
+static ReeveEmulator *
+find_known (const char *path, const char *identity)
 {
   Known *known;
 
   REEVE_LOCK_SCOPE (&known_lock);
 
   if (known_by_path == NULL)
-    known_by_path =
-        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    known_by_path = g_hash_table_new_full (
+        g_str_hash, g_str_equal, g_free, (GDestroyNotify) reeve_emulator_unref);
 
   known = g_hash_table_lookup (known_by_path, path);
-  if (known != NULL && known->size == file->st_size &&
-      known->changed.tv_sec == file->st_ctim.tv_sec &&
-      known->changed.tv_nsec == file->st_ctim.tv_nsec)
-    return known;
+  if (known != NULL && g_str_equal (known->identity, identity))
+    return ref_emulator (known);
 
-  known = known_new (path, file);
+  if (g_hash_table_size (known_by_path) >= MAX_KNOWN)
+    g_hash_table_remove_all (known_by_path);
+  known = known_new (path, identity);
   g_hash_table_replace (known_by_path, g_strdup (path), known);
-  return known;
+  return ref_emulator (known);
+}
+
+static void
+ask_locked (Known *self) REEVE_REQUIRES (self->lock)
+{
+  ReeveEmulator *emulator = &self->emulator;
+
+  self->is_asked = TRUE;
+  if (reeve_emulator_cache_load (&cache, emulator, self->identity,
+                                 &self->is_kvm_asked))
+    return;
+
+  if (ask_all (emulator, &self->failure))
+    reeve_emulator_cache_store (&cache, emulator, self->identity, FALSE);
+  else
+    reeve_emulator_cache_remove (&cache, emulator->path);
 }
 
 static gboolean
-ensure_asked (Known *self, GError **error)
+ensure_asked (ReeveEmulator *emulator, GError **error)
 {
+  Known *self = (Known *) emulator; /* its first member */
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (!self->is_asked)
-    ask_all (&self->emulator, &self->failure);
-  self->is_asked = TRUE;
+    ask_locked (self);
   if (self->failure == NULL)
     return TRUE;
 
@@ -210,37 +262,65 @@ ensure_asked (Known *self, GError **error)
   return FALSE;
 }
 
-const ReeveEmulator *
+ReeveEmulator *
 reeve_emulator_get (const char *path, GError **error)
 {
+  g_autoptr (ReeveEmulator) emulator = NULL;
+  g_autofree char *identity = NULL;
   struct stat file;
-  Known *known;
 
   if (stat (path, &file) < 0) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
                  _ ("The emulator %1$s cannot be used: %2$s"), path,
                  g_strerror (errno));
+    reeve_emulator_cache_remove (&cache, path);
     return NULL;
   }
 
-  known = find_known (path, &file);
-  return ensure_asked (known, error) ? &known->emulator : NULL;
+  identity = reeve_emulator_cache_identify (path, &file);
+  emulator = find_known (path, identity);
+  return ensure_asked (emulator, error) ? g_steal_pointer (&emulator) : NULL;
 }
 
 const char *
-reeve_emulator_get_kvm_refusal (const ReeveEmulator *emulator)
+reeve_emulator_get_kvm_refusal (ReeveEmulator *emulator)
 {
   Known *self = (Known *) emulator; /* its first member */
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!self->is_kvm_asked)
-    self->kvm_refusal = reeve_kvm_probe (emulator->path);
+  if (self->is_kvm_asked)
+    return self->kvm_refusal;
+
   self->is_kvm_asked = TRUE;
+  self->kvm_refusal = reeve_kvm_probe (emulator->path);
+  if (self->kvm_refusal == NULL)
+    reeve_emulator_cache_store (&cache, emulator, self->identity, TRUE);
   return self->kvm_refusal;
 }
 
-const ReeveEmulator *
+void
+reeve_emulator_open_cache (const char *dir)
+{
+  reeve_emulator_cache_init (&cache, dir);
+}
+
+static void
+forget_all (void)
+{
+  REEVE_LOCK_SCOPE (&known_lock);
+
+  g_clear_pointer (&known_by_path, g_hash_table_unref);
+}
+
+void
+reeve_emulator_close_cache (void)
+{
+  forget_all ();
+  reeve_emulator_cache_clear (&cache);
+}
+
+ReeveEmulator *
 reeve_emulator_get_default (GError **error)
 {
   return reeve_emulator_get (REEVE_EMULATOR_DEFAULT, error);
@@ -263,7 +343,7 @@ ReeveConfig *
 reeve_emulator_fit_config (ReeveConfig *config, GError **error)
 {
   const char *type = reeve_config_get_machine (config);
-  const ReeveEmulator *self =
+  g_autoptr (ReeveEmulator) self =
       reeve_emulator_get (reeve_config_get_emulator (config), error);
   const char *refusal;
   const char *real_type;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/refs.h"
 #include "machine/config.h"
 
 G_BEGIN_DECLS
@@ -20,38 +21,60 @@ typedef struct {
  * A QEMU binary, as it says of itself. Immutable once it is there.
  */
 typedef struct {
+  ReeveRefs refs;
   char *path;
   uint64_t version;
   GPtrArray *types; /* (element-type ReeveMachineType) */
   GPtrArray *cpus;  /* (element-type utf8) */
 } ReeveEmulator;
 
+void reeve_emulator_unref (ReeveEmulator *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveEmulator, reeve_emulator_unref)
+
+/* While it is made. @alias: (nullable) */
+void reeve_emulator_add_type (ReeveEmulator *self,
+                              const char *name,
+                              const char *alias);
+
+/**
+ * reeve_emulator_open_cache:
+ * @dir: of the daemon's cache
+ *
+ * What is asked from now on is kept there, for daemons to come. Without it, and
+ * where it cannot be written, each process asks once. Before there are workers.
+ */
+void reeve_emulator_open_cache (const char *dir);
+/* Forgets also what this process knows. When there are no workers. */
+void reeve_emulator_close_cache (void);
+
 /**
  * reeve_emulator_get:
  * @path: of the binary
  *
- * Asks the binary when it is first named, and again when the file changes;
- * a failure is remembered as long. Starts processes and waits for them: call
- * it from a worker.
+ * Asks the binary when it is first named, unless an earlier daemon has, and
+ * again when the file, its modules or the use of KVM change; a failure is
+ * remembered as long, by this process. Starts processes and waits for them:
+ * call it from a worker.
  *
  * Errors: %REEVE_ERROR_CONFIG_UNSUPPORTED, with the path and the reason.
  *
- * Thread: any. Returns: (transfer none): lives as long as the process
+ * Thread: any. Returns: (transfer full)
  */
-const ReeveEmulator *reeve_emulator_get (const char *path, GError **error);
+ReeveEmulator *reeve_emulator_get (const char *path, GError **error);
 
 /* The one that is used when a definition names none. */
 #define REEVE_EMULATOR_DEFAULT "/usr/bin/qemu-system-x86_64"
-const ReeveEmulator *reeve_emulator_get_default (GError **error);
+ReeveEmulator *reeve_emulator_get_default (GError **error);
 
 /**
  * reeve_emulator_get_kvm_refusal:
  *
- * Starts a guest when it is first asked. Thread: a worker's.
+ * Starts a guest when it is first asked, unless one ran since the host booted.
+ * Thread: a worker's.
  *
  * Returns: (nullable): why KVM is not used; %NULL when it is
  */
-const char *reeve_emulator_get_kvm_refusal (const ReeveEmulator *self);
+const char *reeve_emulator_get_kvm_refusal (ReeveEmulator *self);
 
 /* The real name of a type: of an alias, of itself; (nullable) if the emulator
  * has none of that name. */

@@ -3,7 +3,6 @@
 #include "machine/machine-state.h"
 #include "event/intl.h"
 #include "machine/config.h"
-#include "machine/emulator.h"
 #include "machine/machine-private.h"
 #include "protocol/machine-state.h"
 #include "rpc/error.h"
@@ -78,13 +77,8 @@ reeve_machine_list_prepare (ReeveMachineList *self, GError **error)
 {
   self->known_configs = g_hash_table_new_full (
       g_str_hash, g_str_equal, NULL, (GDestroyNotify) reeve_config_unref);
-  if (!know_all (self, self->config_dir, know_defined, error) ||
-      !know_all (self, self->run_dir, know_running, error))
-    return FALSE;
-
-  /* What it can do is asked once; a host without one has other worries. */
-  (void) reeve_emulator_get_default (NULL);
-  return TRUE;
+  return know_all (self, self->config_dir, know_defined, error) &&
+         know_all (self, self->run_dir, know_running, error);
 }
 
 /* (transfer full) (nullable): mostly one that was read already. */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/module.h"
 
+#include "machine/emulator.h"
 #include "machine/machine-list.h"
 #include "machine/remote.h"
 #include "machine/storage-image.h"
@@ -58,6 +59,7 @@ init (ReeveDaemon *daemon, gpointer *state, GError **error)
   Module *self = g_new0 (Module, 1);
 
   *state = self;
+  reeve_emulator_open_cache (places->cache_dir);
   self->machines =
       reeve_machine_list_new (reeve_daemon_get_loop (daemon), &paths);
   set_limits (self, daemon);
@@ -102,6 +104,7 @@ stop (ReeveDaemon *daemon, gpointer state)
   reeve_remote_free (self->remote);
   reeve_storage_pool_unref (self->pool);
   reeve_machine_list_unref (self->machines);
+  reeve_emulator_close_cache ();
   g_free (self);
 }
 

@@ -79,7 +79,7 @@ connect_get_version (ReeveCall *call,
                      remote_connect_get_version_ret *ret,
                      GError **error)
 {
-  const ReeveEmulator *emulator = reeve_emulator_get_default (error);
+  g_autoptr (ReeveEmulator) emulator = reeve_emulator_get_default (error);
 
   if (emulator == NULL)
     return FALSE;

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The Reeve authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Many machines start, a few of them at a time."""
+"""Many machines start, a few of them at a time; and what is known of emulators before."""
 import json
 import os
 import shutil
@@ -170,5 +170,76 @@ class Starts(harness.TestCase):
         self.assertEqual(set(self.states(names)), {libvirt.VIR_DOMAIN_RUNNING})
 
 
+class Emulators(harness.TestCase):
+    """What an emulator can do is asked once, and nobody but who wants to know waits for it."""
+
+    with_reeved = False
+
+    def setUp(self):
+        self.root = self.path(self.id())
+        os.mkdir(self.root)
+        self.runs = f"{self.root}/runs"
+        self.emulator = self.write(f"{self.root}/emulator", f"""#!/bin/sh
+            echo "$1" >>{self.runs}
+            while [ -e {self.root}/hang ]; do sleep 0.05; done
+            [ ! -e {self.root}/fail ] || exit 1
+            exec {shutil.which("qemu-system-x86_64")} "$@"
+            """)
+        os.chmod(self.emulator, 0o755)
+
+    def count_runs(self):
+        return len(harness.read(self.runs).split())
+
+    def ask(self, reeved):
+        return run("virsh", "-c", reeved.unix_uri, "domcapabilities", "--emulatorbin",
+                   self.emulator).stdout
+
+    def test_the_next_daemon_knows(self):
+        reeved = harness.Reeved(self.root).start()
+        told = self.ask(reeved)
+        self.assertIn(self.emulator, told)
+        n_runs = self.count_runs()
+        self.assertGreater(n_runs, 0)
+        reeved.stop()
+        reeved.start()
+        self.assertEqual(self.ask(reeved), told)
+        self.assertEqual(self.count_runs(), n_runs)
+        # another binary of that name
+        shutil.copy(self.emulator, f"{self.root}/other")
+        os.rename(f"{self.root}/other", self.emulator)
+        self.assertEqual(self.ask(reeved), told)
+        self.assertEqual(self.count_runs(), 2 * n_runs)
+        reeved.stop()
+
+    def test_one_that_hangs_delays_nobody(self):
+        """Not even if it is the one that is used when a definition names none."""
+        hang = self.write(f"{self.root}/hang", "")
+        reeved = harness.Reeved(self.root)
+        if run("unshare", "-m", "true", check=False).returncode == 0:
+            reeved.words = [
+                "unshare", "-m", "sh", "-c",
+                'mount --bind "$0" /usr/bin/qemu-system-x86_64 && exec "$@"',
+                self.emulator, *reeved.words]
+        folder = f"{reeved.root}/lib/machines"
+        os.makedirs(folder, mode=0o700)
+        for name in ("a", "b"):
+            self.write(f"{folder}/{name}.xml", harness.machine_xml(
+                name, uuid=f"00000000-0000-4000-8000-00000000000{name}",
+                extra=f"<emulator>{self.emulator}</emulator>"))
+        reeved.start()
+        self.assertEqual(self.count_runs(), 0)
+        # while somebody waits for it
+        client = harness.spawn("virsh", "-c", reeved.unix_uri, "domcapabilities",
+                               "--emulatorbin", self.emulator)
+        wait_for("a question", lambda: self.count_runs() > 0)
+        names = run("virsh", "-c", reeved.unix_uri, "list", "--all", "--name").stdout.split()
+        self.assertEqual(names, ["a", "b"])
+        self.assertIsNone(client.poll())
+        self.write(f"{self.root}/fail", "")
+        os.unlink(hang)
+        self.assertNotEqual(client.wait(WAIT_S), 0)
+        reeved.stop()
+
+
 if __name__ == "__main__":
-    harness.main("libvirt-python", "qemu-system-x86_64")
+    harness.main("libvirt-python", "virsh", "qemu-system-x86_64")

@@ -56,7 +56,8 @@ test_knows_qemu (void)
 {
   const char *path = find_qemu ();
   g_autoptr (GError) error = NULL;
-  const ReeveEmulator *emulator;
+  g_autoptr (ReeveEmulator) emulator = NULL;
+  g_autoptr (ReeveEmulator) again = NULL;
   const char *real;
 
   if (path == NULL)
@@ -68,7 +69,8 @@ test_knows_qemu (void)
   g_assert_true (g_str_has_prefix (real, "pc-i440fx-"));
   g_assert_cmpstr (reeve_emulator_resolve_type (emulator, real), ==, real);
   g_assert_null (reeve_emulator_resolve_type (emulator, "moon"));
-  g_assert_true (reeve_emulator_get (path, NULL) == emulator);
+  again = reeve_emulator_get (path, NULL);
+  g_assert_true (again == emulator);
 }
 
 typedef struct {
@@ -133,12 +135,14 @@ test_fits_kvm_where_it_is (void)
 {
   const char *path = find_qemu ();
   const char *refusal;
+  g_autoptr (ReeveEmulator) emulator = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (ReeveConfig) config = NULL;
 
   if (path == NULL)
     return;
-  refusal = reeve_emulator_get_kvm_refusal (reeve_emulator_get (path, NULL));
+  emulator = reeve_emulator_get (path, NULL);
+  refusal = reeve_emulator_get_kvm_refusal (emulator);
   config = fit (DEFINITION ("kvm", "pc"), &error);
   if (refusal == NULL) {
     g_assert_no_error (error);
