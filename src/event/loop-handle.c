@@ -276,7 +276,7 @@ call_ready (ReeveLoop *self, const Ready *ready, int fd)
 {
   ReeveWatch *watch = ready->watch;
 
-  if (!reeve_loop_has_removed (self, watch)) {
+  if (!reeve_watch_is_removed (watch)) {
     if (watch->kind == REEVE_WATCH_CHILD)
       reeve_loop_call_child (self, watch);
     else

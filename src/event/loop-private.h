@@ -48,10 +48,10 @@ struct _ReeveWatch {
   ReeveWatchFunc func; /* immutable */
   gpointer data;
   GDestroyNotify free_func;
-  int id;              /* immutable */
-  ReeveWatchKind kind; /* immutable */
-  unsigned n_running;  /* of the loop's thread: calls on the stack */
-  gboolean is_removed;
+  int id;                 /* immutable */
+  ReeveWatchKind kind;    /* immutable */
+  unsigned n_running;     /* of the loop's thread: calls on the stack */
+  atomic_bool is_removed; /* may be read without it */
 
   /* By its kind. */
   union {
@@ -130,7 +130,7 @@ int reeve_loop_get_any_watch (ReeveLoop *self);
  * FALSE: it must not be called any more, and there is no call to end. */
 gboolean reeve_loop_begin_call (ReeveLoop *self, ReeveWatch *watch);
 void reeve_watch_end_call (ReeveWatch *self);
-gboolean reeve_loop_has_removed (ReeveLoop *self, ReeveWatch *watch);
+gboolean reeve_watch_is_removed (ReeveWatch *self);
 
 /* Frees the removed watches whose callbacks are not on the stack. With no lock
  * held, in the loop's thread (or the last one that has it). */

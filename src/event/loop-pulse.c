@@ -73,8 +73,8 @@ reeve_loop_dispatch_pulses (ReeveLoop *self)
   ReeveWatch *watch;
 
   while ((watch = next_pulsing (self, &pulses)) != NULL) {
-    for (unsigned i = 0;
-         i < pulses->len && !reeve_loop_has_removed (self, watch); i++) {
+    for (unsigned i = 0; i < pulses->len && !reeve_watch_is_removed (watch);
+         i++) {
       const ReevePulse *pulse = &g_array_index (pulses, ReevePulse, i);
 
       ((ReevePulseFunc) watch->func) (self, watch->id, pulse->code,

@@ -87,7 +87,7 @@ reeve_loop_free_removed (ReeveLoop *self)
 gboolean
 reeve_loop_begin_call (ReeveLoop *self, ReeveWatch *watch)
 {
-  if (reeve_loop_has_removed (self, watch))
+  if (reeve_watch_is_removed (watch))
     return FALSE;
 
   watch->n_running++;
@@ -101,11 +101,9 @@ reeve_watch_end_call (ReeveWatch *self)
 }
 
 gboolean
-reeve_loop_has_removed (ReeveLoop *self, ReeveWatch *watch)
+reeve_watch_is_removed (ReeveWatch *self)
 {
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  return watch->is_removed;
+  return atomic_load (&self->is_removed);
 }
 
 int
@@ -154,7 +152,7 @@ reeve_loop_remove (ReeveLoop *self, int id)
     return FALSE;
 
   g_hash_table_remove (self->watches, GINT_TO_POINTER (id));
-  watch->is_removed = TRUE;
+  atomic_store (&watch->is_removed, TRUE);
   stop_locked (self, watch);
   g_ptr_array_add (self->removed, watch);
   /* So that it is freed soon; where the loop calls us, it does so itself. */

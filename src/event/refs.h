@@ -32,10 +32,13 @@ reeve_refs_inc (ReeveRefs *self)
   g_assert (before > 0);
 }
 
-/* Returns whether it was the last one. */
+/* Returns whether it was the last one. Who has the only one is alone: nobody
+ * can make another one of it meanwhile. */
 static inline gboolean
 reeve_refs_dec (ReeveRefs *self)
 {
+  if (atomic_load_explicit (&self->n, memory_order_acquire) == 1)
+    return TRUE;
   return atomic_fetch_sub_explicit (&self->n, 1, memory_order_acq_rel) == 1;
 }
 

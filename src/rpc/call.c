@@ -199,6 +199,8 @@ ReeveCall *
 reeve_call_defer (ReeveCall *self)
 {
   self->is_deferred = TRUE;
+  if (!self->is_in_flight)
+    reeve_server_client_put_in_flight (self->client, self);
   return reeve_call_ref (self);
 }
 
@@ -310,7 +312,7 @@ reeve_call_reply (ReeveCall *self, gconstpointer ret)
   else
     frame = wire->encode_reply (self, ret, &error);
 
-  reeve_call_count (self, error);
+  reeve_calls_count (&self, 1, error);
   if (frame != NULL && self->reply_fds != NULL) {
     answer_with_fds (self, frame);
     return;
@@ -324,6 +326,6 @@ void
 reeve_call_fail (ReeveCall *self, const GError *failure)
 {
   reeve_data_stream_discard (g_steal_pointer (&self->data_stream));
-  reeve_call_count (self, failure);
+  reeve_calls_count (&self, 1, failure);
   answer (self, self->client->wire->encode_error (self, failure));
 }

@@ -113,6 +113,14 @@ note_run (ReeveCall *call, const GError *error)
                           : "done");
 }
 
+static void
+count (ReeveReplyBatch *self, const GError *failure)
+{
+  reeve_calls_count (self->calls + self->n_counted,
+                     self->n_calls - self->n_counted, failure);
+  self->n_counted = self->n_calls;
+}
+
 void
 reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
 {
@@ -151,10 +159,13 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     reeve_call_unref (call);
     return;
   }
-  reeve_call_count (call, error);
+  if (error != NULL)
+    count (self, NULL);
   self->calls[self->n_calls] = call;
   self->ends[self->n_calls] = self->size;
   self->n_calls++;
+  if (error != NULL)
+    count (self, error);
   if (self->n_calls == REEVE_JOB_BATCH || self->size > FLUSH_SIZE)
     reeve_reply_batch_flush (self);
 }
@@ -165,11 +176,12 @@ reeve_reply_batch_flush (ReeveReplyBatch *self)
   if (self->n_calls == 0)
     return;
 
+  count (self, NULL);
   reeve_server_client_answer (self->client, self->calls, self->ends,
                               self->n_calls, self->bytes);
   for (unsigned i = 0; i < self->n_calls; i++)
     reeve_call_unref (self->calls[i]);
-  self->n_calls = 0;
+  self->n_calls = self->n_counted = 0;
   self->size = 0;
   if (self->capacity > 2 * FLUSH_SIZE) {
     g_clear_pointer (&self->bytes, g_free);

@@ -161,7 +161,7 @@ gboolean reeve_job_pool_is_idle (ReeveJobPool *self);
 /* A job that runs. */
 typedef struct {
   const char *name; /* (nullable): of the first, where several run at once */
-  gint64 start_us;  /* of g_get_monotonic_time() */
+  gint64 start_us;  /* of g_get_monotonic_time(), to some milliseconds */
   pid_t thread;     /* as the kernel numbers it */
 } ReeveJobPoolOldest;
 

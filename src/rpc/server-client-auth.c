@@ -25,6 +25,7 @@ set_layer_locked (ReeveServerClient *self,
   g_clear_pointer (&self->input, g_free);
   self->input_size = self->input_capacity = self->n_seen = 0;
   reeve_stream_set_layer (self->stream, layer_class, layer);
+  self->has_layer = TRUE;
 }
 
 /* Returns whether @layer was taken. */

@@ -114,6 +114,7 @@ attach (ReeveServerClient *self, ReeveTlsSession *session)
   REEVE_LOCK_SCOPE (&self->lock);
 
   reeve_tls_session_attach (reeve_tls_session_ref (session), self->stream);
+  self->has_layer = TRUE;
   self->is_shaking = FALSE;
   self->events = REEVE_EVENT_NONE;
   reeve_server_client_update_events_locked (self);

@@ -104,26 +104,43 @@ reeve_server_client_check_call (ReeveServerClient *self,
 void
 reeve_intake_add_call (ReeveIntake *intake, ReeveCall *call)
 {
-  g_queue_push_tail_link (&intake->calls, &call->link);
   intake->room--;
-  g_queue_push_tail_link (call->procedure->dispatch == REEVE_DISPATCH_INLINE
-                              ? &intake->inline_calls
-                              : &intake->jobs,
-                          &call->job.link);
+  if (call->procedure->dispatch == REEVE_DISPATCH_INLINE) {
+    g_queue_push_tail_link (&intake->inline_calls, &call->job.link);
+  } else {
+    g_queue_push_tail_link (&intake->calls, &call->link);
+    g_queue_push_tail_link (&intake->jobs, &call->job.link);
+  }
 }
 
 static unsigned
-get_room (ReeveServerClient *self)
+get_room_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   unsigned limit;
-
-  REEVE_LOCK_SCOPE (&self->lock);
 
   if (!reeve_server_client_has_room_locked (self))
     return 0;
   /* It may have been lowered since. */
   limit = get_max_calls (self);
   return limit - MIN (limit, self->calls.length);
+}
+
+static unsigned
+get_room (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return get_room_locked (self);
+}
+
+void
+reeve_server_client_put_in_flight (ReeveServerClient *self, ReeveCall *call)
+{
+  reeve_server_client_look_for_overdue (self);
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  reeve_server_client_begin_call_locked (self, call);
 }
 
 /* Returns whether the loop is to look for replies that are held, from now on.
@@ -137,10 +154,8 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  while ((link = g_queue_pop_head_link (&intake->calls)) != NULL) {
-    self->n_call_bytes += ((ReeveCall *) link->data)->payload_size;
-    g_queue_push_tail_link (&self->calls, link);
-  }
+  while ((link = g_queue_pop_head_link (&intake->calls)) != NULL)
+    reeve_server_client_begin_call_locked (self, link->data);
 
   n_jobs += atomic_fetch_add (&self->n_waiting, n_jobs);
   is_watched = self->is_watched;
@@ -148,15 +163,21 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
   return self->is_watched && !is_watched;
 }
 
-/* Runs the inline calls of one read, whose replies leave together. */
+/* Runs the inline calls of one read, whose replies leave together. They are in
+ * flight from when a handler leaves one to others: no one but this thread knows
+ * of it before. */
 static void
 run_inline (ReeveServerClient *self, GQueue *calls)
 {
   ReeveReplyBatch *batch = &self->home->batch;
   GList *link;
 
-  while ((link = g_queue_pop_head_link (calls)) != NULL)
-    reeve_reply_batch_run (batch, link->data);
+  while ((link = g_queue_pop_head_link (calls)) != NULL) {
+    if (self->is_gone)
+      reeve_call_unref (link->data);
+    else
+      reeve_reply_batch_run (batch, link->data);
+  }
   reeve_reply_batch_flush (batch);
 }
 
@@ -195,22 +216,16 @@ find_lone (ReeveServerClient *self, ReeveIntake *intake)
 
   self->last_taken_us = self->taken_us;
   return is_same && gap_us <= REEVE_READER_PATIENCE_MS * 1000 &&
-                 intake->calls.length == 1 && call != NULL &&
+                 intake->jobs.length == 1 &&
+                 g_queue_is_empty (&intake->inline_calls) &&
                  !call->job.is_priority && intake->answers == NULL
              ? call
              : NULL;
 }
 
 static void
-start_calls (ReeveServerClient *self, ReeveIntake *intake)
+start_jobs (ReeveServerClient *self, ReeveIntake *intake, ReeveCall *lone)
 {
-  ReeveCall *lone;
-
-  if (g_queue_is_empty (&intake->calls))
-    return;
-
-  push_lone (self, FALSE);
-  lone = find_lone (self, intake);
   if (put_in_flight (self, intake))
     reeve_server_loop_watch (self->home, self);
   reeve_server_client_look_for_overdue (self);
@@ -218,6 +233,21 @@ start_calls (ReeveServerClient *self, ReeveIntake *intake)
     g_queue_unlink (&intake->jobs, &lone->job.link);
   self->lone = lone;
   reeve_server_push (self->server, &intake->jobs);
+}
+
+static void
+start_calls (ReeveServerClient *self, ReeveIntake *intake)
+{
+  ReeveCall *lone;
+
+  if (g_queue_is_empty (&intake->jobs) &&
+      g_queue_is_empty (&intake->inline_calls))
+    return;
+
+  push_lone (self, FALSE);
+  lone = find_lone (self, intake);
+  if (!g_queue_is_empty (&intake->jobs))
+    start_jobs (self, intake, lone);
   if (!g_queue_is_empty (&intake->inline_calls))
     run_inline (self, &intake->inline_calls);
 }
@@ -249,12 +279,13 @@ end_turn (ReeveServerClient *self)
   reeve_loop_invoke (self->home->loop, resume, reeve_server_client_ref (self));
 }
 
-/* Takes the messages that are there, as far as there is room; returns how many
- * bytes were used. */
+/* Takes the messages that are there, as far as there is room, for now for
+ * @room calls; returns how many bytes were used. */
 static size_t
 take_messages (ReeveServerClient *self,
                const uint8_t *data,
                size_t size,
+               unsigned room,
                gboolean *is_bad)
 {
   unsigned n_left = MAX_MESSAGES;
@@ -262,10 +293,9 @@ take_messages (ReeveServerClient *self,
   size_t length;
 
   do {
-    ReeveIntake intake = { 0 };
+    ReeveIntake intake = { .room = room };
 
     self->taken_us = g_get_monotonic_time ();
-    intake.room = get_room (self);
     do {
       intake.is_seen = used < self->n_seen;
       length = intake.room == 0 || n_left == 0
@@ -284,6 +314,7 @@ take_messages (ReeveServerClient *self,
       break;
     if (n_left == 0 && used < size)
       end_turn (self);
+    room = get_room (self);
   } while (!*is_bad && used < size && n_left > 0);
 
   self->n_seen -= MIN (self->n_seen, used);
@@ -394,10 +425,13 @@ choose_wire (ReeveServerClient *self, const uint8_t *data, size_t size)
 }
 
 static void
-take_input (ReeveServerClient *self, const uint8_t *data, size_t size)
+take_input (ReeveServerClient *self,
+            const uint8_t *data,
+            size_t size,
+            unsigned room)
 {
   gboolean is_bad = !self->has_wire && !choose_wire (self, data, size);
-  size_t used = is_bad ? 0 : take_messages (self, data, size, &is_bad);
+  size_t used = is_bad ? 0 : take_messages (self, data, size, room, &is_bad);
 
   if (is_bad)
     reeve_server_client_close_now (self);
@@ -427,24 +461,32 @@ grow_input (ReeveServerClient *self)
          self->input_size;
 }
 
-static gssize
-receive (ReeveServerClient *self, void *data, size_t size)
+GArray **
+reeve_server_client_get_fds_in (ReeveServerClient *self)
 {
-  GArray **fds = NULL;
+  return self->transport == REEVE_TRANSPORT_UNIX &&
+                 reeve_server_takes_fds (self->server)
+             ? reeve_fd_inbox_get_array (&self->inbox)
+             : NULL;
+}
 
+static gssize
+receive (ReeveServerClient *self, void *data, size_t size, unsigned *room)
+{
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (self->stream == NULL)
     return 0;
-  if (self->transport == REEVE_TRANSPORT_UNIX)
-    fds = reeve_fd_inbox_get_array (&self->inbox);
-  return reeve_stream_recv_lazily (self->stream, data, size, fds);
+  *room = get_room_locked (self);
+  return reeve_stream_recv_lazily (self->stream, data, size,
+                                   reeve_server_client_get_fds_in (self));
 }
 
 static void
 read_some (ReeveServerClient *self)
 {
   gboolean is_kept = self->input_size > 0;
+  unsigned room = 0;
   uint8_t *data;
   size_t size;
   gssize n_read;
@@ -459,7 +501,7 @@ read_some (ReeveServerClient *self)
     data = self->home->scratch;
   }
 
-  n_read = receive (self, data, size);
+  n_read = receive (self, data, size, &room);
   if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n_read == 0 && self->wire->survives_end) {
@@ -482,9 +524,9 @@ read_some (ReeveServerClient *self)
     self->keepalive.alive_us = g_get_monotonic_time ();
   if (is_kept) {
     self->input_size += (size_t) n_read;
-    take_input (self, self->input, self->input_size);
+    take_input (self, self->input, self->input_size, room);
   } else {
-    take_input (self, data, (size_t) n_read);
+    take_input (self, data, (size_t) n_read, room);
   }
 }
 
@@ -504,7 +546,7 @@ read_input (ReeveServerClient *self)
 {
   do
     read_some (self);
-  while (has_more (self));
+  while (self->has_layer && has_more (self));
   push_lone (self, TRUE);
 }
 
@@ -523,7 +565,7 @@ resume (ReeveLoop *loop, gpointer data)
   reeve_server_client_reclaim (self);
   self->has_had_turn = FALSE;
   if (!throttle (self) && self->input_size > 0)
-    take_input (self, self->input, self->input_size);
+    take_input (self, self->input, self->input_size, get_room (self));
   reeve_server_client_read_more (self);
   reeve_server_client_check_end (self);
   push_lone (self, TRUE);

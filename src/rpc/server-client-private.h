@@ -55,9 +55,9 @@ typedef struct {
 
 /* What one read leads to. */
 typedef struct {
-  GQueue jobs;
-  GQueue inline_calls; /* of those, by their job: run by the loop's thread */
-  GQueue calls;        /* (element-type ReeveCall): to be put in flight */
+  GQueue jobs;         /* of calls for the pool */
+  GQueue calls;        /* (element-type ReeveCall): the same */
+  GQueue inline_calls; /* by their jobs: run by the loop's thread */
   GByteArray *answers; /* (owned) (nullable): messages that end no call */
   unsigned room;       /* for calls in flight */
   gboolean is_seen;    /* by look_ahead(), what is taken now */
@@ -113,6 +113,8 @@ struct _ReeveServerClient {
   bool has_spoken;     /* something came */
   bool is_refused;     /* it is one too many; immutable once it is heard */
   bool is_swept;       /* the loop looks for overdue calls */
+  bool has_layer;      /* its stream has one; of the loop's thread */
+  bool is_gone;        /* it was closed; the same */
 
   /* A ReeveReader: the loop's thread offers, and takes an offer back; what
    * begins or ends a worker's reading happens under the lock. */
@@ -156,6 +158,11 @@ struct _ReeveServerClient {
 
 /* -------------------------------------------------- server-client.c --- */
 
+/* From now on it is in flight. */
+void
+reeve_server_client_begin_call_locked (ReeveServerClient *self, ReeveCall *call)
+    REEVE_REQUIRES (self->lock);
+
 /* Takes a call out of those in flight; FALSE if it was answered. */
 gboolean
 reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
@@ -189,6 +196,10 @@ void reeve_server_client_take_ready (ReeveLoop *loop,
                                      int fd,
                                      ReeveEvents events,
                                      gpointer data);
+
+/* (nullable): for those that come with its bytes; where nobody
+ * takes any, the kernel drops them, which costs less. */
+GArray **reeve_server_client_get_fds_in (ReeveServerClient *self);
 
 /* Takes the input that the socket does not tell of. */
 void reeve_server_client_read_more (ReeveServerClient *self);

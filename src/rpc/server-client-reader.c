@@ -198,16 +198,12 @@ read_call (ReeveServerClient *self, const ReeveReplyBatch *worker)
     return NULL;
   }
 
-  n_read =
-      reeve_stream_recv_lazily (self->stream, data, sizeof data,
-                                self->transport == REEVE_TRANSPORT_UNIX
-                                    ? reeve_fd_inbox_get_array (&self->inbox)
-                                    : NULL);
+  n_read = reeve_stream_recv_lazily (self->stream, data, sizeof data,
+                                     reeve_server_client_get_fds_in (self));
   if (n_read > 0 && reeve_fd_inbox_note (&self->inbox, (size_t) n_read))
     call = make_call_locked (self, data, (size_t) n_read);
   if (call != NULL) {
-    self->n_call_bytes += call->payload_size;
-    g_queue_push_tail_link (&self->calls, &call->link);
+    reeve_server_client_begin_call_locked (self, call);
     return call;
   }
 

@@ -396,6 +396,14 @@ reeve_server_client_get_data (ReeveServerClient *self, gconstpointer key)
 
 /* ------------------------------------------------------ calls in flight -- */
 
+void
+reeve_server_client_begin_call_locked (ReeveServerClient *self, ReeveCall *call)
+{
+  call->is_in_flight = TRUE;
+  self->n_call_bytes += call->payload_size;
+  g_queue_push_tail_link (&self->calls, &call->link);
+}
+
 gboolean
 reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
 {
@@ -403,8 +411,10 @@ reeve_server_client_settle_locked (ReeveServerClient *self, ReeveCall *call)
     return FALSE;
 
   atomic_store_explicit (&call->is_answered, TRUE, memory_order_relaxed);
-  g_queue_unlink (&self->calls, &call->link);
-  self->n_call_bytes -= call->payload_size;
+  if (call->is_in_flight) {
+    g_queue_unlink (&self->calls, &call->link);
+    self->n_call_bytes -= call->payload_size;
+  }
   if (call->closes)
     self->closes_when_written = TRUE;
   return TRUE;
@@ -563,6 +573,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
   if (!steal_remains (self, &remains))
     return;
 
+  self->is_gone = TRUE;
   REEVE_DEBUG ("%s: client %" PRIu64 " ended",
                reeve_server_get_name (self->server), self->id);
   reeve_server_client_ref (self);

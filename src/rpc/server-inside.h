@@ -22,6 +22,7 @@ struct _ReeveServer {
   /* Immutable once there are listeners. */
   ReeveAuthenticator *authenticator; /* (owned) (nullable) */
   GPtrArray *programs;   /* (element-type ReeveServerProgram) (owned) */
+  gboolean takes_fds;    /* a procedure does */
   GPtrArray *tables;     /* (element-type ReeveProgram), NULL at the end */
   GPtrArray *commands;   /* (element-type ReeveCommand) */
   GArray *subscriptions; /* (element-type ReeveSubscription) */

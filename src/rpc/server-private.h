@@ -99,7 +99,8 @@ struct _ReeveCall {
                             immutable */
 
   /* Under the client's lock. */
-  GList link;                /* in the client's calls, until it is answered */
+  GList link;                /* in the client's calls, while it is in flight */
+  gboolean is_in_flight;     /* or was; set before anybody else knows of it */
   atomic_bool is_answered;   /* may be read without it */
   GCancellable *cancellable; /* (owned) (nullable) */
 
@@ -135,8 +136,10 @@ void reeve_call_note_object (ReeveCall *self);
 /* (transfer full): the name of what it is about, or else PROGRAM.PROCEDURE. */
 char *reeve_call_dup_object (const ReeveCall *self);
 
-/* It was answered just now. @failure: (nullable): by that */
-void reeve_call_count (ReeveCall *self, const GError *failure);
+/* They are answered just now. @failure: (nullable): by that */
+void reeve_calls_count (ReeveCall *const *calls,
+                        unsigned n_calls,
+                        const GError *failure);
 
 /* The header of the reply to it. */
 ReeveHeader reeve_call_make_reply (const ReeveCall *self);
@@ -149,8 +152,9 @@ typedef struct {
   ReeveCall *calls[REEVE_JOB_BATCH]; /* (owned) */
   size_t ends[REEVE_JOB_BATCH];      /* of each one's reply in bytes */
   unsigned n_calls;
-  uint8_t *bytes; /* (owned), unless it is @first */
-  uint8_t *first; /* (nullable): what was given */
+  unsigned n_counted; /* of them */
+  uint8_t *bytes;     /* (owned), unless it is @first */
+  uint8_t *first;     /* (nullable): what was given */
   size_t size;
   size_t capacity;
 } ReeveReplyBatch;
@@ -250,6 +254,12 @@ void reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch);
 
 /* A call in flight waits for a worker. (transfer full) */
 void reeve_server_client_push_call (ReeveServerClient *self, ReeveCall *call);
+
+/* An inline call is in flight from now on: its handler leaves it to others.
+ * Thread: loop. */
+void
+reeve_server_client_put_in_flight (ReeveServerClient *self, ReeveCall *call);
+
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);
 
@@ -337,6 +347,8 @@ const ReeveSubscription *reeve_server_find_subscription (ReeveServer *self,
                                                          GError **error);
 /* (element-type ReeveServerProgram) */
 const GPtrArray *reeve_server_get_entries (ReeveServer *self);
+/* Whether a procedure of any program takes file descriptors. */
+gboolean reeve_server_takes_fds (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);

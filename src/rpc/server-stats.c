@@ -29,23 +29,52 @@ tell (ReeveCall *self, ReeveServer *server, gint64 took_us, const GError *error)
   reeve_server_tell (server, &answered);
 }
 
-void
-reeve_call_count (ReeveCall *self, const GError *failure)
+/* @n calls like @call. */
+static void
+add (const ReeveCall *call, unsigned n, gint64 took_us, const GError *failure)
 {
-  ReeveServer *server = reeve_server_client_get_server (self->client);
   ReeveProcedureCounters *counters =
-      &self->program
-           ->counters[self->procedure - self->program->program->procedures];
-  gint64 took_us = g_get_monotonic_time () - self->start_us;
-  unsigned bucket = get_bucket ((guint64) MAX (took_us, 0));
+      &call->program
+           ->counters[call->procedure - call->program->program->procedures];
+  unsigned bucket = get_bucket ((guint64) took_us);
 
-  atomic_fetch_add_explicit (&counters->n_calls, 1, memory_order_relaxed);
-  atomic_fetch_add_explicit (&counters->latency[bucket], 1,
+  atomic_fetch_add_explicit (&counters->n_calls, n, memory_order_relaxed);
+  atomic_fetch_add_explicit (&counters->latency[bucket], n,
                              memory_order_relaxed);
   if (failure != NULL)
-    atomic_fetch_add_explicit (&counters->n_failed, 1, memory_order_relaxed);
-  if (reeve_server_is_watched (server))
-    tell (self, server, MAX (took_us, 0), failure);
+    atomic_fetch_add_explicit (&counters->n_failed, n, memory_order_relaxed);
+}
+
+/* How many of the first are of one procedure, and came together. */
+static unsigned
+count_alike (ReeveCall *const *calls, unsigned n_calls)
+{
+  unsigned n = 1;
+
+  while (n < n_calls && calls[n]->procedure == calls[0]->procedure &&
+         calls[n]->program == calls[0]->program &&
+         calls[n]->start_us == calls[0]->start_us)
+    n++;
+  return n;
+}
+
+void
+reeve_calls_count (ReeveCall *const *calls,
+                   unsigned n_calls,
+                   const GError *failure)
+{
+  gint64 now_us = g_get_monotonic_time ();
+  unsigned n_alike;
+
+  for (unsigned i = 0; i < n_calls; i += n_alike) {
+    ReeveServer *server = reeve_server_client_get_server (calls[i]->client);
+    gint64 took_us = MAX (now_us - calls[i]->start_us, 0);
+
+    n_alike = count_alike (calls + i, n_calls - i);
+    add (calls[i], n_alike, took_us, failure);
+    for (unsigned j = 0; reeve_server_is_watched (server) && j < n_alike; j++)
+      tell (calls[i + j], server, took_us, failure);
+  }
 }
 
 static void

@@ -52,6 +52,7 @@ reeve_server_add_program (ReeveServer *self,
   for (size_t i = 0; i < program->n_procedures; i++) {
     const ReeveProcedure *procedure = &program->procedures[i];
 
+    self->takes_fds |= (procedure->flags & REEVE_PROCEDURE_FDS_IN) != 0;
     entry->by_number[procedure->number - entry->lowest] = procedure;
     g_hash_table_insert (entry->by_name, (gpointer) procedure->name,
                          (gpointer) procedure);
@@ -100,6 +101,12 @@ const GPtrArray *
 reeve_server_get_entries (ReeveServer *self)
 {
   return self->programs;
+}
+
+gboolean
+reeve_server_takes_fds (ReeveServer *self)
+{
+  return self->takes_fds;
 }
 
 /* (nullable): a procedure that can be called. */

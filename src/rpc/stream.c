@@ -334,7 +334,7 @@ reeve_stream_recv_lazily (ReeveStream *self,
 
   if (self->layer != NULL)
     return self->layer->class->recv (self->layer->data, self->fd, data, size);
-  if (!self->is_unix)
+  if (!self->is_unix || fds == NULL)
     return recv (self->fd, data, size, MSG_DONTWAIT);
 
   message.msg_control = &control;

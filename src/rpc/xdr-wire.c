@@ -171,6 +171,16 @@ find_buffer (ReeveServerClient *self, const uint8_t *data, size_t length)
              : NULL;
 }
 
+/* Where no procedure takes any, the kernel has dropped those that came. */
+static gboolean
+take_fds (ReeveServerClient *self, size_t length, Frame *frame)
+{
+  if (reeve_fd_inbox_get_size (&self->inbox) == 0 &&
+      !reeve_server_takes_fds (self->server))
+    frame->n_fds = 0;
+  return reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds);
+}
+
 /* Splits a frame off; returns its size with what carries its file descriptors,
  * 0 if it is not all there. What is no frame sets is_bad. */
 static size_t
@@ -181,6 +191,7 @@ split_frame (ReeveServerClient *self,
              ReeveIntake *intake)
 {
   size_t length = measure_frame (self, data, size, intake);
+  unsigned n_carriers;
 
   if (length == 0)
     return 0;
@@ -194,7 +205,8 @@ split_frame (ReeveServerClient *self,
   }
   if (length + frame->n_fds > size)
     return 0;
-  if (!reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds)) {
+  n_carriers = frame->n_fds;
+  if (!take_fds (self, length, frame)) {
     g_message (_ ("Client %" PRIu64 ": a message came with other file "
                   "descriptors than it says"),
                self->id);
@@ -202,7 +214,7 @@ split_frame (ReeveServerClient *self,
     return 0;
   }
 
-  return length + frame->n_fds;
+  return length + n_carriers;
 }
 
 static size_t
