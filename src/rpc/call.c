@@ -37,6 +37,8 @@ reeve_call_new (ReeveServerClient *client,
   self->job.link.data = &self->job;
   self->job.is_priority = procedure->dispatch != REEVE_DISPATCH_NORMAL;
   self->job.group = reeve_server_client_get_jobs (client);
+  self->job.is_short = procedure->dispatch == REEVE_DISPATCH_NORMAL &&
+                       reeve_procedure_is_short (program, procedure);
   self->job.name = procedure->name;
   reeve_refs_init (&self->refs);
   self->client = reeve_server_client_ref (client);
@@ -211,6 +213,7 @@ reeve_call_move_to_pool (ReeveCall *self)
     return FALSE;
 
   self->is_moved = TRUE;
+  self->job.is_priority = FALSE;
   return TRUE;
 }
 

@@ -16,6 +16,22 @@
 /* A worker's replies up to this size are made on its stack. */
 #define FIRST_SIZE 1024
 
+/* While a batch is shared, the loop's thread may take replies out of it: then
+ * the lock is held where more are added to it. */
+static void
+begin_change (ReeveReplyBatch *self) REEVE_UNCHECKED
+{
+  if (self->is_shared)
+    pthread_mutex_lock (&self->lock.impl);
+}
+
+static void
+end_change (ReeveReplyBatch *self) REEVE_UNCHECKED
+{
+  if (self->is_shared)
+    pthread_mutex_unlock (&self->lock.impl);
+}
+
 void
 reeve_reply_batch_clear (ReeveReplyBatch *self)
 {
@@ -29,10 +45,12 @@ grow (ReeveReplyBatch *self, size_t size)
 {
   uint8_t *owned = self->bytes == self->first ? NULL : self->bytes;
 
+  begin_change (self);
   self->capacity = MAX (self->size + size, MAX (1024, 2 * self->capacity));
   self->bytes = g_realloc (owned, self->capacity);
   if (owned == NULL && self->size > 0)
     memcpy (self->bytes, self->first, self->size);
+  end_change (self);
 }
 
 uint8_t *
@@ -114,11 +132,13 @@ note_run (ReeveCall *call, const GError *error)
 }
 
 static void
-count (ReeveReplyBatch *self, const GError *failure)
+keep (ReeveReplyBatch *self, ReeveCall *call)
 {
-  reeve_calls_count (self->calls + self->n_counted,
-                     self->n_calls - self->n_counted, failure);
-  self->n_counted = self->n_calls;
+  begin_change (self);
+  self->calls[self->n_calls] = call;
+  self->ends[self->n_calls] = self->size;
+  self->n_calls++;
+  end_change (self);
 }
 
 void
@@ -137,7 +157,8 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     return;
   }
 
-  self->client = call->client;
+  if (!self->is_shared)
+    self->client = call->client;
   if (ret_size > SMALL_RET)
     ret = g_malloc (ret_size);
   memset (ret, 0, ret_size);
@@ -160,33 +181,105 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     return;
   }
   if (error != NULL)
-    count (self, NULL);
-  self->calls[self->n_calls] = call;
-  self->ends[self->n_calls] = self->size;
-  self->n_calls++;
-  if (error != NULL)
-    count (self, error);
+    reeve_calls_count (&call, 1, error);
+  keep (self, call);
   if (self->n_calls == REEVE_JOB_BATCH || self->size > FLUSH_SIZE)
     reeve_reply_batch_flush (self);
+}
+
+static void
+answer (ReeveServerClient *client,
+        ReeveCall *const *calls,
+        const size_t *ends,
+        unsigned n_calls,
+        const uint8_t *bytes)
+{
+  if (n_calls == 0)
+    return;
+
+  reeve_calls_count (calls, n_calls, NULL);
+  reeve_server_client_answer (client, calls, ends, n_calls, bytes);
+  for (unsigned i = 0; i < n_calls; i++)
+    reeve_call_unref (calls[i]);
+}
+
+/* What was kept before place @n_taken is gone already. */
+static void
+answer_from (ReeveReplyBatch *self, unsigned n_taken)
+{
+  size_t start = n_taken == 0 ? 0 : self->ends[n_taken - 1];
+
+  for (unsigned i = n_taken; i < self->n_calls; i++)
+    self->ends[i] -= start;
+  answer (self->client, self->calls + n_taken, self->ends + n_taken,
+          self->n_calls - n_taken, self->bytes + start);
 }
 
 void
 reeve_reply_batch_flush (ReeveReplyBatch *self)
 {
-  if (self->n_calls == 0)
-    return;
-
-  count (self, NULL);
-  reeve_server_client_answer (self->client, self->calls, self->ends,
-                              self->n_calls, self->bytes);
-  for (unsigned i = 0; i < self->n_calls; i++)
-    reeve_call_unref (self->calls[i]);
-  self->n_calls = self->n_counted = 0;
+  if (self->is_shared)
+    reeve_server_client_unshare (self->client, self);
+  answer_from (self, self->n_taken);
+  self->n_calls = self->n_taken = 0;
   self->size = 0;
   if (self->capacity > 2 * FLUSH_SIZE) {
     g_clear_pointer (&self->bytes, g_free);
     self->capacity = 0;
   }
+}
+
+void
+reeve_reply_batch_take (ReeveReplyBatch *self, ReeveReplyBatch *taken)
+{
+  size_t start;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  *taken = (ReeveReplyBatch){ .client = self->client };
+  start = self->n_taken == 0 ? 0 : self->ends[self->n_taken - 1];
+  for (; self->n_taken < self->n_calls; self->n_taken++) {
+    taken->calls[taken->n_calls] = self->calls[self->n_taken];
+    taken->size = taken->ends[taken->n_calls] =
+        self->ends[self->n_taken] - start;
+    taken->n_calls++;
+  }
+  taken->bytes = g_memdup2 (self->bytes + start, taken->size);
+}
+
+/* A worker's, of several short calls: should one of them last, the loop's
+ * thread sends the replies to those before it, and others take those behind it.
+ * Returns how many were run. */
+static unsigned
+run_short (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
+{
+  g_autoptr (ReeveServerClient) client =
+      reeve_server_client_ref (((ReeveCall *) jobs[0])->client);
+  unsigned n_run = 0;
+
+  self->client = client;
+  reeve_mutex_init (&self->lock);
+  do {
+    if (!self->is_shared)
+      reeve_server_client_share (client, self);
+    reeve_server_client_begin_job (client);
+    reeve_reply_batch_run (self, (ReeveCall *) jobs[n_run++]);
+  } while (n_run < n_jobs && reeve_job_begin_next ());
+  reeve_reply_batch_flush (self);
+  reeve_mutex_clear (&self->lock);
+  return n_run;
+}
+
+static void
+run_all (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
+{
+  for (unsigned i = 0; i < n_jobs; i++) {
+    ReeveCall *call = (ReeveCall *) jobs[i];
+
+    reeve_server_client_begin_job (call->client);
+    reeve_reply_batch_run (self, call);
+  }
+  reeve_reply_batch_flush (self);
 }
 
 void
@@ -198,16 +291,17 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
     .first = first,
     .capacity = sizeof first,
   };
+  ReeveCall *call = (ReeveCall *) jobs[0];
+  ReeveProcedurePace pace;
   g_autoptr (ReeveServerClient) offered =
-      reeve_server_client_ref_offered (((ReeveCall *) jobs[0])->client);
+      reeve_server_client_ref_offered (call->client);
 
-  for (unsigned i = 0; i < n_jobs; i++) {
-    ReeveCall *call = (ReeveCall *) jobs[i];
-
-    reeve_server_client_begin_job (call->client);
-    reeve_reply_batch_run (&batch, call);
-  }
-  reeve_reply_batch_flush (&batch);
+  reeve_procedure_pace_begin (&pace, call);
+  if (n_jobs > 1 && !jobs[0]->is_priority)
+    n_jobs = run_short (&batch, jobs, n_jobs);
+  else
+    run_all (&batch, jobs, n_jobs);
+  reeve_procedure_pace_end (&pace, n_jobs);
   if (offered != NULL)
     reeve_server_client_stay (offered, &batch);
   reeve_reply_batch_clear (&batch);

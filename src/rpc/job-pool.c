@@ -69,7 +69,18 @@ typedef struct {
 typedef struct {
   GList link;
   ReeveJobPoolOldest what;
+  const Batch *batch;
+  /* How many of the batch began, and, in the upper half, how many are this
+   * worker's: it begins the next, or those that did not begin are taken back,
+   * at once. */
+  atomic_uint turn;
+  unsigned seen; /* of that, at the last look */
 } Run;
+
+#define TURN_BITS 16
+#define TURN(n_begun, n_own) ((n_own) << TURN_BITS | (n_begun))
+#define GET_BEGUN(turn) ((turn) & ((1u << TURN_BITS) - 1))
+#define GET_OWN(turn) ((turn) >> TURN_BITS)
 
 /* Of the worker that this thread is, while it runs jobs. */
 static _Thread_local Run *current_run;
@@ -207,18 +218,28 @@ queue_normal_locked (ReeveJobPool *self, ReeveJobGroup *group)
     g_queue_push_tail_link (&self->normal.lines, &group->normal.link);
 }
 
-/* Takes up to @max_jobs of the line whose turn it is. */
+/* Whether a worker may take it behind another one of its line. */
+static gboolean
+may_follow (const ReeveJob *self, const ReeveJob *first)
+{
+  return self->is_priority ||
+         (self->is_short && first->is_short && self->name == first->name &&
+          self->run == NULL && first->run == NULL);
+}
+
+/* Takes one or several of the line whose turn it is. */
 static Line *
-take_turn_locked (Backlog *self, Batch *batch, unsigned max_jobs)
+take_turn_locked (Backlog *self, Batch *batch)
 {
   Line *line = g_queue_pop_head_link (&self->lines)->data;
 
-  while (batch->n_jobs < max_jobs && line->jobs.length > 0) {
+  do {
     ReeveJob *job = g_queue_pop_head_link (&line->jobs)->data;
 
     job->is_queued = FALSE;
     batch->jobs[batch->n_jobs++] = job;
-  }
+  } while (batch->n_jobs < REEVE_JOB_BATCH && line->jobs.length > 0 &&
+           may_follow (line->jobs.head->data, batch->jobs[0]));
   self->n_jobs -= batch->n_jobs;
   return line;
 }
@@ -227,7 +248,7 @@ static void
 take_priority_locked (ReeveJobPool *self, Batch *batch)
     REEVE_REQUIRES (self->lock)
 {
-  Line *line = take_turn_locked (&self->priority, batch, REEVE_JOB_BATCH);
+  Line *line = take_turn_locked (&self->priority, batch);
 
   if (line->jobs.length > 0)
     g_queue_push_tail_link (&self->priority.lines, &line->link);
@@ -237,7 +258,7 @@ static void
 take_normal_locked (ReeveJobPool *self, Batch *batch)
     REEVE_REQUIRES (self->lock)
 {
-  Line *line = take_turn_locked (&self->normal, batch, 1);
+  Line *line = take_turn_locked (&self->normal, batch);
   ReeveJobGroup *group = get_group_locked (self, batch->jobs[0]);
 
   group->n_running++;
@@ -247,7 +268,7 @@ take_normal_locked (ReeveJobPool *self, Batch *batch)
   batch->group = group;
 }
 
-/* Takes one job, or several priority jobs. */
+/* Takes one job, or several priority or short jobs. */
 static void
 take_locked (ReeveJobPool *self, gboolean is_ordinary, Batch *batch)
     REEVE_REQUIRES (self->lock)
@@ -297,6 +318,10 @@ run_batch_locked (ReeveJobPool *self,
   run->what.name = batch->jobs[0]->name;
   run->what.start_us = get_rough_time_us ();
   run->link.data = run;
+  run->batch = batch;
+  run->seen = 0;
+  atomic_store_explicit (&run->turn, TURN (1u, batch->n_jobs),
+                         memory_order_relaxed);
   g_queue_push_tail_link (&self->running, &run->link);
   current_run = run;
 
@@ -309,9 +334,81 @@ run_batch_locked (ReeveJobPool *self,
   pthread_mutex_lock (&self->lock.impl);
 
   g_queue_unlink (&self->running, &run->link);
-  self->n_done += batch->n_jobs;
+  self->n_done += batch->group == NULL ? batch->n_jobs
+                                       : GET_BEGUN (atomic_load (&run->turn));
   if (batch->group != NULL)
     end_normal_locked (self, batch->group);
+}
+
+gboolean
+reeve_job_begin_next (void)
+{
+  atomic_uint *turn = &current_run->turn;
+  unsigned now = atomic_load (turn);
+
+  do
+    if (GET_BEGUN (now) == GET_OWN (now))
+      return FALSE;
+  while (!atomic_compare_exchange_weak (turn, &now, now + 1));
+  return TRUE;
+}
+
+/* The jobs of the batch from @first to @end are at the head of their line. */
+static void
+put_back_locked (ReeveJobPool *self,
+                 const Batch *batch,
+                 unsigned first,
+                 unsigned end) REEVE_REQUIRES (self->lock)
+{
+  Line *line = &batch->group->normal;
+  gboolean had_turn = line->jobs.length > 0;
+
+  self->normal.n_jobs += end - first;
+  while (end > first) {
+    ReeveJob *job = batch->jobs[--end];
+
+    job->is_queued = TRUE;
+    g_queue_push_head_link (&line->jobs, &job->link);
+  }
+  if (!had_turn)
+    queue_normal_locked (self, batch->group);
+}
+
+/* Whether jobs were taken back from the worker. */
+static gboolean
+look_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
+{
+  unsigned turn = atomic_load (&run->turn);
+  unsigned seen = run->seen;
+
+  run->seen = turn;
+  if (run->batch->group == NULL || GET_BEGUN (turn) == GET_OWN (turn) ||
+      turn != seen ||
+      !atomic_compare_exchange_strong (
+          &run->turn, &turn, TURN (GET_BEGUN (turn), GET_BEGUN (turn))))
+    return FALSE;
+
+  put_back_locked (self, run->batch, GET_BEGUN (turn), GET_OWN (turn));
+  return TRUE;
+}
+
+/* Returns who is to be woken. */
+static Crew *
+look_at_all (ReeveJobPool *self)
+{
+  gboolean has_more = FALSE;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (GList *link = self->running.head; link != NULL; link = link->next)
+    has_more = look_locked (self, link->data) || has_more;
+  return has_more ? choose_crew_locked (self) : NULL;
+}
+
+void
+reeve_job_pool_look (ReeveJobPool *self)
+{
+  wake (look_at_all (self));
 }
 
 /* A thread comes, whether or not it was the one that a signal woke: a signal
@@ -620,7 +717,8 @@ reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job)
   if (self->ordinary_crew.n_waiting == 0)
     return FALSE;
 
-  self->n_done++;
+  self->n_done += GET_BEGUN (atomic_load (&run->turn));
+  atomic_store (&run->turn, TURN (1u, 1u));
   run->what.name = job->name;
   run->what.start_us = get_rough_time_us ();
   g_queue_unlink (&self->running, &run->link);

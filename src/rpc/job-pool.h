@@ -50,6 +50,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobGroup, reeve_job_group_unref)
 /**
  * ReeveJob:
  * @is_priority: never blocks, and may be run by a priority worker
+ * @is_short: a normal job that is expected to take microseconds: a worker may
+ *   take several of one name at once
  * @group: (nullable) (transfer none): whose turn it takes; jobs without one
  *   take turns as one group
  * @run: (nullable): runs this job, in place of the pool's function; not for a
@@ -63,6 +65,7 @@ struct _ReeveJob {
   GList link; /* of the pool, while it is queued; link.data is the job */
   gboolean is_queued; /* of the pool, as the link */
   gboolean is_priority;
+  gboolean is_short;
   ReeveJobGroup *group;
   void (*run) (ReeveJob *self);
   const char *name;
@@ -77,10 +80,13 @@ struct _ReeveJob {
 
 /**
  * ReeveJobFunc:
- * @jobs: (array length=n_jobs): one job; or several priority jobs of one group
+ * @jobs: (array length=n_jobs): one job; or several of one group, either
+ *   priority jobs or short ones
  *
  * Runs jobs, on a worker thread, with no lock held. As a priority job never
- * blocks, what the first of several wants to write may wait for the last.
+ * blocks, what the first of several wants to write may wait for the last. A
+ * short job may last all the same: before each but the first it asks
+ * reeve_job_begin_next().
  */
 typedef void (*ReeveJobFunc) (ReeveJob *const *jobs,
                               unsigned n_jobs,
@@ -94,6 +100,10 @@ typedef struct {
   unsigned max_queued; /* since the pool was made */
   guint64 n_done;
 } ReeveJobPoolStats;
+
+/* Of several short jobs, whether the next is still this worker's; if not,
+ * neither are those behind it. Thread: a worker, in its function. */
+gboolean reeve_job_begin_next (void);
 
 /* Starts lo_water threads and the priority ones. Thread: owner. */
 ReeveJobPool *reeve_job_pool_new (const ReeveJobPoolSize *size,
@@ -121,6 +131,15 @@ void reeve_job_pool_push (ReeveJobPool *self, GQueue *jobs);
  * or had it
  */
 gboolean reeve_job_pool_take_back (ReeveJobPool *self, ReeveJob *job);
+
+/**
+ * reeve_job_pool_look:
+ *
+ * What a worker has taken besides a job that was running at the last look, and
+ * still is, goes back to the queue, for others. To be called each millisecond
+ * or so while there are short jobs. Thread: any.
+ */
+void reeve_job_pool_look (ReeveJobPool *self);
 
 /**
  * reeve_job_pool_resize:

@@ -522,6 +522,8 @@ reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds)
 void
 reeve_server_client_push_call (ReeveServerClient *self, ReeveCall *call)
 {
+  if (!call->is_in_flight)
+    reeve_server_client_put_in_flight (self, call);
   atomic_fetch_add (&self->n_waiting, 1);
   reeve_server_push_job (self->server, &call->job);
 }
@@ -530,6 +532,60 @@ void
 reeve_server_client_begin_job (ReeveServerClient *self)
 {
   atomic_fetch_sub (&self->n_waiting, 1);
+}
+
+void
+reeve_server_client_share (ReeveServerClient *self, ReeveReplyBatch *batch)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  batch->next = self->shared;
+  self->shared = batch;
+  batch->is_shared = TRUE;
+}
+
+void
+reeve_server_client_unshare (ReeveServerClient *self, ReeveReplyBatch *batch)
+{
+  ReeveReplyBatch **place;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (place = &self->shared; *place != batch; place = &(*place)->next)
+    ;
+  *place = batch->next;
+  batch->is_shared = FALSE;
+}
+
+/* (array length=n_taken) (transfer full): what workers keep. */
+static ReeveReplyBatch *
+take_shared (ReeveServerClient *self, unsigned *n_taken)
+{
+  ReeveReplyBatch *taken = NULL;
+  unsigned n = 0;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (ReeveReplyBatch *batch = self->shared; batch != NULL;
+       batch = batch->next) {
+    taken = g_renew (ReeveReplyBatch, taken, n + 1);
+    reeve_reply_batch_take (batch, &taken[n++]);
+  }
+  *n_taken = n;
+  return taken;
+}
+
+/* Sends what workers keep while they run more. */
+static void
+answer_shared (ReeveServerClient *self)
+{
+  unsigned n_taken;
+  g_autofree ReeveReplyBatch *taken = take_shared (self, &n_taken);
+
+  for (unsigned i = 0; i < n_taken; i++) {
+    reeve_reply_batch_flush (&taken[i]);
+    reeve_reply_batch_clear (&taken[i]);
+  }
 }
 
 static gboolean
@@ -543,7 +599,8 @@ flush (ReeveServerClient *self)
   is_read = reeve_server_client_check_reader_locked (self);
   is_held = reeve_server_client_count_held_locked (self) > 0 &&
             self->stream != NULL && !self->is_closing;
-  self->is_watched = is_held || is_read;
+  self->is_watched = is_held || is_read || self->shared != NULL ||
+                     atomic_load (&self->n_waiting) > 1;
   if (is_held)
     write_with_held_locked (self, &iov, 1);
   /* It is not busy any more: its room for replies is given back. */
@@ -557,6 +614,7 @@ reeve_server_client_flush (ReeveServerClient *self)
 {
   if (atomic_load (&self->reader) == REEVE_READER_WORKER)
     reeve_server_client_look_for_overdue (self);
+  answer_shared (self);
   return flush (self);
 }
 

@@ -135,7 +135,9 @@ struct _ReeveServerClient {
   GByteArray *held REEVE_GUARDED;    /* (owned) (nullable): replies that go with
                                         the next */
   const ReeveReplyBatch *worker REEVE_GUARDED; /* (nullable): of the reader */
-  gint64 running_us REEVE_GUARDED; /* what ran at the loop's last look */
+  ReeveReplyBatch *shared REEVE_GUARDED; /* (nullable): those of workers that
+                                            the loop may take replies of */
+  gint64 running_us REEVE_GUARDED;       /* what ran at the loop's last look */
   ReeveClientOutput replies REEVE_GUARDED;
   ReeveClientOutput event_queue REEVE_GUARDED;
   ReeveClientStreams *streams REEVE_GUARDED; /* (owned) (nullable) */

@@ -46,7 +46,10 @@ static void
 flush (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveServerLoop *self = data;
+  ReeveJobPool *pool = reeve_server_get_pool (self->server);
 
+  if (pool != NULL)
+    reeve_job_pool_look (pool);
   for (unsigned i = self->watched->len; i-- > 0;)
     if (!reeve_server_client_flush (self->watched->pdata[i]))
       g_ptr_array_remove_index_fast (self->watched, i);

@@ -32,6 +32,8 @@ typedef struct {
   atomic_ullong n_calls;
   atomic_ullong n_failed;
   atomic_ullong latency[REEVE_LATENCY_BUCKETS];
+  atomic_uint run_ns; /* what a worker has needed for a call lately; 0: it is
+                         not known */
 } ReeveProcedureCounters;
 
 /* What a procedure takes, and when. */
@@ -110,7 +112,8 @@ struct _ReeveCall {
   gpointer ret_owner; /* (owned): what the handler lent */
   GDestroyNotify free_owner; /* (nullable): of it */
   gboolean is_deferred;
-  gboolean is_moved;            /* from the loop's thread to the pool */
+  gboolean is_moved; /* from the loop's thread to the pool */
+  gboolean is_counted;
   gboolean closes;              /* the client, when it is answered */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
 
@@ -136,28 +139,50 @@ void reeve_call_note_object (ReeveCall *self);
 /* (transfer full): the name of what it is about, or else PROGRAM.PROCEDURE. */
 char *reeve_call_dup_object (const ReeveCall *self);
 
-/* They are answered just now. @failure: (nullable): by that */
+/* They are answered just now, but for those that are counted already.
+ * @failure: (nullable): by that */
 void reeve_calls_count (ReeveCall *const *calls,
                         unsigned n_calls,
                         const GError *failure);
+
+/* Between these, a worker runs @n_calls calls like @call. */
+typedef struct {
+  ReeveProcedureCounters *counters;
+  gint64 start_us;
+} ReeveProcedurePace;
+
+void
+reeve_procedure_pace_begin (ReeveProcedurePace *self, const ReeveCall *call);
+void reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls);
+
+/* Whether its calls take but microseconds, as a rule. */
+gboolean reeve_procedure_is_short (ReeveServerProgram *program,
+                                   const ReeveProcedure *procedure);
 
 /* The header of the reply to it. */
 ReeveHeader reeve_call_make_reply (const ReeveCall *self);
 
 /* --------------------------------------------------------- dispatch.c --- */
 
-/* Replies of calls of one client that leave together. */
-typedef struct {
+/* Replies of calls of one client that leave together. Of the thread that runs
+ * them. While a worker runs short calls, the loop's thread may take what is
+ * kept so far: the lock is held by who adds to that and who takes of it. */
+typedef struct _ReeveReplyBatch ReeveReplyBatch;
+struct _ReeveReplyBatch {
   ReeveServerClient *client;
   ReeveCall *calls[REEVE_JOB_BATCH]; /* (owned) */
   size_t ends[REEVE_JOB_BATCH];      /* of each one's reply in bytes */
   unsigned n_calls;
-  unsigned n_counted; /* of them */
-  uint8_t *bytes;     /* (owned), unless it is @first */
-  uint8_t *first;     /* (nullable): what was given */
+  unsigned n_taken; /* of them */
+  uint8_t *bytes;   /* (owned), unless it is @first */
+  uint8_t *first;   /* (nullable): what was given */
   size_t size;
   size_t capacity;
-} ReeveReplyBatch;
+
+  ReeveMutex lock;
+  gboolean is_shared;    /* of its thread */
+  ReeveReplyBatch *next; /* (nullable): under the client's lock */
+};
 
 void reeve_reply_batch_clear (ReeveReplyBatch *self);
 /* Room for a reply that is kept. */
@@ -167,6 +192,9 @@ uint8_t *reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size);
 void reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call);
 /* Sends what is kept. */
 void reeve_reply_batch_flush (ReeveReplyBatch *self);
+/* What is kept in a shared batch goes into @taken, for
+ * reeve_reply_batch_flush() and reeve_reply_batch_clear(). */
+void reeve_reply_batch_take (ReeveReplyBatch *self, ReeveReplyBatch *taken);
 
 /* The pool's function. */
 void
@@ -259,6 +287,13 @@ void reeve_server_client_push_call (ReeveServerClient *self, ReeveCall *call);
  * Thread: loop. */
 void
 reeve_server_client_put_in_flight (ReeveServerClient *self, ReeveCall *call);
+
+/* From now on the loop's thread may take of a worker's replies, until
+ * reeve_server_client_unshare(), which reeve_reply_batch_flush() does. */
+void
+reeve_server_client_share (ReeveServerClient *self, ReeveReplyBatch *batch);
+void
+reeve_server_client_unshare (ReeveServerClient *self, ReeveReplyBatch *batch);
 
 /* A job of the client's is about to run. */
 void reeve_server_client_begin_job (ReeveServerClient *self);

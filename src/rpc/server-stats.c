@@ -5,6 +5,12 @@
 /* Counters of procedures: written by whoever answers a call, read by any
  * thread, each on its own and without order. */
 
+/* Calls that take less than this may run one after the other where several
+ * wait: to have another worker run them would take as long. */
+#define SHORT_NS 20000
+/* A call that takes longer is not more remarkable. */
+#define MAX_RUN_US 100000
+
 static unsigned
 get_bucket (guint64 took_us)
 {
@@ -29,13 +35,18 @@ tell (ReeveCall *self, ReeveServer *server, gint64 took_us, const GError *error)
   reeve_server_tell (server, &answered);
 }
 
+static ReeveProcedureCounters *
+get_counters (ReeveServerProgram *program, const ReeveProcedure *procedure)
+{
+  return &program->counters[procedure - program->program->procedures];
+}
+
 /* @n calls like @call. */
 static void
 add (const ReeveCall *call, unsigned n, gint64 took_us, const GError *failure)
 {
   ReeveProcedureCounters *counters =
-      &call->program
-           ->counters[call->procedure - call->program->program->procedures];
+      get_counters (call->program, call->procedure);
   unsigned bucket = get_bucket ((guint64) took_us);
 
   atomic_fetch_add_explicit (&counters->n_calls, n, memory_order_relaxed);
@@ -51,7 +62,8 @@ count_alike (ReeveCall *const *calls, unsigned n_calls)
 {
   unsigned n = 1;
 
-  while (n < n_calls && calls[n]->procedure == calls[0]->procedure &&
+  while (n < n_calls && !calls[n]->is_counted &&
+         calls[n]->procedure == calls[0]->procedure &&
          calls[n]->program == calls[0]->program &&
          calls[n]->start_us == calls[0]->start_us)
     n++;
@@ -70,11 +82,53 @@ reeve_calls_count (ReeveCall *const *calls,
     ReeveServer *server = reeve_server_client_get_server (calls[i]->client);
     gint64 took_us = MAX (now_us - calls[i]->start_us, 0);
 
+    n_alike = 1;
+    if (calls[i]->is_counted)
+      continue;
     n_alike = count_alike (calls + i, n_calls - i);
+    calls[i]->is_counted = failure != NULL;
     add (calls[i], n_alike, took_us, failure);
     for (unsigned j = 0; reeve_server_is_watched (server) && j < n_alike; j++)
       tell (calls[i + j], server, took_us, failure);
   }
+}
+
+void
+reeve_procedure_pace_begin (ReeveProcedurePace *self, const ReeveCall *call)
+{
+  self->counters = call->job.is_priority
+                       ? NULL
+                       : get_counters (call->program, call->procedure);
+  if (self->counters != NULL)
+    self->start_us = g_get_monotonic_time ();
+}
+
+/* One call that lasts counts for a while. */
+void
+reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls)
+{
+  gint64 took_us, now_ns, old_ns;
+
+  if (self->counters == NULL)
+    return;
+
+  took_us = g_get_monotonic_time () - self->start_us;
+  now_ns = CLAMP (took_us, 0, MAX_RUN_US) * 1000 / n_calls + 1;
+  old_ns = atomic_load_explicit (&self->counters->run_ns, memory_order_relaxed);
+  if (old_ns != 0)
+    now_ns = old_ns + (now_ns - old_ns) / 8;
+  atomic_store_explicit (&self->counters->run_ns, (unsigned) now_ns,
+                         memory_order_relaxed);
+}
+
+gboolean
+reeve_procedure_is_short (ReeveServerProgram *program,
+                          const ReeveProcedure *procedure)
+{
+  unsigned run_ns = atomic_load_explicit (
+      &get_counters (program, procedure)->run_ns, memory_order_relaxed);
+
+  return run_ns > 0 && run_ns < SHORT_NS;
 }
 
 static void

@@ -30,6 +30,14 @@ typedef struct {
   unsigned max_place; /* of the one among all that are done */
 } TurnCase;
 
+/* One row: three normal jobs wait for one worker. */
+typedef struct {
+  const char *name;
+  gboolean is_short;
+  const char *names[3];
+  unsigned n_together; /* that it takes at once */
+} TogetherCase;
+
 typedef struct {
   ReeveJobPool *pool; /* (owned) */
 
@@ -37,7 +45,8 @@ typedef struct {
   ReeveCond changed;
   unsigned n_running REEVE_GUARDED;
   unsigned n_done REEVE_GUARDED;
-  unsigned place REEVE_GUARDED; /* of the job that is marked */
+  unsigned place REEVE_GUARDED;      /* of the job that is marked */
+  unsigned n_together REEVE_GUARDED; /* at most, so far */
   gboolean may_end REEVE_GUARDED;
 } Fixture;
 
@@ -72,6 +81,12 @@ static const TurnCase turn_cases[] = {
   { "one-priority-before-many", TRUE, TRUE, REEVE_JOB_BATCH + 1 },
   { "one-normal-before-many-priority", TRUE, FALSE, REEVE_JOB_BATCH + 1 },
   { "one-priority-before-many-normal", FALSE, TRUE, 2 },
+};
+
+static const TogetherCase together_cases[] = {
+  { "short-ones", TRUE, { "a", "a", "a" }, 3 },
+  { "not-those-that-may-last", FALSE, { "a", "a", "a" }, 1 },
+  { "not-those-of-another-name", TRUE, { "a", "a", "b" }, 2 },
 };
 
 static const RefusalCase refusal_cases[] = {
@@ -109,9 +124,22 @@ count (Fixture *self, Job *job)
 }
 
 static void
+note_together (Fixture *self, unsigned n_jobs)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->n_together = MAX (self->n_together, n_jobs);
+}
+
+static void
 run (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
 {
-  for (unsigned i = 0; i < n_jobs; i++) {
+  gboolean is_priority = jobs[0]->is_priority;
+
+  if (!is_priority)
+    note_together (data, n_jobs);
+  for (unsigned i = 0;
+       i < n_jobs && (i == 0 || is_priority || reeve_job_begin_next ()); i++) {
     Job *job = (Job *) jobs[i];
 
     if (job->blocks)
@@ -306,6 +334,88 @@ test_turn (gconstpointer data)
   fixture_clear (&fixture);
 }
 
+static GQueue
+make_three (const TogetherCase *row, ReeveJobGroup *group)
+{
+  GQueue jobs = G_QUEUE_INIT;
+
+  for (unsigned i = 0; i < 3; i++) {
+    Job *job = g_new0 (Job, 1);
+
+    job->job.link.data = job;
+    job->job.group = group;
+    job->job.is_short = row->is_short;
+    job->job.name = row->names[i];
+    g_queue_push_tail_link (&jobs, &job->job.link);
+  }
+  return jobs;
+}
+
+static unsigned
+get_together (Fixture *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->n_together;
+}
+
+static void
+test_together (gconstpointer data)
+{
+  static const ReeveJobPoolSize one_worker = { 1, 1, 1, 1, 0 };
+  const TogetherCase *row = data;
+  g_autoptr (ReeveJobGroup) group = reeve_job_group_new ();
+  GQueue jobs = make_three (row, group);
+  ReeveJobPoolStats stats;
+  Fixture fixture;
+
+  fixture_init (&fixture, &one_worker);
+  reeve_job_pool_push (fixture.pool, &jobs);
+  wait_for_done (&fixture, 3);
+  g_assert_cmpuint (get_together (&fixture), ==, row->n_together);
+  wait_for_threads (&fixture, 1, 0);
+  reeve_job_pool_get_stats (fixture.pool, &stats);
+  g_assert_cmpuint (stats.n_done, ==, 3);
+  fixture_clear (&fixture);
+}
+
+static unsigned
+count_done (Fixture *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->n_done;
+}
+
+/* A short one lasts: others run those that were taken with it. */
+static void
+test_one_lasts (void)
+{
+  static const ReeveJobPoolSize two_workers = { 2, 2, 1, 2, 0 };
+  g_autoptr (ReeveJobGroup) group = reeve_job_group_new ();
+  GQueue jobs = make_three (&together_cases[0], group);
+  gint64 end_us = g_get_monotonic_time () + WAIT_US;
+  ReeveJobPoolStats stats;
+  Fixture fixture;
+
+  fixture_init (&fixture, &two_workers);
+  ((Job *) jobs.head->data)->blocks = TRUE;
+  reeve_job_pool_push (fixture.pool, &jobs);
+  wait_for_running (&fixture, 1);
+  while (count_done (&fixture) < 2) {
+    g_assert_cmpint (g_get_monotonic_time (), <, end_us);
+    reeve_job_pool_look (fixture.pool);
+    g_usleep (1000);
+  }
+
+  set_may_end (&fixture, TRUE);
+  wait_for_done (&fixture, 3);
+  wait_for_threads (&fixture, 2, 0);
+  reeve_job_pool_get_stats (fixture.pool, &stats);
+  g_assert_cmpuint (stats.n_done, ==, 3);
+  fixture_clear (&fixture);
+}
+
 /* However many of one group wait for something, another has its turn. */
 static void
 test_share (void)
@@ -367,6 +477,14 @@ main (int argc, char **argv)
 
     g_test_add_data_func (path, &turn_cases[i], test_turn);
   }
+  for (size_t i = 0; i < G_N_ELEMENTS (together_cases); i++) {
+    g_autofree char *path =
+        g_strconcat ("/rpc/job-pool/together/", together_cases[i].name, NULL);
+
+    g_test_add_data_func (path, &together_cases[i], test_together);
+  }
+  g_test_add_func ("/rpc/job-pool/together/none-waits-for-one-that-lasts",
+                   test_one_lasts);
   g_test_add_func ("/rpc/job-pool/share/leaves-workers-to-others", test_share);
   for (size_t i = 0; i < G_N_ELEMENTS (refusal_cases); i++) {
     g_autofree char *path =

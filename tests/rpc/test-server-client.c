@@ -19,6 +19,7 @@ typedef struct {
   pthread_t thread;
   int fd;
   atomic_bool may_end;            /* what is slow */
+  atomic_int n_quick;             /* before one that is slow */
   _Atomic (ReeveCall *) deferred; /* (owned) (nullable) */
   GArray *noted;                  /* of the loop's thread: ids of clients */
 } Fixture;
@@ -34,12 +35,6 @@ typedef struct {
 /* ------------------------------------------------------------ handlers --- */
 
 static gboolean
-quick (ReeveCall *call, GError **error)
-{
-  return TRUE;
-}
-
-static gboolean
 slow (ReeveCall *call, GError **error)
 {
   Fixture *fixture = reeve_call_get_user_data (call);
@@ -47,6 +42,14 @@ slow (ReeveCall *call, GError **error)
   while (!atomic_load (&fixture->may_end))
     g_usleep (100);
   return TRUE;
+}
+
+static gboolean
+quick (ReeveCall *call, GError **error)
+{
+  Fixture *fixture = reeve_call_get_user_data (call);
+
+  return atomic_fetch_sub (&fixture->n_quick, 1) != 0 || slow (call, error);
 }
 
 static gboolean
@@ -110,6 +113,7 @@ set_up (Fixture *self, gconstpointer data)
 
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
   self->fd = ends[0];
+  atomic_store (&self->n_quick, -1);
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   self->noted = g_array_new (FALSE, FALSE, sizeof (uint64_t));
   self->loop = reeve_loop_new (NULL);
@@ -436,6 +440,82 @@ test_close (Fixture *self, gconstpointer data)
     g_usleep (100);
 }
 
+/* Calls that are quick as a rule are taken together; should one of them last,
+ * neither those before it nor those behind it wait for it. */
+static void
+test_one_lasts (Fixture *self, gconstpointer data)
+{
+  ReeveServerLimits limits;
+
+  reeve_server_get_limits (self->server, &limits);
+  limits.max_client_calls = 16;
+  limits.workers.lo_water = limits.workers.hi_water = limits.workers.maximum =
+      2;
+  g_assert_true (reeve_server_set_limits (self->server, &limits, NULL));
+  for (unsigned i = 0; i < 400; i++) {
+    send_frames (self->fd, "q");
+    assert_reply (self, 1);
+  }
+
+  atomic_store (&self->n_quick, 2);
+  send_frames (self->fd, "qqqqqq");
+  for (unsigned serial = 1; serial <= 6; serial++)
+    if (serial != 3)
+      assert_reply (self, serial);
+  atomic_store (&self->may_end, TRUE);
+  assert_reply (self, 3);
+}
+
+/* A byte that carries a file, as libvirt's clients send it. */
+static void
+send_carrier (int fd, int file)
+{
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE (sizeof (int))];
+  } control = { 0 };
+  uint8_t carrier = 0;
+  struct iovec vector = { .iov_base = &carrier, .iov_len = 1 };
+  const struct msghdr message = {
+    .msg_iov = &vector,
+    .msg_iovlen = 1,
+    .msg_control = &control,
+    .msg_controllen = sizeof control,
+  };
+
+  control.header.cmsg_level = SOL_SOCKET;
+  control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN (sizeof file);
+  memcpy (CMSG_DATA (&control.header), &file, sizeof file);
+  g_assert_cmpint (sendmsg (fd, &message, MSG_NOSIGNAL), ==, 1);
+}
+
+/* The server has no procedure that takes files: what comes is dropped, and
+ * disturbs nothing. */
+static void
+test_files (Fixture *self, gconstpointer data)
+{
+  ReeveHeader header = make_header ('q', 1);
+  g_autoptr (GBytes) frame = NULL;
+  int ends[2];
+  gsize size;
+  const void *bytes;
+  char byte;
+
+  frame = reeve_message_encode_with_fds (&header, 1, NULL, NULL, NULL);
+  bytes = g_bytes_get_data (frame, &size);
+  g_assert_no_errno (pipe (ends));
+  g_assert_cmpint (send (self->fd, bytes, size, MSG_NOSIGNAL), ==, size);
+  send_carrier (self->fd, ends[1]);
+  assert_reply (self, 1);
+  send_frames (self->fd, "q");
+  assert_reply (self, 1);
+
+  close (ends[1]);
+  g_assert_cmpint (read (ends[0], &byte, 1), ==, 0);
+  close (ends[0]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -446,6 +526,10 @@ main (int argc, char **argv)
 
     g_test_add (path, Fixture, &reply_cases[i], set_up, test_reply, tear_down);
   }
+  g_test_add ("/rpc/server-client/reply/none-waits-for-one-that-lasts", Fixture,
+              NULL, set_up, test_one_lasts, tear_down);
+  g_test_add ("/rpc/server-client/files/are-dropped-where-none-are-taken",
+              Fixture, NULL, set_up, test_files, tear_down);
   g_test_add ("/rpc/server-client/close/takes-no-call-any-more", Fixture, NULL,
               set_up, test_close, tear_down);
   g_test_add ("/rpc/server-client/move/holds-up-no-call-behind-it", Fixture,
