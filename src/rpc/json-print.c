@@ -36,8 +36,8 @@ reeve_json_print_string (const char *string, GString *text)
 }
 
 /* With a point or an exponent, so that it stays a real. */
-static void
-print_real (double number, GString *text)
+void
+reeve_json_print_real (double number, GString *text)
 {
   char digits[G_ASCII_DTOSTR_BUF_SIZE];
 
@@ -57,7 +57,7 @@ print_value (JsonNode *node, GString *text)
   else if (type == G_TYPE_BOOLEAN)
     g_string_append (text, json_node_get_boolean (node) ? "true" : "false");
   else if (type == G_TYPE_DOUBLE)
-    print_real (json_node_get_double (node), text);
+    reeve_json_print_real (json_node_get_double (node), text);
   else
     g_string_append_printf (text, "%" G_GINT64_FORMAT,
                             json_node_get_int (node));

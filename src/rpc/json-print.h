@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * finite. Strings have to be UTF-8. Thread: any. */
 void reeve_json_print (JsonNode *node, GString *text);
 
-/* The same for a string. */
+/* The same for a real, and for a string. */
+void reeve_json_print_real (double number, GString *text);
 void reeve_json_print_string (const char *string, GString *text);
 
 G_END_DECLS

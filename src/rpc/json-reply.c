@@ -6,6 +6,7 @@
 #include "rpc/command-words.h"
 #include "rpc/error.h"
 #include "rpc/json-print.h"
+#include "rpc/json-value.h"
 #include "rpc/wire-json.h"
 #include "rpc/wire.h"
 
@@ -150,6 +151,20 @@ no_reply (void)
   return g_bytes_new (NULL, 0);
 }
 
+static void
+begin_result (GString *text, ReeveJsonForm form, ReeveJsonSpan id)
+{
+  begin_reply (text, form, id);
+  g_string_append (text, ",\"result\":");
+}
+
+static void
+end_result (GString *text, ReeveJsonForm form)
+{
+  g_string_append (
+      text, (form & REEVE_JSON_FORM_2) != 0 ? "}\n" : ",\"error\":null}\n");
+}
+
 GBytes *
 reeve_json_reply_text (ReeveJsonForm form,
                        ReeveJsonSpan id,
@@ -161,11 +176,9 @@ reeve_json_reply_text (ReeveJsonForm form,
     return no_reply ();
 
   text = g_string_sized_new (64 + result.size);
-  begin_reply (text, form, id);
-  g_string_append (text, ",\"result\":");
+  begin_result (text, form, id);
   g_string_append_len (text, result.text, (gssize) result.size);
-  g_string_append (
-      text, (form & REEVE_JSON_FORM_2) != 0 ? "}\n" : ",\"error\":null}\n");
+  end_result (text, form);
   return g_string_free_to_bytes (text);
 }
 
@@ -249,7 +262,6 @@ print_result (const ReeveCall *call, gconstpointer ret, GString *text)
 {
   const ReeveType *type = call->procedure->ret;
   const ReeveJsonCall *json = get_json (call);
-  g_autoptr (JsonNode) node = NULL;
 
   if ((json->form & REEVE_JSON_FORM_TEXT) != 0) {
     g_autofree char *printed = reeve_words_print (type, json->command, ret);
@@ -259,9 +271,32 @@ print_result (const ReeveCall *call, gconstpointer ret, GString *text)
              (json->form & REEVE_JSON_FORM_2) == 0) {
     g_string_append (text, "{}");
   } else {
-    node = reeve_json_encode (type, ret);
-    reeve_json_print (node, text);
+    reeve_json_value_print (type, ret, text);
   }
+}
+
+/* (transfer full) (nullable): empty if the client wants none. */
+static GString *
+make_reply (const ReeveCall *call, gconstpointer ret, GError **error)
+{
+  const ReeveJsonCall *json = get_json (call);
+  g_autoptr (GString) text = g_string_sized_new (256);
+  gsize begin;
+
+  if ((json->form & REEVE_JSON_FORM_NO_REPLY) != 0)
+    return g_steal_pointer (&text);
+
+  begin_result (text, json->form, get_id (call));
+  begin = text->len;
+  print_result (call, ret, text);
+  if (text->len - begin > REEVE_MESSAGE_MAX) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                 _ ("A message of %1$zd bytes is over the limit of %2$u"),
+                 (gssize) (text->len - begin), REEVE_MESSAGE_MAX);
+    return NULL;
+  }
+  end_result (text, json->form);
+  return g_steal_pointer (&text);
 }
 
 GBytes *
@@ -269,22 +304,9 @@ reeve_json_call_encode_reply (const ReeveCall *call,
                               gconstpointer ret,
                               GError **error)
 {
-  const ReeveJsonCall *json = get_json (call);
-  g_autoptr (GString) text = NULL;
+  GString *text = make_reply (call, ret, error);
 
-  if ((json->form & REEVE_JSON_FORM_NO_REPLY) != 0)
-    return no_reply ();
-
-  text = g_string_sized_new (256);
-  print_result (call, ret, text);
-  if (text->len > REEVE_MESSAGE_MAX) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
-                 _ ("A message of %1$zd bytes is over the limit of %2$u"),
-                 (gssize) text->len, REEVE_MESSAGE_MAX);
-    return NULL;
-  }
-  return reeve_json_reply_text (json->form, get_id (call),
-                                (ReeveJsonSpan){ text->str, text->len });
+  return text == NULL ? NULL : g_string_free_to_bytes (text);
 }
 
 gboolean
@@ -293,16 +315,14 @@ reeve_json_call_add_reply (ReeveReplyBatch *batch,
                            gconstpointer ret,
                            GError **error)
 {
-  g_autoptr (GBytes) reply = reeve_json_call_encode_reply (call, ret, error);
-  gsize size;
-  const void *data;
+  g_autoptr (GString) text = make_reply (call, ret, error);
 
-  if (reply == NULL)
+  if (text == NULL)
     return FALSE;
 
-  data = g_bytes_get_data (reply, &size);
-  if (size > 0)
-    memcpy (reeve_reply_batch_make_room (batch, size), data, size);
+  if (text->len > 0)
+    memcpy (reeve_reply_batch_make_room (batch, text->len), text->str,
+            text->len);
   return TRUE;
 }
 
@@ -324,14 +344,13 @@ reeve_json_encode_event (ReeveServerClient *client,
                          gconstpointer body,
                          GError **error)
 {
-  g_autoptr (JsonNode) node = reeve_json_encode (procedure->args, body);
   GString *text = g_string_sized_new (256);
 
   g_string_append_printf (text,
                           "{\"jsonrpc\":\"2.0\",\"method\":\"%s.%s\","
                           "\"params\":",
                           program->name, procedure->name);
-  reeve_json_print (node, text);
+  reeve_json_value_print (procedure->args, body, text);
   g_string_append (text, "}\n");
   return g_string_free_to_bytes (text);
 }

@@ -4,22 +4,12 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/json-value.h"
 #include "rpc/uuid.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-/* The integers up to which every JSON reader is exact. */
-#define EXACT_MAX (INT64_C (1) << 53)
-
-static gboolean
-is_uuid (const ReeveType *type)
-{
-  return type->kind == REEVE_KIND_OPAQUE_FIXED &&
-         type->limit == REEVE_UUID_SIZE && type->name != NULL &&
-         g_str_has_suffix (type->name, "uuid");
-}
 
 /* -------------------------------------------------------------- encode --- */
 
@@ -28,7 +18,7 @@ encode_int (int64_t value)
 {
   JsonNode *node = json_node_alloc ();
 
-  if (value <= EXACT_MAX && value >= -EXACT_MAX) {
+  if (value <= REEVE_JSON_EXACT_MAX && value >= -REEVE_JSON_EXACT_MAX) {
     json_node_init_int (node, value);
   } else {
     g_autofree char *text = g_strdup_printf ("%" PRId64, value);
@@ -43,7 +33,7 @@ encode_uint (uint64_t value)
 {
   g_autofree char *text = NULL;
 
-  if (value <= (uint64_t) EXACT_MAX)
+  if (value <= (uint64_t) REEVE_JSON_EXACT_MAX)
     return encode_int ((int64_t) value);
 
   text = g_strdup_printf ("%" PRIu64, value);
@@ -86,7 +76,7 @@ encode_bytes (const ReeveType *type, const uint8_t *data, size_t size)
 {
   g_autofree char *text = NULL;
 
-  if (is_uuid (type)) {
+  if (reeve_json_is_uuid (type)) {
     text = g_malloc (REEVE_UUID_TEXT_SIZE);
     reeve_uuid_format (data, text);
   } else {
@@ -238,7 +228,7 @@ is_whole (JsonNode *node)
     return FALSE;
 
   value = json_node_get_double (node);
-  return fabs (value) <= (double) EXACT_MAX &&
+  return fabs (value) <= (double) REEVE_JSON_EXACT_MAX &&
          (double) (int64_t) value == value;
 }
 
@@ -410,8 +400,9 @@ decode_opaque (const ReeveType *type,
   gsize size;
 
   if (!is_value (node, G_TYPE_STRING))
-    return refuse (error, is_uuid (type) ? _ ("a uuid") : _ ("base64 text"));
-  if (is_uuid (type))
+    return refuse (error, reeve_json_is_uuid (type) ? _ ("a uuid")
+                                                    : _ ("base64 text"));
+  if (reeve_json_is_uuid (type))
     return reeve_uuid_parse (json_node_get_string (node), value) ||
            refuse (error, _ ("a uuid"));
 

@@ -4,6 +4,8 @@
 #include "protocol/reeve.h"
 #include "protocol/remote.h"
 #include "random-value.h"
+#include "rpc/json-print.h"
+#include "rpc/json-value.h"
 #include "rpc/wire-json.h"
 #include "shapes.h"
 
@@ -16,6 +18,8 @@ check_value (const ReeveType *type, gconstpointer value)
 {
   g_autoptr (JsonNode) node = reeve_json_encode (type, value);
   g_autofree char *text = json_to_string (node, FALSE);
+  g_autoptr (GString) direct = g_string_new (NULL);
+  g_autoptr (GString) printed = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
   g_autoptr (JsonNode) read = json_from_string (text, &error);
   gpointer back = reeve_type_new (type);
@@ -27,6 +31,11 @@ check_value (const ReeveType *type, gconstpointer value)
     g_test_message ("%s", text);
   g_assert_true (reeve_type_equal (type, value, back));
   reeve_type_free (type, back);
+
+  /* One text, whether there is a node or not. */
+  reeve_json_value_print (type, value, direct);
+  reeve_json_print (node, printed);
+  g_assert_cmpstr (direct->str, ==, printed->str);
 }
 
 static void
