@@ -33,6 +33,7 @@ FLAGS = {
     },
     "fds": {"in": ["FDS_IN"], "out": ["FDS_OUT"], "both": ["FDS_IN", "FDS_OUT"]},
     "repeatable": {"yes": ["REPEATABLE"], "no": []},
+    "pure": {"yes": ["PURE"], "no": []},
 }
 TAG = re.compile(r"@([a-z]+):\s*([^@]*)")
 # One tag of @acl, with the condition under which it is needed: that a member of
@@ -372,6 +373,10 @@ class Parser:
         for tag in ("dispatch", "acl"):
             if tag not in seen:
                 raise Refused(procedure.where, f"{procedure.name} has no @{tag}")
+        if "PURE" in procedure.flags and procedure.dispatch != "inline":
+            raise Refused(
+                procedure.where, f"{procedure.name}: @pure is of class inline alone"
+            )
         if procedure.dispatch == "event" and procedure.ret != "void":
             raise Refused(procedure.where, f"{procedure.name}: an event returns void")
         procedure.text = "\n".join(text).strip()

@@ -208,7 +208,7 @@ reeve_admin_close_client (ReeveCall *call,
     return FALSE;
 
   reeve_server_client_close (client);
-  reeve_loop_invoke (reeve_server_get_loop (server), answer_close,
+  reeve_loop_invoke (reeve_server_client_get_loop (client), answer_close,
                      reeve_call_defer (call));
   return TRUE;
 }

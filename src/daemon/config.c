@@ -80,6 +80,8 @@ static const Key keys[] = {
     REEVE_JOB_POOL_MAX_WORKERS },
   { "server", "priority_workers", KIND_UNSIGNED, LIMIT (workers.n_priority), 1,
     REEVE_JOB_POOL_MAX_PRIORITY },
+  { "server", "io_threads", KIND_UNSIGNED, CONFIG (io_threads), 0,
+    REEVE_SERVER_MAX_IO_THREADS },
   { "server", "idle_timeout", KIND_UNSIGNED, CONFIG (idle_timeout), 0,
     G_MAXINT32 },
   { "daemon", "user", KIND_TEXT, CONFIG (user), 0, 0 },

@@ -55,6 +55,7 @@ typedef struct {
   unsigned sasl_min_ssf;
   char *polkit_manage;         /* (owned) (nullable) */
   char *polkit_monitor;        /* (owned) (nullable) */
+  unsigned io_threads;         /* of the server, for its clients */
   unsigned idle_timeout;       /* seconds, then the daemon ends; 0: never */
   char *user;                  /* (owned) (nullable): to become, USER[:GROUP] */
   char *directory;             /* (owned) (nullable): to work in */

@@ -362,8 +362,8 @@ end_idle (ReeveLoop *loop, gpointer data)
   reeve_loop_quit (loop);
 }
 
-static void
-make_servers (ReeveDaemon *self)
+static gboolean
+make_servers (ReeveDaemon *self, GError **error)
 {
   self->server =
       reeve_server_new (self->info->name, self->loop, &self->config->limits);
@@ -375,6 +375,8 @@ make_servers (ReeveDaemon *self)
   self->servers[1] = reeve_admin_get_server (self->admin);
   for (size_t i = 0; i < G_N_ELEMENTS (self->rates); i++)
     self->rates[i] = reeve_rates_new (self->servers[i]);
+  return reeve_server_set_io_threads (self->server, self->config->io_threads,
+                                      error);
 }
 
 static char *
@@ -434,10 +436,9 @@ prepare (ReeveDaemon *self, GError **error)
   reeve_daemon_set_timeout (self, self->options->timeout >= 0
                                       ? (unsigned) self->options->timeout
                                       : self->config->idle_timeout);
-  make_servers (self);
   reeve_reload_add (self->reload, "limits", reload_limits, self);
-  return init_modules (self, error) && load_rules (self, error) &&
-         serve (self, error);
+  return make_servers (self, error) && init_modules (self, error) &&
+         load_rules (self, error) && serve (self, error);
 }
 
 gpointer

@@ -58,6 +58,20 @@ dup_certificate (ReeveDaemon *daemon, ReeveServer *server)
   return slot == NULL ? NULL : reeve_tls_slot_dup_context (slot);
 }
 
+/* How many threads there are for clients, and how many each has. */
+static void
+add_loops (GArray *rows, ReeveServer *server)
+{
+  unsigned n_threads = reeve_server_get_io_threads (server);
+
+  add_number (rows, "io_threads", n_threads);
+  for (unsigned i = 1; i <= n_threads; i++) {
+    g_autofree char *name = g_strdup_printf ("clients_io_%u", i);
+
+    add_number (rows, name, reeve_server_count_loop_clients (server, i));
+  }
+}
+
 static void
 add_tls (GArray *rows,
          const ReeveServerStats *stats,
@@ -126,6 +140,7 @@ collect_counters (ReeveDaemon *daemon,
   add_number (rows, "events_total", (int64_t) stats.n_events);
   add_number (rows, "events_dropped_total", (int64_t) stats.n_events_dropped);
   add_tls (rows, &stats, certificate);
+  add_loops (rows, server);
   add_number (rows, "workers", pool.n_threads);
   add_number (rows, "workers_free", pool.n_waiting);
   add_number (rows, "workers_priority", pool.n_priority);

@@ -15,6 +15,7 @@ struct _ReeveWatchdog {
   ReeveServer *const *servers;
   gint64 overdue_us; /* 0: nothing ever is */
   int watch;
+  int interval_ms;          /* between two looks */
   ReeveJobPoolOldest named; /* the job that was named last */
   gboolean is_withheld;
 };
@@ -64,13 +65,28 @@ has_overdue (ReeveWatchdog *self)
   return is_found;
 }
 
+/* A thread of a server's clients that does not turn is as good as dead. */
+static gboolean
+have_turned (ReeveWatchdog *self)
+{
+  gboolean have_all = TRUE;
+
+  for (ReeveServer *const *server = self->servers; *server != NULL; server++)
+    have_all = reeve_server_have_loops_turned (*server) && have_all;
+  if (!have_all && !self->is_withheld)
+    g_warning (_ ("A thread for clients has not turned for %d milliseconds"),
+               self->interval_ms);
+  return have_all;
+}
+
 static void
 look (ReeveLoop *loop, int watch, gpointer data)
 {
   ReeveWatchdog *self = data;
   gboolean was_withheld = self->is_withheld;
 
-  self->is_withheld = has_overdue (self);
+  self->is_withheld = !have_turned (self);
+  self->is_withheld = has_overdue (self) || self->is_withheld;
   if (self->is_withheld)
     return;
 
@@ -102,8 +118,9 @@ reeve_watchdog_new (ReeveLoop *loop,
   self->notify = notify;
   self->servers = servers;
   self->overdue_us = (gint64) overdue_ms * 1000;
+  self->interval_ms = get_interval (self);
   self->watch =
-      reeve_loop_add_timeout (loop, get_interval (self), look, self, NULL);
+      reeve_loop_add_timeout (loop, self->interval_ms, look, self, NULL);
   return self;
 }
 

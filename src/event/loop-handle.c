@@ -15,6 +15,10 @@ struct _ReeveHandle {
 static uint32_t
 to_epoll (ReeveEvents events)
 {
+  /* Such a file has no peer that could shut down its side. */
+  if (events & REEVE_EVENT_EXCLUSIVE)
+    return EPOLLEXCLUSIVE | (events & REEVE_EVENT_READABLE ? EPOLLIN : 0) |
+           (events & REEVE_EVENT_WRITABLE ? EPOLLOUT : 0);
   return (events & REEVE_EVENT_READABLE ? EPOLLIN | EPOLLRDHUP : 0) |
          (events & REEVE_EVENT_WRITABLE ? EPOLLOUT : 0);
 }

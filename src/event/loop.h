@@ -39,6 +39,9 @@ typedef struct _ReeveLoop ReeveLoop;
  * @REEVE_EVENT_WRITABLE: a write would not block
  * @REEVE_EVENT_ERROR: an error waits on the file; always reported
  * @REEVE_EVENT_HANGUP: the peer is gone; always reported
+ * @REEVE_EVENT_EXCLUSIVE: to wait for, with one of the first two: of several
+ *   loops that wait for one file so, not all are woken. Such a watch stands
+ *   alone on its file in its loop, and is not updated
  */
 typedef enum {
   REEVE_EVENT_NONE = 0,
@@ -46,6 +49,7 @@ typedef enum {
   REEVE_EVENT_WRITABLE = 1 << 1,
   REEVE_EVENT_ERROR = 1 << 2,
   REEVE_EVENT_HANGUP = 1 << 3,
+  REEVE_EVENT_EXCLUSIVE = 1 << 4,
 } ReeveEvents;
 
 typedef void (*ReeveHandleFunc) (ReeveLoop *loop,

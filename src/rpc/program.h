@@ -13,7 +13,8 @@ typedef struct _ReeveCall ReeveCall;
  * @REEVE_DISPATCH_NORMAL: runs on an ordinary worker, may block there
  * @REEVE_DISPATCH_PRIORITY: runs on any worker, the priority ones included;
  *   never waits for a machine
- * @REEVE_DISPATCH_INLINE: runs on the loop thread; must not block
+ * @REEVE_DISPATCH_INLINE: runs on the loop thread (a pure one: on that of any
+ *   loop); must not block
  * @REEVE_DISPATCH_EVENT: sent by the server; cannot be called
  */
 typedef enum {
@@ -31,6 +32,7 @@ typedef enum {
   REEVE_PROCEDURE_FDS_IN = 1 << 4,     /* takes file descriptors */
   REEVE_PROCEDURE_FDS_OUT = 1 << 5,    /* returns file descriptors */
   REEVE_PROCEDURE_REPEATABLE = 1 << 6, /* safe to repeat after a lost reply */
+  REEVE_PROCEDURE_PURE = 1 << 7, /* inline, and runs in any loop's thread */
 } ReeveProcedureFlags;
 
 /**

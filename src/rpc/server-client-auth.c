@@ -55,6 +55,32 @@ answer (ReeveServerClient *self,
   return TRUE;
 }
 
+/* What the client's own loop does, which reads it. */
+typedef struct {
+  ReeveCall *call; /* (owned) */
+  GBytes *reply;   /* (owned) */
+  char *sasl_name; /* (owned) (nullable) */
+  const ReeveStreamLayer *layer_class;
+  gpointer layer; /* (owned) (nullable) */
+} Success;
+
+static void
+let_call (ReeveServerLoop *home, gpointer data)
+{
+  Success *self = data;
+  ReeveServerClient *client = self->call->client;
+
+  /* Nothing more is read before this thread is done. */
+  if (answer (client, self->call, self->reply, self->layer_class, self->layer))
+    reeve_server_client_set_authenticated (client, self->sasl_name);
+  else if (self->layer != NULL)
+    self->layer_class->free (self->layer);
+  reeve_call_unref (self->call);
+  g_bytes_unref (self->reply);
+  g_free (self->sasl_name);
+  g_free (self);
+}
+
 void
 reeve_server_client_authenticate (ReeveCall *call,
                                   gconstpointer ret,
@@ -62,14 +88,16 @@ reeve_server_client_authenticate (ReeveCall *call,
                                   const ReeveStreamLayer *layer_class,
                                   gpointer layer)
 {
-  g_autoptr (GBytes) reply = call->client->wire->encode_reply (call, ret, NULL);
+  ReeveServerLoop *home = call->client->home;
+  Success *success = g_new (Success, 1);
 
-  /* Nothing more is read before this thread is done. */
-  if (answer (call->client, call, reply, layer_class, layer))
-    reeve_server_client_set_authenticated (call->client, sasl_name);
-  else if (layer != NULL)
-    layer_class->free (layer);
-  reeve_call_unref (call);
+  *success =
+      (Success){ call, call->client->wire->encode_reply (call, ret, NULL),
+                 g_strdup (sasl_name), layer_class, layer };
+  if (home->index == 0)
+    let_call (home, success);
+  else
+    reeve_server_loop_send (home, let_call, success);
 }
 
 /* ------------------------------------------------------------ patience --- */

@@ -163,6 +163,42 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
   return self->is_watched && !is_watched;
 }
 
+/* They are in flight before another thread knows of them. */
+static void
+begin_calls (ReeveServerClient *self, const GQueue *calls)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  for (const GList *link = calls->head; link != NULL; link = link->next)
+    reeve_server_client_begin_call_locked (self, link->data);
+}
+
+/* In a loop that is not the daemon's, only what says so may run; the daemon's
+ * gets the others, with one wake-up. */
+static void
+hand_over_inline (ReeveServerClient *self, GQueue *calls)
+{
+  GQueue handed = G_QUEUE_INIT;
+  GList *next;
+
+  for (GList *link = calls->head; link != NULL; link = next) {
+    const ReeveCall *call = link->data;
+
+    next = link->next;
+    if ((call->procedure->flags & REEVE_PROCEDURE_PURE) != 0)
+      continue;
+    g_queue_unlink (calls, link);
+    g_queue_push_tail_link (&handed, link);
+  }
+  if (handed.length == 0)
+    return;
+
+  reeve_server_client_look_for_overdue (self);
+  begin_calls (self, &handed);
+  reeve_server_loop_hand_over (reeve_server_get_own_loop (self->server),
+                               &handed);
+}
+
 /* Runs the inline calls of one read, whose replies leave together. They are in
  * flight from when a handler leaves one to others: no one but this thread knows
  * of it before. */
@@ -171,6 +207,9 @@ run_inline (ReeveServerClient *self, GQueue *calls)
 {
   ReeveReplyBatch *batch = &self->home->batch;
   GList *link;
+
+  if (self->home->index > 0 && !self->is_gone)
+    hand_over_inline (self, calls);
 
   while ((link = g_queue_pop_head_link (calls)) != NULL) {
     if (self->is_gone)
@@ -603,7 +642,7 @@ reeve_server_client_take_ready (ReeveLoop *loop,
 
   reeve_server_client_reclaim (self);
   if (events & REEVE_EVENT_READABLE)
-    self->has_spoken = TRUE;
+    atomic_store_explicit (&self->has_spoken, TRUE, memory_order_relaxed);
   if (self->handshake != NULL) {
     reeve_server_client_shake (self, events);
     return;

@@ -110,11 +110,11 @@ struct _ReeveServerClient {
   int keepalive_watch; /* a timeout; 0 unless the client asked for it */
   int patience;        /* a timeout until it has to be authenticated; 0: none */
   bool has_had_turn;   /* the loop comes back to it */
-  bool has_spoken;     /* something came */
-  bool is_refused;     /* it is one too many; immutable once it is heard */
-  bool is_swept;       /* the loop looks for overdue calls */
-  bool has_layer;      /* its stream has one; of the loop's thread */
-  bool is_gone;        /* it was closed; the same */
+  atomic_bool has_spoken; /* something came; any thread reads it */
+  bool is_refused;        /* it is one too many; immutable once it is heard */
+  bool is_swept;          /* the loop looks for overdue calls */
+  bool has_layer;         /* its stream has one; of the loop's thread */
+  bool is_gone;           /* it was closed; the same */
 
   /* A ReeveReader: the loop's thread offers, and takes an offer back; what
    * begins or ends a worker's reading happens under the lock. */

@@ -223,7 +223,7 @@ save_identity (ReeveServerClient *self, takeover_client *saved)
   saved->is_read_only = atomic_load (&self->is_read_only);
   saved->is_authenticated = atomic_load (&self->is_authenticated);
   saved->is_refused = self->is_refused;
-  saved->has_spoken = self->has_spoken;
+  saved->has_spoken = reeve_server_client_has_spoken (self);
   saved->has_keepalive = self->keepalive_watch > 0;
   saved->sasl_name = g_strdup (reeve_server_client_get_sasl_name (self));
   copy (&saved->input, self->input, self->input_size);
@@ -474,13 +474,13 @@ static void
 restore_identity (ReeveServerClient *self, const takeover_client *saved)
 {
   self->connect_time = saved->connect_time;
-  self->has_spoken = saved->has_spoken;
+  atomic_store (&self->has_spoken, saved->has_spoken);
   if (saved->is_authenticated && !atomic_load (&self->is_authenticated)) {
     reeve_server_client_stop_patience (self);
     reeve_server_client_set_authenticated (self, saved->sasl_name);
   }
   if (saved->is_refused) {
-    self->server->n_refused++;
+    reeve_server_note_refused (self->server, self->transport);
     reeve_server_client_refuse (self);
   }
 }
@@ -564,9 +564,9 @@ make_client (ReeveServer *server,
   if (fd < 0)
     return NULL;
 
-  self =
-      reeve_server_client_new (server->own_loop, reeve_stream_new_for_fd (fd),
-                               saved->id, &options, NULL);
+  self = reeve_server_client_new (reeve_server_choose_loop (server),
+                                  reeve_stream_new_for_fd (fd), saved->id,
+                                  &options, NULL);
   reeve_server_remember (server, self);
   restore_identity (self, saved);
   return self;

@@ -204,6 +204,18 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_free (self);
 }
 
+ReeveServerLoop *
+reeve_server_client_get_home (ReeveServerClient *self)
+{
+  return self->home;
+}
+
+ReeveLoop *
+reeve_server_client_get_loop (ReeveServerClient *self)
+{
+  return self->home->loop;
+}
+
 ReeveServer *
 reeve_server_client_get_server (ReeveServerClient *self)
 {
@@ -222,10 +234,16 @@ reeve_server_client_get_jobs (ReeveServerClient *self)
   return self->jobs;
 }
 
+GList **
+reeve_server_client_get_unauth (ReeveServerClient *self)
+{
+  return &self->unauth;
+}
+
 gboolean
 reeve_server_client_has_spoken (ReeveServerClient *self)
 {
-  return self->has_spoken;
+  return atomic_load_explicit (&self->has_spoken, memory_order_relaxed);
 }
 
 uint64_t
@@ -556,12 +574,41 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   return TRUE;
 }
 
+/* What programs keep for a client that has ended. */
+typedef struct {
+  ReeveServerClient *client; /* (owned) */
+  const ReeveClientAttached *first;
+} Ended;
+
 static void
-close_attached (const ReeveClientAttached *first)
+close_attached (ReeveServerLoop *loop, gpointer data)
 {
-  for (; first != NULL; first = first->next)
-    if (first->close_func != NULL)
-      first->close_func (first->data);
+  Ended *ended = data;
+
+  for (const ReeveClientAttached *row = ended->first; row != NULL;
+       row = row->next)
+    if (row->close_func != NULL)
+      row->close_func (row->data);
+  reeve_server_client_unref (ended->client);
+  g_free (ended);
+}
+
+/* They hear of it in the daemon's thread. */
+static void
+end_attached (ReeveServerClient *self, const ReeveClientAttached *first)
+{
+  Ended *ended;
+
+  if (first == NULL)
+    return;
+
+  ended = g_new (Ended, 1);
+  *ended = (Ended){ reeve_server_client_ref (self), first };
+  if (reeve_server_loop_is_elsewhere (self->home))
+    reeve_server_loop_send (reeve_server_get_own_loop (self->server),
+                            close_attached, ended);
+  else
+    close_attached (NULL, ended);
 }
 
 void
@@ -591,7 +638,7 @@ reeve_server_client_close_now (ReeveServerClient *self)
     cancel (self, call);
     reeve_call_unref (call);
   }
-  close_attached (remains.attached);
+  end_attached (self, remains.attached);
 
   reeve_fd_inbox_clear (&self->inbox);
   reeve_server_remove_unauth (self->server, &self->unauth);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "event/loop.h"
 #include "rpc/program.h"
 
 #include <sys/types.h>
@@ -46,6 +47,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServerClient, reeve_server_client_unref)
 
 /* (transfer none): the server that it came to. Immutable. Thread: any. */
 ReeveServer *reeve_server_client_get_server (ReeveServerClient *self);
+/* (transfer none): the loop that reads it, which is not the server's own where
+ * that has threads for clients. Immutable. Thread: any. */
+ReeveLoop *reeve_server_client_get_loop (ReeveServerClient *self);
 /* Counts up from 1 in each server. Immutable. Thread: any. */
 uint64_t reeve_server_client_get_id (ReeveServerClient *self);
 /* Seconds since the epoch. */

@@ -36,6 +36,17 @@ reeve_server_remember (ReeveServer *self, ReeveServerClient *client)
                        (gpointer) reeve_server_client_get_key (client), client);
 }
 
+/* The same for one that was let in here. */
+static void
+remember (ReeveServer *self, ReeveServerClient *client)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->n_coming--;
+  g_hash_table_insert (self->clients,
+                       (gpointer) reeve_server_client_get_key (client), client);
+}
+
 void
 reeve_server_note_refusal (ReeveServer *self,
                            ReeveRefusal kind,
@@ -75,53 +86,78 @@ refuse_tls (ReeveServer *self, ReeveStream *stream)
   reeve_stream_free (stream);
 }
 
-static gboolean
-may_hear_why (ReeveServer *self, ReeveTlsContext *tls)
+typedef enum {
+  ENTRY_FREE,
+  ENTRY_FULL,        /* it is one too many, and hears so */
+  ENTRY_FULL_SILENT, /* as many as may hear so are there */
+} Entry;
+
+static void
+note_refused_locked (ReeveServer *self, gboolean is_tls)
+    REEVE_REQUIRES (self->lock)
 {
-  return self->n_refused < MAX_REFUSED &&
-         (tls == NULL || self->n_refused_tls < MAX_REFUSED_TLS);
+  self->n_refused++;
+  self->n_refused_tls += is_tls;
 }
 
-/* One client too many hears so as the answer to its first call, unless too many
- * do. */
-static void
-refuse_client (ReeveServer *self,
-               ReeveStream *stream,
-               const ReeveServiceOptions *options,
-               ReeveTlsContext *tls)
+/* Whether one more may come in; unless it is not even told, it has @id and is
+ * counted from now on. */
+static Entry
+enter (ReeveServer *self, gboolean is_tls, uint64_t *id)
 {
-  ReeveServerClient *client;
+  gboolean is_full;
 
-  reeve_server_note_refusal (
-      self, REEVE_REFUSAL_CLIENT,
-      _ ("there are %u clients already; more are refused"),
-      REEVE_LIMIT (self, max_clients));
-  if (!may_hear_why (self, tls)) {
-    reeve_stream_free (stream);
-    return;
-  }
+  REEVE_LOCK_SCOPE (&self->lock);
 
-  self->n_refused++;
-  self->n_refused_tls += tls != NULL;
-  client = reeve_server_client_new (self->own_loop, stream,
-                                    ++self->last_client_id, options, tls);
-  reeve_server_remember (self, client);
-  reeve_server_client_refuse (client);
+  is_full =
+      g_hash_table_size (self->clients) + self->n_coming - self->n_refused >=
+      REEVE_LIMIT (self, max_clients);
+  if (is_full && (self->n_refused >= MAX_REFUSED ||
+                  (is_tls && self->n_refused_tls >= MAX_REFUSED_TLS)))
+    return ENTRY_FULL_SILENT;
+
+  if (is_full)
+    note_refused_locked (self, is_tls);
+  self->n_coming++;
+  *id = ++self->last_client_id;
+  return is_full ? ENTRY_FULL : ENTRY_FREE;
+}
+
+void
+reeve_server_note_refused (ReeveServer *self, ReeveTransport transport)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  note_refused_locked (self, transport == REEVE_TRANSPORT_TLS);
 }
 
 void
 reeve_server_end_refused (ReeveServer *self, ReeveTransport transport)
 {
+  REEVE_LOCK_SCOPE (&self->lock);
+
   self->n_refused--;
   self->n_refused_tls -= transport == REEVE_TRANSPORT_TLS;
 }
 
-/* (nullable): of too many that did not authenticate the oldest that said
- * nothing yet, else the oldest. The newest is not one of them: whoever comes
- * has a chance. */
-static ReeveServerClient *
-find_one_too_many (ReeveServer *self)
+/* One client too many hears so as the answer to its first call, unless too many
+ * do. */
+static void
+note_too_many (ReeveServer *self)
 {
+  reeve_server_note_refusal (
+      self, REEVE_REFUSAL_CLIENT,
+      _ ("there are %u clients already; more are refused"),
+      REEVE_LIMIT (self, max_clients));
+}
+
+/* (nullable): of too many that did not authenticate the oldest that said
+ * nothing yet, else the oldest; it is not one of them any more. The newest is
+ * not chosen: whoever comes has a chance. */
+static ReeveServerClient *
+steal_one_too_many (ReeveServer *self)
+{
+  ReeveServerClient *client;
   unsigned n_old;
   GList *link;
 
@@ -136,24 +172,98 @@ find_one_too_many (ReeveServer *self)
       break;
   if (n_old == 0)
     link = self->unauth.head;
-  return reeve_server_client_ref (link->data);
+  client = reeve_server_client_ref (link->data);
+  *reeve_server_client_get_unauth (client) = NULL;
+  g_queue_delete_link (&self->unauth, link);
+  return client;
 }
 
+/* @loop: whose thread this is */
 static void
-limit_unauth (ReeveServer *self)
+limit_unauth (ReeveServer *self, ReeveServerLoop *loop)
 {
   ReeveServerClient *client;
 
-  while ((client = find_one_too_many (self)) != NULL) {
+  while ((client = steal_one_too_many (self)) != NULL) {
     reeve_server_note_refusal (self, REEVE_REFUSAL_UNAUTH,
                                _ ("client %1$" PRIu64
                                   " has to go: more than %2$u did not "
                                   "authenticate yet"),
                                reeve_server_client_get_id (client),
                                REEVE_LIMIT (self, max_unauth_clients));
-    reeve_server_client_close_now (client);
+    if (reeve_server_client_get_home (client) == loop)
+      reeve_server_client_close_now (client);
+    else
+      reeve_server_client_close (client);
     reeve_server_client_unref (client);
   }
+}
+
+/* A connection on its way to the loop that it is to be of. */
+typedef struct {
+  ReeveStream *stream; /* (owned) */
+  ReeveServiceOptions options;
+} Newcomer;
+
+/* FALSE: nobody is let in. */
+static gboolean
+let_in (ReeveServerLoop *home,
+        ReeveStream *stream,
+        const ReeveServiceOptions *options,
+        ReeveTlsContext *tls)
+{
+  ReeveServer *self = home->server;
+  ReeveServerClient *client;
+  uint64_t id;
+  Entry entry = enter (self, tls != NULL, &id);
+
+  if (entry != ENTRY_FREE)
+    note_too_many (self);
+  if (entry == ENTRY_FULL_SILENT)
+    return FALSE;
+
+  if (entry == ENTRY_FREE)
+    atomic_fetch_add (&self->n_accepted, 1);
+  client = reeve_server_client_new (home, stream, id, options, tls);
+  remember (self, client);
+  if (entry == ENTRY_FULL)
+    reeve_server_client_refuse (client);
+  else
+    limit_unauth (self, home);
+  return TRUE;
+}
+
+/* In the thread of @home. */
+static void
+take_newcomer (ReeveServerLoop *home,
+               ReeveStream *stream,
+               const ReeveServiceOptions *options)
+{
+  g_autoptr (ReeveTlsContext) tls =
+      options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
+
+  if (options->tls != NULL && tls == NULL)
+    refuse_tls (home->server, stream);
+  else if (let_in (home, stream, options, tls))
+    return;
+  else
+    reeve_stream_free (stream);
+  reeve_server_leave_loop (home->server, home);
+}
+
+static void
+receive_newcomer (ReeveServerLoop *home, gpointer data)
+{
+  Newcomer *newcomer = data;
+
+  if (atomic_load (&home->server->is_stopped)) {
+    reeve_stream_free (newcomer->stream);
+    reeve_server_leave_loop (home->server, home);
+  } else {
+    take_newcomer (home, newcomer->stream, &newcomer->options);
+  }
+  reeve_tls_slot_unref (newcomer->options.tls);
+  g_free (newcomer);
 }
 
 void
@@ -161,25 +271,19 @@ reeve_server_add_client (ReeveServer *self,
                          ReeveStream *stream,
                          const ReeveServiceOptions *options)
 {
-  g_autoptr (ReeveTlsContext) tls =
-      options->tls == NULL ? NULL : reeve_tls_slot_dup_context (options->tls);
-  unsigned n_unauth;
+  ReeveServerLoop *home = reeve_server_choose_loop (self);
+  Newcomer *newcomer;
 
-  if (options->tls != NULL && tls == NULL) {
-    refuse_tls (self, stream);
-    return;
-  }
-  if (reeve_server_count_clients (self, &n_unauth) - self->n_refused >=
-      REEVE_LIMIT (self, max_clients)) {
-    refuse_client (self, stream, options, tls);
+  if (home->index == 0 || reeve_server_loop_is_elsewhere (home)) {
+    take_newcomer (home, stream, options);
     return;
   }
 
-  atomic_fetch_add (&self->n_accepted, 1);
-  reeve_server_remember (self, reeve_server_client_new (self->own_loop, stream,
-                                                        ++self->last_client_id,
-                                                        options, tls));
-  limit_unauth (self);
+  newcomer = g_new (Newcomer, 1);
+  *newcomer = (Newcomer){ stream, *options };
+  if (options->tls != NULL)
+    reeve_tls_slot_ref (options->tls);
+  reeve_server_loop_send (home, receive_newcomer, newcomer);
 }
 
 /* Whether the peer may do as our own user does; errs on the safe side. */
@@ -263,8 +367,11 @@ steal_client (ReeveServer *self, ReeveServerClient *client)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return g_hash_table_steal (self->clients,
-                             reeve_server_client_get_key (client));
+  if (!g_hash_table_steal (self->clients, reeve_server_client_get_key (client)))
+    return FALSE;
+
+  reeve_server_client_get_home (client)->n_clients--;
+  return TRUE;
 }
 
 void

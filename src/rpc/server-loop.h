@@ -9,13 +9,25 @@ G_BEGIN_DECLS
 /*
  * One loop of a server, with all that belongs to the loop's thread: which of
  * its clients have calls in flight or replies that wait, and what a read needs.
- * A client belongs to one of them for its life, and `home` says which. Where
- * nothing else is said, everything here is of that thread, or of whoever owns
- * the server while the loop does not run.
+ * A client belongs to one of them for its life, and `home` says which. Number 0
+ * is the loop that the server was made with, the daemon's; modules see that
+ * thread alone. The others have threads of their own, and where there are any,
+ * all clients are theirs. Where nothing else is said, everything here is of the
+ * loop's thread, or of the daemon's while the others stand still.
  */
 struct _ReeveServerLoop {
   ReeveServer *server; /* not a reference; immutable, as what follows */
   ReeveLoop *loop;     /* (owned) */
+  unsigned index;
+
+  unsigned n_clients;   /* under the server's lock */
+  atomic_bool is_asked; /* whether it turns, and did not answer yet */
+  pthread_t thread;     /* of who starts and ends it */
+
+  ReeveMutex lock;
+  GQueue handed REEVE_GUARDED; /* (element-type ReeveJob): calls of clients of
+                                  other loops that are to run here; it is told
+                                  when there are any */
 
   int sweep;
   GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
@@ -31,10 +43,33 @@ struct _ReeveServerLoop {
 /* What one read takes at most, for all clients that have nothing kept. */
 #define REEVE_SERVER_SCRATCH_SIZE 65536
 
-ReeveServerLoop *reeve_server_loop_new (ReeveServer *server, ReeveLoop *loop);
+ReeveServerLoop *
+reeve_server_loop_new (ReeveServer *server, ReeveLoop *loop, unsigned index);
 /* When none of its clients is left. */
 void reeve_server_loop_free (ReeveServerLoop *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveServerLoop, reeve_server_loop_free)
+
+/* Runs in a thread of its own, until it is ended. FALSE with errno set. Thread:
+ * owner. */
+gboolean reeve_server_loop_start (ReeveServerLoop *self);
+void reeve_server_loop_end (ReeveServerLoop *self);
+
+/* Whether this is the thread of a loop that is not the daemon's. */
+gboolean reeve_server_loop_is_elsewhere (ReeveServerLoop *self);
+
+/* Calls @func in the loop's thread; the server is not quiet before it was.
+ * Thread: any. */
+typedef void (*ReeveServerLoopFunc) (ReeveServerLoop *self, gpointer data);
+void reeve_server_loop_send (ReeveServerLoop *self,
+                             ReeveServerLoopFunc func,
+                             gpointer data);
+
+/* Takes @calls (element-type ReeveJob) of one client, to run them in their
+ * order. Thread: any. */
+void reeve_server_loop_hand_over (ReeveServerLoop *self, GQueue *calls);
+
+/* Whether it turned since this was asked for the last time. Thread: any. */
+gboolean reeve_server_loop_has_turned (ReeveServerLoop *self);
 
 /* Looks for overdue calls of the client until none is in flight. */
 void reeve_server_loop_sweep (ReeveServerLoop *self, ReeveServerClient *client);

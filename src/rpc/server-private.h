@@ -209,11 +209,13 @@ ReeveServerClient *reeve_server_client_new (ReeveServerLoop *home,
                                             uint64_t id,
                                             const ReeveServiceOptions *options,
                                             ReeveTlsContext *tls);
+/* (transfer none): the loop that it is of. */
+ReeveServerLoop *reeve_server_client_get_home (ReeveServerClient *self);
 /* Its id, at a place that lives as long as it does. */
 const uint64_t *reeve_server_client_get_key (ReeveServerClient *self);
 
 /* @sasl_name: (nullable). Once, when it is known who the client is. Thread:
- * loop. */
+ * its loop's, or that of its handshake. */
 void reeve_server_client_set_authenticated (ReeveServerClient *self,
                                             const char *sasl_name);
 
@@ -226,8 +228,8 @@ void reeve_server_client_set_authenticated (ReeveServerClient *self,
  * @layer: (nullable) (transfer full): what was agreed on for all bytes after
  *   the reply, which leaves in clear
  *
- * As reeve_call_reply(), and the client is authenticated. Neither happens when
- * the call was answered by its deadline. Thread: loop.
+ * As reeve_call_reply(), and the client is authenticated, soon. Neither happens
+ * when the call was answered by its deadline. Thread: loop.
  */
 void reeve_server_client_authenticate (ReeveCall *call,
                                        gconstpointer ret,
@@ -320,7 +322,10 @@ void reeve_server_client_run_handshakes (ReeveJob *const *jobs,
 /* It is one too many: its first call is answered by that, and closes it. For a
  * new client, once. Thread: loop. */
 void reeve_server_client_refuse (ReeveServerClient *self);
-/* Whether anything came from it. Thread: loop. */
+/* Where its link in the list of those is that did not authenticate yet. Under
+ * the server's lock. */
+GList **reeve_server_client_get_unauth (ReeveServerClient *self);
+/* Whether anything came from it. Thread: any. */
 gboolean reeve_server_client_has_spoken (ReeveServerClient *self);
 
 /* The limits have changed. Thread: loop. */
@@ -361,6 +366,8 @@ void reeve_server_tell (ReeveServer *self, const ReeveAnsweredCall *call);
 void reeve_server_set_authenticator (ReeveServer *self,
                                      ReeveAuthenticator *authenticator);
 
+/* (transfer none): the daemon's loop. */
+ReeveServerLoop *reeve_server_get_own_loop (ReeveServer *self);
 const ReeveServerPolicy *reeve_server_get_policy (ReeveServer *self);
 /* (nullable): what a header asks for, with @error set; a procedure that
  * cannot be called is an error, too. */
@@ -395,7 +402,7 @@ void reeve_server_add_unauth (ReeveServer *self,
                               ReeveServerClient *client,
                               GList **link);
 void reeve_server_remove_unauth (ReeveServer *self, GList **link);
-/* A client that was refused is closed. Thread: loop. */
+/* A client that was refused is closed. Thread: any. */
 void reeve_server_end_refused (ReeveServer *self, ReeveTransport transport);
 void reeve_server_forget (ReeveServer *self, ReeveServerClient *client);
 /* Counts what was refused; most of that gets a line in the log. */

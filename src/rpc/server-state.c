@@ -59,9 +59,11 @@ reeve_server_is_frozen (ReeveServer *self)
 static void
 set_frozen (ReeveServer *self, gboolean is_frozen)
 {
-  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+  g_autoptr (GPtrArray) clients = NULL;
 
+  reeve_server_hold_loops (self);
   atomic_store (&self->is_frozen, is_frozen);
+  clients = reeve_server_dup_clients (self);
   for (unsigned i = 0; i < self->services->len; i++)
     reeve_service_set_frozen (self->services->pdata[i], is_frozen);
   for (unsigned i = 0; i < clients->len; i++) {
@@ -70,18 +72,13 @@ set_frozen (ReeveServer *self, gboolean is_frozen)
     else
       reeve_server_client_thaw (clients->pdata[i]);
   }
+  reeve_server_release_loops (self);
 }
 
 void
 reeve_server_freeze (ReeveServer *self)
 {
   set_frozen (self, TRUE);
-}
-
-void
-reeve_server_thaw (ReeveServer *self)
-{
-  set_frozen (self, FALSE);
 }
 
 /* Takes @text. Returns FALSE. */
@@ -95,39 +92,75 @@ tell (char *text, char **why)
   return FALSE;
 }
 
+/* (transfer full) (nullable): what the first client says that says anything. */
+static char *
+ask_clients (ReeveServer *self, char *(*ask) (ReeveServerClient *) )
+{
+  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+  char *text = NULL;
+
+  for (unsigned i = 0; i < clients->len && text == NULL; i++)
+    text = ask (clients->pdata[i]);
+  return text;
+}
+
 gboolean
 reeve_server_can_freeze (ReeveServer *self, char **why)
 {
-  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+  char *text;
 
-  for (unsigned i = 0; i < clients->len; i++) {
-    char *text = reeve_server_client_find_obstacle (clients->pdata[i]);
+  reeve_server_hold_loops (self);
+  text = ask_clients (self, reeve_server_client_find_obstacle);
+  reeve_server_release_loops (self);
+  return text == NULL || tell (text, why);
+}
 
-    if (text != NULL)
-      return tell (text, why);
-  }
+/* (transfer full) (nullable): what still runs, while loops stand still. */
+static char *
+find_activity (ReeveServer *self)
+{
+  char *text = ask_clients (self, reeve_server_client_find_activity);
 
-  return TRUE;
+  if (text != NULL)
+    return text;
+  if (atomic_load (&self->n_errands) > 0)
+    return g_strdup_printf (
+        _ ("a thread of the server %s has to hear of a client"), self->name);
+  /* A call may have been answered and run on. */
+  if (!reeve_job_pool_is_idle (self->pool))
+    return g_strdup_printf (_ ("a worker of the server %s is busy"),
+                            self->name);
+  return NULL;
+}
+
+/* From then on nothing begins, as the loops stand still until it is thawed. */
+static void
+set_still (ReeveServer *self, gboolean is_still)
+{
+  if (is_still && !self->is_still)
+    reeve_server_hold_loops (self);
+  else if (!is_still && self->is_still)
+    reeve_server_release_loops (self);
+  self->is_still = is_still;
 }
 
 gboolean
 reeve_server_is_quiet (ReeveServer *self, char **why)
 {
-  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+  char *text;
 
-  for (unsigned i = 0; i < clients->len; i++) {
-    char *text = reeve_server_client_find_activity (clients->pdata[i]);
+  set_still (self, TRUE);
+  text = find_activity (self);
+  if (text != NULL || !reeve_server_is_frozen (self))
+    set_still (self, FALSE);
+  return text == NULL || tell (text, why);
+}
 
-    if (text != NULL)
-      return tell (text, why);
-  }
-
-  /* A call may have been answered and run on. */
-  if (!reeve_job_pool_is_idle (self->pool))
-    return tell (
-        g_strdup_printf (_ ("a worker of the server %s is busy"), self->name),
-        why);
-  return TRUE;
+void
+reeve_server_thaw (ReeveServer *self)
+{
+  set_frozen (self, FALSE);
+  set_still (self, FALSE);
 }
 
 /* ---------------------------------------------------------------- saving -- */
@@ -181,6 +214,14 @@ clear_record (gpointer data)
   takeover_record_clear (data);
 }
 
+static uint64_t
+get_last_id (ReeveServer *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->last_client_id;
+}
+
 gboolean
 reeve_server_save (ReeveServer *self, ReeveSavedState *state, GError **error)
 {
@@ -188,8 +229,10 @@ reeve_server_save (ReeveServer *self, ReeveSavedState *state, GError **error)
   g_autoptr (GArray) records =
       g_array_new (FALSE, FALSE, sizeof (takeover_record));
   GByteArray *data;
-  takeover_server saved = { .last_client_id = self->last_client_id };
+  takeover_server saved = { 0 };
 
+  set_still (self, TRUE);
+  saved.last_client_id = get_last_id (self);
   g_array_set_clear_func (records, clear_record);
   if (!save_clients (self, state, records, error))
     return FALSE;
@@ -224,6 +267,14 @@ restore_clients (ReeveServer *self,
   return TRUE;
 }
 
+static void
+set_last_id (ReeveServer *self, uint64_t id)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  self->last_client_id = id;
+}
+
 gboolean
 reeve_server_restore (ReeveServer *self, ReeveSavedState *state, GError **error)
 {
@@ -241,8 +292,10 @@ reeve_server_restore (ReeveServer *self, ReeveSavedState *state, GError **error)
   if (!reeve_state_reader_take (&reader, &takeover_server_type, &saved, error))
     return FALSE;
 
-  self->last_client_id = saved.last_client_id;
+  set_last_id (self, saved.last_client_id);
+  reeve_server_hold_loops (self);
   is_restored = restore_clients (self, state, &saved, error);
+  reeve_server_release_loops (self);
   takeover_server_clear (&saved);
   return is_restored;
 }

@@ -97,7 +97,8 @@ void reeve_server_thaw (ReeveServer *self);
 /* Thread: any. */
 gboolean reeve_server_is_frozen (ReeveServer *self);
 
-/* Whether nothing runs any more, so that it can be saved. @why: as above. */
+/* Whether nothing runs any more, so that it can be saved; then its threads
+ * stand still until it is thawed or stopped. @why: as above. */
 gboolean reeve_server_is_quiet (ReeveServer *self, char **why);
 
 /**

@@ -172,15 +172,15 @@ reeve_server_get_limits (ReeveServer *self, ReeveServerLimits *limits)
   reeve_job_pool_get_size (self->pool, &limits->workers);
 }
 
+/* Those of one loop. */
 static void
-update_clients (ReeveLoop *loop, gpointer data)
+update_clients (ReeveServerLoop *loop, gpointer data)
 {
-  ReeveServer *self = data;
-  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (self);
+  g_autoptr (GPtrArray) clients = reeve_server_dup_clients (loop->server);
 
   for (unsigned i = 0; i < clients->len; i++)
-    reeve_server_client_update_keepalive (clients->pdata[i]);
-  reeve_server_unref (self);
+    if (reeve_server_client_get_home (clients->pdata[i]) == loop)
+      reeve_server_client_update_keepalive (clients->pdata[i]);
 }
 
 gboolean
@@ -201,7 +201,8 @@ reeve_server_set_limits (ReeveServer *self,
   if (has_size && !reeve_job_pool_resize (self->pool, &filled.workers, error))
     return FALSE;
   reeve_live_limits_store (&self->limits, &filled);
-  reeve_loop_invoke (self->loop, update_clients, reeve_server_ref (self));
+  for (unsigned i = 0; i < self->loops->len; i++)
+    reeve_server_loop_send (self->loops->pdata[i], update_clients, NULL);
   return TRUE;
 }
 
@@ -279,7 +280,12 @@ reeve_server_new (const char *name,
       g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_service_free);
   reeve_mutex_init (&self->lock);
   self->clients = g_hash_table_new (g_int64_hash, g_int64_equal);
-  self->own_loop = reeve_server_loop_new (self, loop);
+  self->own_loop = reeve_server_loop_new (self, loop, 0);
+  self->loops =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) reeve_server_loop_free);
+  g_ptr_array_add (self->loops, self->own_loop);
+  reeve_mutex_init (&self->hold_lock);
+  reeve_cond_init (&self->hold_changed);
   self->pool = reeve_job_pool_new (&filled.workers, reeve_dispatch_jobs, self);
   return self;
 }
@@ -297,6 +303,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
+  reeve_server_end_loops (self);
   g_assert (g_hash_table_size (self->clients) == 0);
   g_assert (g_queue_is_empty (&self->unauth));
   reeve_job_pool_free (self->pool);
@@ -313,7 +320,9 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   reeve_mutex_clear (&self->lock);
   reeve_mutex_clear (&self->limits_lock);
   reeve_refusals_clear (&self->refusals);
-  reeve_server_loop_free (self->own_loop);
+  g_ptr_array_unref (self->loops);
+  reeve_mutex_clear (&self->hold_lock);
+  reeve_cond_clear (&self->hold_changed);
   reeve_loop_unref (self->loop);
   g_free (self->name);
   g_free (self);
@@ -350,6 +359,26 @@ reeve_server_set_authenticator (ReeveServer *self,
   self->authenticator = authenticator;
 }
 
+/* Who has clients accepts them. (nullable): with errno set. */
+static ReeveService *
+open_service (ReeveServer *self,
+              ReevePStream *pstream,
+              const ReeveServiceOptions *options)
+{
+  unsigned n_threads = reeve_server_get_io_threads (self);
+  ReeveLoop *loops[REEVE_SERVER_MAX_IO_THREADS] = { self->loop };
+  ReeveService *service;
+
+  for (unsigned i = 0; i < n_threads; i++)
+    loops[i] = ((ReeveServerLoop *) self->loops->pdata[1 + i])->loop;
+  reeve_server_hold_loops (self);
+  service = reeve_service_new (loops, MAX (n_threads, 1), pstream, options,
+                               &self->limits, reeve_server_take_stream,
+                               reeve_server_refuse_connection, self);
+  reeve_server_release_loops (self);
+  return service;
+}
+
 const char *
 reeve_server_listen_on (ReeveServer *self,
                         ReevePStream *pstream,
@@ -368,9 +397,7 @@ reeve_server_listen_on (ReeveServer *self,
     return NULL;
   }
 
-  service = reeve_service_new (self->loop, g_steal_pointer (&owned), options,
-                               &self->limits, reeve_server_take_stream,
-                               reeve_server_refuse_connection, self);
+  service = open_service (self, g_steal_pointer (&owned), options);
   if (service == NULL) {
     reeve_error_from_errno (error, errno, _ ("Cannot listen"));
     return NULL;
@@ -424,20 +451,24 @@ reeve_server_stop (ReeveServer *self)
 {
   g_autoptr (GPtrArray) clients = NULL;
 
+  reeve_server_hold_loops (self);
+  atomic_store (&self->is_stopped, TRUE);
   /* What ends a data stream runs, too. */
   atomic_store (&self->is_frozen, FALSE);
   g_ptr_array_set_size (self->services, 0);
-  reeve_server_loop_let_go (self->own_loop);
+  for (unsigned i = 0; i < self->loops->len; i++)
+    reeve_server_loop_let_go (self->loops->pdata[i]);
   clients = reeve_server_dup_clients (self);
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
+  reeve_server_end_loops (self);
   g_clear_pointer (&self->handshakes, reeve_job_pool_free);
   /* What runs sees that its client is gone, and may still push what ends a
    * data stream. */
   reeve_job_pool_free (self->pool);
   self->pool = NULL;
-  /* What they left for the loop holds clients, which hold us. */
-  reeve_loop_catch_up (self->loop);
+  /* What they left for the loops holds clients, which hold us. */
+  reeve_server_catch_up (self);
   reeve_authenticator_stop (self->authenticator);
 }
 

@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  *
  * Programs, the services (listeners) they are reached by, the clients that
  * came in, and the pool that runs their calls. The loop's thread owns
- * listeners and sockets.
+ * listeners and sockets, or several threads do: see
+ * reeve_server_set_io_threads().
  */
 typedef struct _ReeveServer ReeveServer;
 
@@ -118,6 +119,33 @@ gboolean reeve_server_set_limits (ReeveServer *self,
 
 const char *reeve_server_get_name (ReeveServer *self);
 ReeveLoop *reeve_server_get_loop (ReeveServer *self);
+
+#define REEVE_SERVER_MAX_IO_THREADS 64
+
+/**
+ * reeve_server_set_io_threads:
+ * @n_threads: up to %REEVE_SERVER_MAX_IO_THREADS [0]
+ *
+ * Makes threads that do what the loop's thread does for clients otherwise:
+ * accepts them, reads and writes, and runs what is marked `@pure` of class
+ * inline. The others of that class run in the loop's thread still, and so does
+ * what is called when a client ends. A server that has such threads has to be
+ * stopped before its last reference is dropped.
+ *
+ * Once, before the first listen or client. Thread: owner.
+ * Errors: %REEVE_ERROR_INVALID_ARG over the limit; %REEVE_ERROR_SYSTEM.
+ */
+gboolean reeve_server_set_io_threads (ReeveServer *self,
+                                      unsigned n_threads,
+                                      GError **error);
+/* Thread: any. */
+unsigned reeve_server_get_io_threads (ReeveServer *self);
+/* How many clients one loop has: 0 is the server's own, the others are those of
+ * its threads. Thread: any. */
+unsigned reeve_server_count_loop_clients (ReeveServer *self, unsigned index);
+/* Whether each of its threads has turned since this was asked for the last
+ * time. Thread: any. */
+gboolean reeve_server_have_loops_turned (ReeveServer *self);
 
 /**
  * reeve_server_add_program:

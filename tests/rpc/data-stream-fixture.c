@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "data-stream-fixture.h"
+#include "server-loops.h"
 
 /* Of a stream, on the server's side. */
 typedef struct {
@@ -302,7 +303,7 @@ set_up (Fixture *self, gconstpointer data)
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt (self->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
   reeve_auth_register (self->server, NULL);
   reeve_server_add_program (self->server, &flow_program, &handlers, self);
   reeve_server_add_fd_client (self->server, ends[1], NULL);

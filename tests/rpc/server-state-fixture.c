@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "server-state-fixture.h"
+#include "server-loops.h"
 
 #include "event/thread.h"
 #include "rpc/call.h"
@@ -169,7 +170,7 @@ static const ReeveServerAttachment note_kind = {
 ReeveServer *
 make_server (Fixture *self, gboolean knows_echo)
 {
-  ReeveServer *server = reeve_server_new ("test", self->loop, NULL);
+  ReeveServer *server = new_server ("test", self->loop, NULL);
 
   reeve_server_add_program (server, &flow_program, &handlers, self);
   reeve_server_add_attachment (server, &note_kind, NULL);
@@ -197,6 +198,7 @@ set_up (Fixture *self, gconstpointer data)
   self->loop = reeve_loop_new (NULL);
   self->server = make_server (self, TRUE);
   reeve_server_add_fd_client (self->server, ends[1], NULL);
+  wait_for_client (self->server, 1);
   pthread_create (&self->thread, NULL, run_loop, self->loop);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "rpc/access.h"
 
 #include "event/thread.h"
@@ -173,7 +175,7 @@ set_up (Fixture *self, gconstpointer data) REEVE_UNCHECKED
   self->fd = ends[0];
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
   reeve_server_add_program (self->server, &doors_program, &handlers, self);
   reeve_server_set_objects (self->server, &doors_program, &objects);
   reeve_server_set_policy (self->server, &policy, self);

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/thread.h"
 #include "protocol/auth.h"
 #include "protocol/keepalive.h"
@@ -124,7 +126,7 @@ set_up (Fixture *self, gconstpointer data)
         socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
 
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, &limits);
+  self->server = new_server ("test", self->loop, &limits);
   reeve_auth_register (self->server, &options);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   reeve_server_add_fd_client (self->server, ends[1], &service);

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "rpc/event-frames.h"
 #include "rpc/server.h"
 #include "tests/rpc/wires.h"
@@ -21,7 +23,7 @@ static void
 set_up (Fixture *self, gconstpointer data)
 {
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
   self->frames = reeve_event_frames_new ();
   for (unsigned i = 0; i < N_CLIENTS; i++) {
     int ends[2];

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/fd.h"
 #include "event/thread.h"
 #include "rpc/error.h"
@@ -187,7 +189,7 @@ start (Fixture *self, unsigned max_client_fds, gboolean is_tcp)
   g_main_context_default ();
   self->n_fds_before = count_open_fds ();
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, &limits);
+  self->server = new_server ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &parcel_program, &handlers, self);
   self->fd = is_tcp ? connect_tcp (self->server) : connect_unix (self->server);
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

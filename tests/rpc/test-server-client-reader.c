@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "protocol/keepalive.h"
 #include "rpc/message.h"
 #include "rpc/server-client-private.h"
@@ -24,6 +26,7 @@ typedef struct {
   int fds[2]; /* of two clients */
   uint32_t serial;
   atomic_bool may_end; /* what is slow */
+  uint64_t n_added;    /* clients */
 } Fixture;
 
 /* ------------------------------------------------------------ handlers --- */
@@ -79,6 +82,8 @@ add_client (Fixture *self)
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
   setsockopt (ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   reeve_server_add_fd_client (self->server, ends[1], NULL);
+  self->n_added++;
+  wait_for_client (self->server, self->n_added);
   return ends[0];
 }
 
@@ -91,7 +96,7 @@ set_up (Fixture *self, gconstpointer data)
   };
 
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, &limits);
+  self->server = new_server ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   self->fds[0] = add_client (self);
   reeve_server_foreach_client (self->server, take_first, &self->client);

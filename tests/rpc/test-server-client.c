@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/thread.h"
 #include "protocol/keepalive.h"
 #include "rpc/message.h"
@@ -117,7 +119,7 @@ set_up (Fixture *self, gconstpointer data)
   setsockopt (self->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   self->noted = g_array_new (FALSE, FALSE, sizeof (uint64_t));
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, &limits);
+  self->server = new_server ("test", self->loop, &limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   reeve_server_add_fd_client (self->server, ends[1], NULL);
   start_loop (self);
@@ -393,6 +395,7 @@ test_silence (Fixture *self, gconstpointer data)
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, slow));
   reeve_server_add_fd_client (self->server, silent[1], NULL);
   reeve_server_add_fd_client (self->server, slow[1], NULL);
+  wait_for_client (self->server, 3);
   start_loop (self);
   send_frames (self->fd, "d");
   g_assert_cmpint (send (slow[0], length, sizeof length, MSG_NOSIGNAL), ==,

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/thread.h"
 #include "rpc/error.h"
 #include "rpc/message.h"
@@ -48,7 +50,7 @@ set_up (Fixture *self, gconstpointer data)
   g_assert_no_error (error);
   name = g_strdup_printf ("punix:%s/s", self->folder);
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, limits);
+  self->server = new_server ("test", self->loop, limits);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   reeve_server_listen (self->server, name, NULL, &error);
   g_assert_no_error (error);

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "rpc/error.h"
 #include "rpc/message.h"
 #include "rpc/server-limits.h"
@@ -13,7 +15,7 @@ static void
 set_up (Fixture *self, gconstpointer data)
 {
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
 }
 
 static void

@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/thread.h"
 #include "rpc/error.h"
 #include "rpc/message.h"
@@ -82,7 +84,7 @@ set_up (Fixture *self, gconstpointer data)
 
   self->timeout_ms = PATIENCE_MS;
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
   self->slot = reeve_tls_slot_new (context);
   reeve_server_add_program (self->server, &patience_program, &handlers, self);
   start_loop (self);
@@ -120,16 +122,26 @@ add_client (ReeveLoop *loop, gpointer data)
   atomic_store (&adding->is_done, TRUE);
 }
 
+static guint64
+count_arrived (Fixture *self)
+{
+  ReeveServerStats stats;
+
+  reeve_server_get_stats (self->server, &stats);
+  return stats.n_accepted + stats.n_refused;
+}
+
 static int
 connect_to (Fixture *self)
 {
+  guint64 n_before = count_arrived (self);
   Adding adding = { .fixture = self };
   int ends[2];
 
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
   adding.fd = ends[1];
   reeve_loop_invoke (self->loop, add_client, &adding);
-  while (!atomic_load (&adding.is_done))
+  while (!atomic_load (&adding.is_done) || count_arrived (self) == n_before)
     g_usleep (100);
   return ends[0];
 }

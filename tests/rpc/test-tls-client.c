@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "server-loops.h"
+
 #include "event/thread.h"
 #include "rpc/error.h"
 #include "rpc/server.h"
@@ -77,7 +79,7 @@ set_up (Fixture *self, gconstpointer data)
   const char *actual;
 
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, NULL);
+  self->server = new_server ("test", self->loop, NULL);
   self->slot = reeve_tls_slot_new (context);
   options.tls = self->slot;
   actual =

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wires-fixture.h"
+#include "server-loops.h"
 
 #include "rpc/error.h"
 
@@ -151,7 +152,7 @@ wires_fixture_init (WiresFixture *self,
   self->input = g_string_new (NULL);
   reeve_mutex_init (&self->lock);
   self->loop = reeve_loop_new (NULL);
-  self->server = reeve_server_new ("test", self->loop, limits);
+  self->server = new_server ("test", self->loop, limits);
   reeve_server_add_program (self->server, &wires_program, &handlers, self);
   g_assert_cmpint (pthread_create (&self->thread, NULL, run_loop, self->loop),
                    ==, 0);
