@@ -281,7 +281,7 @@ answer (ReeveCall *self, GBytes *frame)
   gsize size;
   const uint8_t *bytes = g_bytes_get_data (frame, &size);
 
-  reeve_server_client_answer (self->client, &self, &size, 1, bytes);
+  reeve_server_client_answer (self->client, &self, &size, 1, bytes, NULL);
   g_bytes_unref (frame);
   reeve_call_unref (self);
 }

@@ -88,7 +88,8 @@ void reeve_call_fail (ReeveCall *self, const GError *failure);
 /**
  * reeve_call_lend_ret:
  * @owner: (transfer full): of all that the handler's result points to
- * @free_func: frees @owner, once the reply is encoded or the call has failed
+ * @free_func: frees @owner, once the reply was written or copied, or the call
+ *   has failed
  *
  * Instead of making copies that are freed with the result, a handler that does
  * not defer its call may return what somebody else owns. Thread: the

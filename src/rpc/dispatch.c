@@ -94,6 +94,29 @@ clear_ret (ReeveCall *call, void *ret)
     reeve_type_clear (call->procedure->ret, ret);
 }
 
+/* The tail of a reply stays until that is written. */
+static void
+keep_tail (ReeveReplyBatch *self, ReeveCall *call, void *ret)
+{
+  void **pointer = (void *) ((char *) ret + self->tail.offset);
+
+  if (call->free_owner != NULL) {
+    self->tail_owner = call->ret_owner;
+    self->free_tail = g_steal_pointer (&call->free_owner);
+    memset (ret, 0, call->procedure->ret->size);
+  } else {
+    self->tail_owner = g_steal_pointer (pointer);
+    self->free_tail = g_free;
+  }
+}
+
+static void
+drop_tail (ReeveReplyBatch *self)
+{
+  self->free_tail (self->tail_owner);
+  self->has_tail = FALSE;
+}
+
 /* FALSE: with @error set. A deferred call leaves no reply, nor does one that
  * this moves to the pool. */
 static gboolean
@@ -114,6 +137,8 @@ run_handler (ReeveReplyBatch *self, ReeveCall *call, void *ret, GError **error)
     else
       is_done = call->client->wire->add_reply (self, call, ret, error);
   }
+  if (self->has_tail)
+    keep_tail (self, call, ret);
   clear_ret (call, ret);
   return is_done;
 }
@@ -182,8 +207,12 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   }
   if (error != NULL)
     reeve_calls_count (&call, 1, error);
+  /* Nobody else could send a reply whose tail is not in the batch. */
+  if (self->has_tail && self->is_shared)
+    reeve_server_client_unshare (self->client, self);
   keep (self, call);
-  if (self->n_calls == REEVE_JOB_BATCH || self->size > FLUSH_SIZE)
+  if (self->n_calls == REEVE_JOB_BATCH || self->size > FLUSH_SIZE ||
+      self->has_tail)
     reeve_reply_batch_flush (self);
 }
 
@@ -192,13 +221,14 @@ answer (ReeveServerClient *client,
         ReeveCall *const *calls,
         const size_t *ends,
         unsigned n_calls,
-        const uint8_t *bytes)
+        const uint8_t *bytes,
+        const ReeveXdrTail *tail)
 {
   if (n_calls == 0)
     return;
 
   reeve_calls_count (calls, n_calls, NULL);
-  reeve_server_client_answer (client, calls, ends, n_calls, bytes);
+  reeve_server_client_answer (client, calls, ends, n_calls, bytes, tail);
   for (unsigned i = 0; i < n_calls; i++)
     reeve_call_unref (calls[i]);
 }
@@ -212,7 +242,8 @@ answer_from (ReeveReplyBatch *self, unsigned n_taken)
   for (unsigned i = n_taken; i < self->n_calls; i++)
     self->ends[i] -= start;
   answer (self->client, self->calls + n_taken, self->ends + n_taken,
-          self->n_calls - n_taken, self->bytes + start);
+          self->n_calls - n_taken, self->bytes + start,
+          self->has_tail ? &self->tail : NULL);
 }
 
 void
@@ -221,6 +252,8 @@ reeve_reply_batch_flush (ReeveReplyBatch *self)
   if (self->is_shared)
     reeve_server_client_unshare (self->client, self);
   answer_from (self, self->n_taken);
+  if (self->has_tail)
+    drop_tail (self);
   self->n_calls = self->n_taken = 0;
   self->size = 0;
   if (self->capacity > 2 * FLUSH_SIZE) {

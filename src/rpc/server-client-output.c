@@ -350,6 +350,21 @@ add_piece (struct iovec *iov, int *n_iov, const uint8_t *bytes, size_t size)
     iov[(*n_iov)++] = (struct iovec){ (void *) bytes, size };
 }
 
+static void
+add_reply_with_tail (struct iovec *iov,
+                     int *n_iov,
+                     const uint8_t *reply,
+                     size_t size,
+                     const ReeveXdrTail *tail)
+{
+  size_t n_padding = reeve_xdr_get_padding (tail->size);
+  size_t n_before = size - n_padding;
+
+  add_piece (iov, n_iov, reply, n_before);
+  add_piece (iov, n_iov, tail->data, tail->size);
+  add_piece (iov, n_iov, reply + n_before, n_padding);
+}
+
 /* Settles calls, and points @iov (behind the first, which is for what is held)
  * to the replies that are to be sent. Returns a bit for each that was settled.
  * @wholes: (element-type GBytes): what is pointed to and not in @bytes. */
@@ -359,6 +374,7 @@ collect_replies_locked (ReeveServerClient *self,
                         const size_t *ends,
                         unsigned n_calls,
                         const uint8_t *bytes,
+                        const ReeveXdrTail *tail,
                         struct iovec *iov,
                         int *n_iov,
                         GSList **wholes) REEVE_REQUIRES (self->lock)
@@ -382,7 +398,10 @@ collect_replies_locked (ReeveServerClient *self,
       reply = g_bytes_get_data (whole, &size);
       *wholes = g_slist_prepend (*wholes, whole);
     }
-    add_piece (iov, n_iov, reply, size);
+    if (tail != NULL && i + 1 == n_calls)
+      add_reply_with_tail (iov, n_iov, reply, size, tail);
+    else
+      add_piece (iov, n_iov, reply, size);
   }
   return settled;
 }
@@ -403,16 +422,18 @@ answer (ReeveServerClient *self,
         const size_t *ends,
         unsigned n_calls,
         const uint8_t *bytes,
+        const ReeveXdrTail *tail,
         GSList **wholes)
 {
-  struct iovec iov[1 + REEVE_JOB_BATCH];
+  /* What is held, a piece for each, and two more for a tail. */
+  struct iovec iov[1 + REEVE_JOB_BATCH + 2];
   int n_iov = 1;
   unsigned settled;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  settled = collect_replies_locked (self, calls, ends, n_calls, bytes, iov,
-                                    &n_iov, wholes);
+  settled = collect_replies_locked (self, calls, ends, n_calls, bytes, tail,
+                                    iov, &n_iov, wholes);
   if (settled == 0 || self->stream == NULL || self->is_closing)
     return settled;
 
@@ -432,10 +453,11 @@ reeve_server_client_answer (ReeveServerClient *self,
                             ReeveCall *const *calls,
                             const size_t *ends,
                             unsigned n_calls,
-                            const uint8_t *bytes)
+                            const uint8_t *bytes,
+                            const ReeveXdrTail *tail)
 {
   GSList *wholes = NULL;
-  unsigned settled = answer (self, calls, ends, n_calls, bytes, &wholes);
+  unsigned settled = answer (self, calls, ends, n_calls, bytes, tail, &wholes);
 
   g_slist_free_full (wholes, (GDestroyNotify) g_bytes_unref);
   return settled;

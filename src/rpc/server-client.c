@@ -522,7 +522,7 @@ answer_overdue (ReeveServerClient *self, ReeveCall *call)
 
   message = self->wire->encode_error (call, error);
   bytes = g_bytes_get_data (message, &size);
-  if (reeve_server_client_answer (self, &call, &size, 1, bytes) > 0)
+  if (reeve_server_client_answer (self, &call, &size, 1, bytes, NULL) > 0)
     g_warning (_ ("Client %1$" PRIu64 ": %2$s"), self->id, error->message);
 }
 

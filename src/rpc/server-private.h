@@ -19,6 +19,7 @@
 #include "rpc/server-state.h"
 #include "rpc/server.h"
 #include "rpc/stream-layer.h"
+#include "rpc/wire-xdr.h"
 
 #include <stdatomic.h>
 
@@ -179,6 +180,11 @@ struct _ReeveReplyBatch {
   size_t size;
   size_t capacity;
 
+  gboolean has_tail; /* the last reply has, in front of its padding */
+  ReeveXdrTail tail;
+  gpointer tail_owner; /* (owned) */
+  GDestroyNotify free_tail;
+
   ReeveMutex lock;
   gboolean is_shared;    /* of its thread */
   ReeveReplyBatch *next; /* (nullable): under the client's lock */
@@ -238,12 +244,14 @@ void reeve_server_client_authenticate (ReeveCall *call,
                                        gpointer layer);
 
 /* Answers calls with the replies that stand behind each other in @bytes, each
- * up to its end. Returns a bit for each that was not answered before. */
+ * up to its end; @tail: (nullable): the last one's, which is not there. Returns
+ * a bit for each that was not answered before. */
 unsigned reeve_server_client_answer (ReeveServerClient *self,
                                      ReeveCall *const *calls,
                                      const size_t *ends,
                                      unsigned n_calls,
-                                     const uint8_t *bytes);
+                                     const uint8_t *bytes,
+                                     const ReeveXdrTail *tail);
 
 /* (transfer none): whose turn its jobs take. */
 ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);

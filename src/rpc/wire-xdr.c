@@ -15,7 +15,7 @@
 static size_t
 pad (size_t size)
 {
-  return (size + 3) & ~(size_t) 3;
+  return size + reeve_xdr_get_padding (size);
 }
 
 /* ------------------------------------------------------------- measure --- */
@@ -323,6 +323,55 @@ reeve_xdr_encode (const ReeveType *type,
   xdrmem_create (&xdr, (char *) data, (u_int) size, XDR_ENCODE);
   encode (&xdr, type, value);
   g_assert (xdr_getpos (&xdr) == size);
+  xdr_destroy (&xdr);
+}
+
+gboolean
+reeve_xdr_find_tail (const ReeveType *type,
+                     gconstpointer value,
+                     ReeveXdrTail *tail)
+{
+  const ReeveMember *last;
+  const void *field;
+  const ReeveBytes *bytes;
+
+  if (type->kind != REEVE_KIND_STRUCT || type->n_members == 0)
+    return FALSE;
+
+  last = &type->members[type->n_members - 1];
+  field = (const char *) value + last->offset;
+  bytes = field;
+  if (last->type->kind == REEVE_KIND_STRING) {
+    tail->offset = last->offset;
+    tail->data = *(uint8_t *const *) field;
+    tail->size = strlen ((const char *) tail->data);
+  } else if (last->type->kind == REEVE_KIND_OPAQUE) {
+    tail->offset = last->offset + offsetof (ReeveBytes, data);
+    tail->data = bytes->data;
+    tail->size = bytes->size;
+  } else {
+    return FALSE;
+  }
+  return TRUE;
+}
+
+void
+reeve_xdr_encode_without (const ReeveType *type,
+                          gconstpointer value,
+                          const ReeveXdrTail *tail,
+                          uint8_t *data,
+                          size_t size)
+{
+  size_t n_padding = reeve_xdr_get_padding (tail->size);
+  XDR xdr;
+
+  xdrmem_create (&xdr, (char *) data, (u_int) size, XDR_ENCODE);
+  for (size_t i = 0; i + 1 < type->n_members; i++)
+    encode (&xdr, type->members[i].type,
+            (const char *) value + type->members[i].offset);
+  encode_count (&xdr, (uint32_t) tail->size);
+  g_assert (xdr_getpos (&xdr) + n_padding == size);
+  memset (data + size - n_padding, 0, n_padding);
   xdr_destroy (&xdr);
 }
 

@@ -29,6 +29,34 @@ void reeve_xdr_encode (const ReeveType *type,
                        uint8_t *data,
                        size_t size);
 
+/* The bytes of a string or opaque that is a struct's last member: nothing but
+ * padding stands behind them. */
+typedef struct {
+  const uint8_t *data; /* of the value */
+  size_t size;
+  size_t offset; /* where in the value the pointer to them is */
+} ReeveXdrTail;
+
+/* FALSE: @value, which was measured, does not end with such. */
+gboolean reeve_xdr_find_tail (const ReeveType *type,
+                              gconstpointer value,
+                              ReeveXdrTail *tail);
+
+/* As reeve_xdr_encode(), but leaves out the bytes of @tail: those in front of
+ * them, then the padding, come to @size. */
+void reeve_xdr_encode_without (const ReeveType *type,
+                               gconstpointer value,
+                               const ReeveXdrTail *tail,
+                               uint8_t *data,
+                               size_t size);
+
+/* How many bytes of padding stand behind so many. */
+static inline size_t
+reeve_xdr_get_padding (size_t size)
+{
+  return -size & 3;
+}
+
 /**
  * reeve_xdr_decode:
  * @value: (out caller-allocates): a zeroed value of @type; on failure it is

@@ -13,6 +13,9 @@
 
 /* Binary messages in libvirt's framing, with streams and file descriptors. */
 
+/* So many bytes at a reply's end are sent from where they are. */
+#define TAIL_SIZE 4096
+
 /* One frame, with what came behind it. */
 typedef struct {
   ReeveHeader header;
@@ -311,6 +314,23 @@ decode_args (ReeveCall *call, GError **error)
                            call->payload_size - skip, call->args, NULL, error);
 }
 
+/* A frame of @size bytes, without those of the batch's tail. */
+static void
+write_without_tail (ReeveReplyBatch *batch,
+                    const ReeveHeader *header,
+                    const ReeveType *type,
+                    gconstpointer value,
+                    size_t size)
+{
+  size_t n_written = size - batch->tail.size;
+  uint8_t *data = reeve_reply_batch_make_room (batch, n_written);
+
+  reeve_message_write_header (header, data, size);
+  reeve_xdr_encode_without (type, value, &batch->tail,
+                            data + REEVE_PAYLOAD_OFFSET,
+                            n_written - REEVE_PAYLOAD_OFFSET);
+}
+
 static gboolean
 add_reply (ReeveReplyBatch *batch,
            const ReeveCall *call,
@@ -323,6 +343,13 @@ add_reply (ReeveReplyBatch *batch,
 
   if (size < 0)
     return FALSE;
+
+  if (size >= TAIL_SIZE && reeve_xdr_find_tail (type, ret, &batch->tail) &&
+      batch->tail.size >= TAIL_SIZE) {
+    batch->has_tail = TRUE;
+    write_without_tail (batch, &reply, type, ret, (size_t) size);
+    return TRUE;
+  }
 
   reeve_message_write (&reply, type, ret,
                        reeve_reply_batch_make_room (batch, (size_t) size),

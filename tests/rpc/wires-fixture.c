@@ -69,6 +69,25 @@ handle_fill (ReeveCall *call,
   return TRUE;
 }
 
+/* Whoever still uses it sees another text. */
+static void
+free_lent (gpointer text)
+{
+  memset (text, 'y', strlen (text));
+  g_free (text);
+}
+
+static gboolean
+handle_lend (ReeveCall *call,
+             const wires_fill_args *args,
+             wires_fill_ret *ret,
+             GError **error)
+{
+  ret->text = g_strnfill (args->size, 'x');
+  reeve_call_lend_ret (call, ret->text, free_lent);
+  return TRUE;
+}
+
 static gboolean
 handle_send (ReeveCall *call, const wires_name *args, GError **error)
 {
@@ -98,6 +117,7 @@ static const wires_handlers handlers = {
   .fail = handle_fail,
   .wait = handle_wait,
   .fill = handle_fill,
+  .lend = handle_lend,
   .send = handle_send,
   .count = handle_count,
 };
