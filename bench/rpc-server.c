@@ -51,8 +51,9 @@ echo_bytes (ReeveCall *call,
             nothing_data *ret,
             GError **error)
 {
-  ret->bytes.size = args->bytes.size;
-  ret->bytes.data = g_memdup2 (args->bytes.data, args->bytes.size);
+  /* The arguments live as long as the call. */
+  reeve_call_lend_ret (call, NULL, g_free);
+  *ret = *args;
   return TRUE;
 }
 

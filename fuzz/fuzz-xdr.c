@@ -4,13 +4,16 @@
 #include "fuzz/types.h"
 #include "rpc/wire-xdr.h"
 
+#include <string.h>
+
 /* XDR: two bytes choose a type of a program, the rest is a value of it. */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   const ReeveType *type;
-  gpointer value;
+  g_autofree uint8_t *copy = NULL;
+  gpointer value, in_place;
 
   if (size < 2)
     return 0;
@@ -21,6 +24,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     fuzz_check_xdr (type, value);
   else
     g_assert_nonnull (error);
+
+  copy = g_malloc (size);
+  memcpy (copy, data + 2, size - 2);
+  in_place = reeve_type_new (type);
+  g_assert_cmpint (
+      reeve_xdr_decode_in_place (type, copy, size - 2, in_place, NULL), ==,
+      error == NULL);
+  g_assert_true (reeve_type_equal (type, value, in_place));
+  reeve_xdr_free_in_place (type, in_place);
   reeve_type_free (type, value);
   return 0;
 }

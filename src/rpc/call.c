@@ -22,6 +22,14 @@ take_memory (ReeveServerClient *client, size_t size)
                    reeve_server_client_get_call_memory (client), size);
 }
 
+/* A string at the end of the arguments, which stay in the payload, needs its
+ * end. */
+static size_t
+get_size (size_t payload_size)
+{
+  return sizeof (ReeveCall) + payload_size + 1;
+}
+
 ReeveCall *
 reeve_call_new (ReeveServerClient *client,
                 ReeveServerProgram *program,
@@ -31,7 +39,7 @@ reeve_call_new (ReeveServerClient *client,
                 size_t payload_size)
 {
   ReeveServer *server = reeve_server_client_get_server (client);
-  ReeveCall *self = take_memory (client, sizeof (ReeveCall) + payload_size);
+  ReeveCall *self = take_memory (client, get_size (payload_size));
 
   memset (self, 0, sizeof *self);
   self->job.link.data = &self->job;
@@ -94,6 +102,18 @@ reeve_call_ref (ReeveCall *self)
   return self;
 }
 
+static void
+free_args (ReeveCall *self)
+{
+  if (self->args == NULL)
+    return;
+
+  if (self->has_args_in_place)
+    reeve_xdr_free_in_place (self->procedure->args, self->args);
+  else
+    reeve_type_free (self->procedure->args, self->args);
+}
+
 void
 reeve_call_unref (ReeveCall *self)
 {
@@ -104,12 +124,11 @@ reeve_call_unref (ReeveCall *self)
 
   reeve_data_stream_discard (self->data_stream);
   reeve_call_batch_unref (self->batch);
-  if (self->args != NULL)
-    reeve_type_free (self->procedure->args, self->args);
+  free_args (self);
   drop_fds (self);
   g_clear_object (&self->cancellable);
   reeve_call_memory_give (reeve_server_client_get_call_memory (client), self,
-                          sizeof (ReeveCall) + self->payload_size);
+                          get_size (self->payload_size));
   reeve_server_client_unref (client);
 }
 

@@ -94,6 +94,7 @@ struct _ReeveCall {
   gint64 start_us;
   gint64 deadline_us; /* immutable */
   void *args;         /* (owned) (nullable): of the thread that runs it */
+  gboolean has_args_in_place; /* they point into the payload */
   /* (nullable): the name in them of what it is about; who answers it in
    * another thread may read it */
   _Atomic (const char *) object;
@@ -118,7 +119,7 @@ struct _ReeveCall {
   gboolean closes;              /* the client, when it is answered */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
 
-  uint32_t payload_size; /* immutable */
+  uint32_t payload_size; /* immutable; one byte more is there */
   uint8_t payload[] __attribute__ ((aligned (8)));
 };
 

@@ -326,31 +326,44 @@ reeve_xdr_encode (const ReeveType *type,
   xdr_destroy (&xdr);
 }
 
+/* (nullable): a string or opaque behind all others. */
+static const ReeveMember *
+find_last (const ReeveType *type)
+{
+  const ReeveMember *last;
+
+  if (type->kind != REEVE_KIND_STRUCT || type->n_members == 0)
+    return NULL;
+
+  last = &type->members[type->n_members - 1];
+  return last->type->kind == REEVE_KIND_STRING ||
+                 last->type->kind == REEVE_KIND_OPAQUE
+             ? last
+             : NULL;
+}
+
 gboolean
 reeve_xdr_find_tail (const ReeveType *type,
                      gconstpointer value,
                      ReeveXdrTail *tail)
 {
-  const ReeveMember *last;
+  const ReeveMember *last = find_last (type);
   const void *field;
   const ReeveBytes *bytes;
 
-  if (type->kind != REEVE_KIND_STRUCT || type->n_members == 0)
+  if (last == NULL)
     return FALSE;
 
-  last = &type->members[type->n_members - 1];
   field = (const char *) value + last->offset;
   bytes = field;
+  tail->offset = last->offset;
   if (last->type->kind == REEVE_KIND_STRING) {
-    tail->offset = last->offset;
     tail->data = *(uint8_t *const *) field;
     tail->size = strlen ((const char *) tail->data);
-  } else if (last->type->kind == REEVE_KIND_OPAQUE) {
-    tail->offset = last->offset + offsetof (ReeveBytes, data);
+  } else {
+    tail->offset += offsetof (ReeveBytes, data);
     tail->data = bytes->data;
     tail->size = bytes->size;
-  } else {
-    return FALSE;
   }
   return TRUE;
 }
@@ -654,4 +667,82 @@ reeve_xdr_decode (const ReeveType *type,
   if (!is_done)
     reeve_type_clear (type, value);
   return is_done;
+}
+
+/* ------------------------------------------------------------ in place --- */
+
+static gboolean
+decode_last (Decoder *self,
+             uint8_t *data,
+             const ReeveMember *last,
+             gpointer value,
+             GError **error)
+{
+  void *field = (char *) value + last->offset;
+  uint32_t count;
+
+  if (!decode_count (self, last->type->limit, &count, error))
+    return FALSE;
+  if (pad (count) > get_left (self))
+    return refuse_short (self, error);
+
+  data += xdr_getpos (&self->xdr);
+  if (last->type->kind == REEVE_KIND_STRING) {
+    data[count] = '\0';
+    *(char **) field = (char *) data;
+  } else {
+    *(ReeveBytes *) field = (ReeveBytes){ count, data };
+  }
+  return TRUE;
+}
+
+static gboolean
+decode_members (Decoder *self,
+                uint8_t *data,
+                const ReeveType *type,
+                gpointer value,
+                GError **error)
+{
+  const ReeveMember *last = find_last (type);
+
+  for (const ReeveMember *member = type->members; member < last; member++)
+    if (!decode_member (self, member, value, error))
+      return FALSE;
+  if (decode_last (self, data, last, value, error))
+    return TRUE;
+
+  g_prefix_error (error, "%s: ", last->name);
+  return FALSE;
+}
+
+gboolean
+reeve_xdr_decode_in_place (const ReeveType *type,
+                           uint8_t *data,
+                           size_t size,
+                           gpointer value,
+                           GError **error)
+{
+  Decoder self = { .size = (uint32_t) MIN (size, INT32_MAX) };
+  gboolean is_done;
+
+  if (find_last (type) == NULL)
+    return reeve_xdr_decode (type, data, size, value, NULL, error);
+
+  xdrmem_create (&self.xdr, (char *) data, self.size, XDR_DECODE);
+  is_done = decode_members (&self, data, type, value, error);
+  xdr_destroy (&self.xdr);
+
+  if (!is_done)
+    reeve_type_clear (type, value);
+  return is_done;
+}
+
+void
+reeve_xdr_free_in_place (const ReeveType *type, gpointer value)
+{
+  const ReeveMember *last = find_last (type);
+
+  if (last != NULL)
+    memset ((char *) value + last->offset, 0, last->type->size);
+  reeve_type_free (type, value);
 }

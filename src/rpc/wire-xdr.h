@@ -78,4 +78,19 @@ gboolean reeve_xdr_decode (const ReeveType *type,
                            size_t *used,
                            GError **error);
 
+/**
+ * reeve_xdr_decode_in_place:
+ * @data: with one byte more than @size
+ *
+ * As reeve_xdr_decode(); but of a string or opaque that is a struct's last
+ * member, the value points into @data, which may be written to. It is freed by
+ * reeve_xdr_free_in_place().
+ */
+gboolean reeve_xdr_decode_in_place (const ReeveType *type,
+                                    uint8_t *data,
+                                    size_t size,
+                                    gpointer value,
+                                    GError **error);
+void reeve_xdr_free_in_place (const ReeveType *type, gpointer value);
+
 G_END_DECLS

@@ -309,9 +309,11 @@ decode_args (ReeveCall *call, GError **error)
 {
   size_t skip = call->header.type == REEVE_MESSAGE_CALL_WITH_FDS ? 4 : 0;
 
+  call->has_args_in_place = TRUE;
   return call->args == NULL ||
-         reeve_xdr_decode (call->procedure->args, call->payload + skip,
-                           call->payload_size - skip, call->args, NULL, error);
+         reeve_xdr_decode_in_place (call->procedure->args, call->payload + skip,
+                                    call->payload_size - skip, call->args,
+                                    error);
 }
 
 /* A frame of @size bytes, without those of the batch's tail. */
