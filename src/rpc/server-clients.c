@@ -24,7 +24,7 @@ reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth)
   REEVE_LOCK_SCOPE (&self->lock);
 
   *n_unauth = self->unauth.length;
-  return g_hash_table_size (self->clients);
+  return g_hash_table_size (self->clients) + self->n_coming;
 }
 
 void
@@ -222,10 +222,11 @@ let_in (ReeveServerLoop *home,
   if (entry == ENTRY_FULL_SILENT)
     return FALSE;
 
-  if (entry == ENTRY_FREE)
-    atomic_fetch_add (&self->n_accepted, 1);
   client = reeve_server_client_new (home, stream, id, options, tls);
   remember (self, client);
+  /* Whoever sees that number finds the client, and others' order. */
+  if (entry == ENTRY_FREE)
+    atomic_fetch_add (&self->n_accepted, 1);
   if (entry == ENTRY_FULL)
     reeve_server_client_refuse (client);
   else
