@@ -55,8 +55,7 @@ keep_spare (ReeveService *self)
   keep_spare_locked (self);
 }
 
-/* ------------------------------------------------------------------ doors --
- */
+/* --------------------------------------------------------------- doors --- */
 
 static void accept_some (ReeveLoop *loop,
                          int watch,
@@ -99,7 +98,6 @@ static void
 go_on (ReeveLoop *loop, int watch, gpointer data)
 {
   Door *self = data;
-
   gboolean is_done = TRUE;
 
   keep_spare (self->service);
@@ -117,8 +115,7 @@ pause_for (Door *self, int interval_ms)
   reeve_loop_update_timeout (self->loop, self->pause, interval_ms);
 }
 
-/* --------------------------------------------------------------- accepting --
- */
+/* ----------------------------------------------------------- accepting --- */
 
 /* There are no file descriptors left. Returns whether the connection that comes
  * next was refused. */
@@ -205,8 +202,7 @@ accept_some (ReeveLoop *loop,
   }
 }
 
-/* ------------------------------------------------------------------- life --
- */
+/* ---------------------------------------------------------------- life --- */
 
 static gboolean
 make_door (ReeveService *self, Door *door, ReeveLoop *loop)
