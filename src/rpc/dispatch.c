@@ -224,9 +224,6 @@ answer (ReeveServerClient *client,
         const uint8_t *bytes,
         const ReeveXdrTail *tail)
 {
-  if (n_calls == 0)
-    return;
-
   reeve_calls_count (calls, n_calls, NULL);
   reeve_server_client_answer (client, calls, ends, n_calls, bytes, tail);
   for (unsigned i = 0; i < n_calls; i++)
@@ -238,6 +235,9 @@ static void
 answer_from (ReeveReplyBatch *self, unsigned n_taken)
 {
   size_t start = n_taken == 0 ? 0 : self->ends[n_taken - 1];
+
+  if (n_taken == self->n_calls)
+    return;
 
   for (unsigned i = n_taken; i < self->n_calls; i++)
     self->ends[i] -= start;
@@ -277,7 +277,8 @@ reeve_reply_batch_take (ReeveReplyBatch *self, ReeveReplyBatch *taken)
         self->ends[self->n_taken] - start;
     taken->n_calls++;
   }
-  taken->bytes = g_memdup2 (self->bytes + start, taken->size);
+  if (taken->size > 0)
+    taken->bytes = g_memdup2 (self->bytes + start, taken->size);
 }
 
 /* A worker's, of several short calls: should one of them last, the loop's
