@@ -40,19 +40,21 @@ struct _ReeveService {
   Door doors[];
 };
 
-static void
+/* Returns whether there is one. */
+static gboolean
 keep_spare_locked (ReeveService *self) REEVE_REQUIRES (self->lock)
 {
   if (self->spare_fd < 0)
     self->spare_fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  return self->spare_fd >= 0;
 }
 
-static void
+static gboolean
 keep_spare (ReeveService *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  keep_spare_locked (self);
+  return keep_spare_locked (self);
 }
 
 /* --------------------------------------------------------------- doors --- */
@@ -117,19 +119,22 @@ pause_for (Door *self, int interval_ms)
 
 /* ----------------------------------------------------------- accepting --- */
 
-/* There are no file descriptors left. Returns whether the connection that comes
- * next was refused. */
-static gboolean
-refuse_next (ReeveService *self)
+/* There are no file descriptors left: the connection that comes next takes the
+ * spare one. (nullable): if none comes. @has_spare: (out): whether there is
+ * another one by now */
+static ReeveStream *
+accept_with_spare (ReeveService *self, gboolean *has_spare)
 {
+  ReeveStream *stream = NULL;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (self->spare_fd >= 0) {
     reeve_fd_clear (&self->spare_fd);
-    reeve_stream_free (reeve_pstream_accept (self->pstream));
-    keep_spare_locked (self);
+    stream = reeve_pstream_accept (self->pstream);
   }
-  return self->spare_fd >= 0;
+  *has_spare = keep_spare_locked (self);
+  return stream;
 }
 
 /* (nullable): with errno set; or with how long the next one has to wait. */
@@ -153,6 +158,30 @@ accept_one (ReeveService *self,
   return stream;
 }
 
+/* @reason: an errno. Refuses the next connection, unless there are files again;
+ * returns whether the one behind it may be tried at once. */
+static gboolean
+take_without_files (Door *self, int reason)
+{
+  ReeveService *service = self->service;
+  gboolean has_spare;
+  ReeveStream *stream = accept_with_spare (service, &has_spare);
+
+  if (has_spare) {
+    if (stream != NULL)
+      service->func (service, stream, service->data);
+    return stream != NULL;
+  }
+
+  service->refuse (service, REEVE_REFUSAL_FILES, g_strerror (reason),
+                   service->data);
+  reeve_stream_free (stream);
+  if (keep_spare (service))
+    return TRUE;
+  pause_for (self, PAUSE_MS);
+  return FALSE;
+}
+
 /* No stream came of it; returns whether the next may be tried at once. */
 static gboolean
 take_failure (Door *self, gint64 wait_us)
@@ -170,12 +199,7 @@ take_failure (Door *self, gint64 wait_us)
       reason != ENOMEM)
     return reason == ECONNABORTED || reason == EINTR;
 
-  service->refuse (service, REEVE_REFUSAL_FILES, g_strerror (reason),
-                   service->data);
-  if (refuse_next (service))
-    return TRUE;
-  pause_for (self, PAUSE_MS);
-  return FALSE;
+  return take_without_files (self, reason);
 }
 
 static void
