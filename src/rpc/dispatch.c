@@ -216,34 +216,25 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
     reeve_reply_batch_flush (self);
 }
 
-static void
-answer (ReeveServerClient *client,
-        ReeveCall *const *calls,
-        const size_t *ends,
-        unsigned n_calls,
-        const uint8_t *bytes,
-        const ReeveXdrTail *tail)
-{
-  reeve_calls_count (calls, n_calls, NULL);
-  reeve_server_client_answer (client, calls, ends, n_calls, bytes, tail);
-  for (unsigned i = 0; i < n_calls; i++)
-    reeve_call_unref (calls[i]);
-}
-
 /* What was kept before place @n_taken is gone already. */
 static void
 answer_from (ReeveReplyBatch *self, unsigned n_taken)
 {
+  ReeveCall *const *calls = self->calls + n_taken;
+  unsigned n_calls = self->n_calls - n_taken;
   size_t start = n_taken == 0 ? 0 : self->ends[n_taken - 1];
 
-  if (n_taken == self->n_calls)
+  if (n_calls == 0)
     return;
 
   for (unsigned i = n_taken; i < self->n_calls; i++)
     self->ends[i] -= start;
-  answer (self->client, self->calls + n_taken, self->ends + n_taken,
-          self->n_calls - n_taken, self->bytes + start,
-          self->has_tail ? &self->tail : NULL);
+  reeve_calls_count (calls, n_calls, NULL);
+  reeve_server_client_answer (self->client, calls, self->ends + n_taken,
+                              n_calls, self->bytes + start,
+                              self->has_tail ? &self->tail : NULL);
+  for (unsigned i = 0; i < n_calls; i++)
+    reeve_call_unref (calls[i]);
 }
 
 void

@@ -27,13 +27,20 @@ reeve_server_count_clients (ReeveServer *self, unsigned *n_unauth)
   return g_hash_table_size (self->clients) + self->n_coming;
 }
 
+static void
+remember_locked (ReeveServer *self, ReeveServerClient *client)
+    REEVE_REQUIRES (self->lock)
+{
+  g_hash_table_insert (self->clients,
+                       (gpointer) reeve_server_client_get_key (client), client);
+}
+
 void
 reeve_server_remember (ReeveServer *self, ReeveServerClient *client)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  g_hash_table_insert (self->clients,
-                       (gpointer) reeve_server_client_get_key (client), client);
+  remember_locked (self, client);
 }
 
 /* The same for one that was let in here. */
@@ -43,8 +50,7 @@ remember (ReeveServer *self, ReeveServerClient *client)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->n_coming--;
-  g_hash_table_insert (self->clients,
-                       (gpointer) reeve_server_client_get_key (client), client);
+  remember_locked (self, client);
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine-fixture.h"
+#include "remove-tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,15 +111,6 @@ fixture_set_up (Fixture *self)
   fixture_open_list (self);
 }
 
-static int
-remove_entry (const char *path,
-              const struct stat *info,
-              int type,
-              struct FTW *where)
-{
-  return remove (path);
-}
-
 static void
 destroy_all (Fixture *self)
 {
@@ -135,7 +126,7 @@ fixture_tear_down (Fixture *self)
 {
   destroy_all (self);
   fixture_close_list (self);
-  nftw (self->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  remove_tree (self->root);
   g_free (self->root);
   g_free (self->uuid);
   g_free (self->config_dir);

@@ -3,10 +3,10 @@
 #include "machine/console.h"
 
 #include "event/fd.h"
+#include "remove-tree.h"
 #include "rpc/error.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <pty.h>
 #include <stdio.h>
@@ -103,21 +103,12 @@ drop_console (Fixture *self)
   turn (self);
 }
 
-static int
-remove_entry (const char *path,
-              const struct stat *info,
-              int type,
-              struct FTW *where)
-{
-  return remove (path);
-}
-
 static void
 tear_down (Fixture *self, gconstpointer data)
 {
   drop_console (self);
   reeve_loop_unref (self->loop);
-  nftw (self->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  remove_tree (self->root);
   reeve_fd_clear (&self->spool);
   reeve_fd_clear (&self->master);
   g_free (self->root);

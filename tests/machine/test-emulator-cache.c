@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/emulator-cache.h"
+#include "remove-tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,20 +53,11 @@ set_up (Fixture *self)
   reeve_emulator_open_cache (self->cache_dir);
 }
 
-static int
-remove_entry (const char *path,
-              const struct stat *info,
-              int type,
-              struct FTW *where)
-{
-  return remove (path);
-}
-
 static void
 tear_down (Fixture *self)
 {
   reeve_emulator_close_cache ();
-  nftw (self->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  remove_tree (self->root);
   g_free (self->root);
   g_free (self->cache_dir);
   g_free (self->program);
