@@ -19,24 +19,22 @@ get_state_name (ReeveMachineState state)
   return (size_t) state < G_N_ELEMENTS (names) ? names[state] : names[0];
 }
 
+static void
+fill_row (gpointer to, const ReeveMachineRow *from)
+{
+  machine_row *row = to;
+
+  row->name = (char *) from->name;
+  memcpy (row->uuid, from->uuid, sizeof row->uuid);
+  row->id = from->id;
+  row->state = (char *) get_state_name (from->state);
+}
+
 static gboolean
 list (ReeveCall *call, machine_list_ret *ret, GError **error)
 {
-  g_autoptr (GPtrArray) machines =
-      reeve_remote_get_visible (call, "domain:getattr", (ReeveMachineFilter) 0);
-
-  ret->machines.n_items = machines->len;
-  ret->machines.items = g_new0 (machine_row, machines->len);
-  for (unsigned i = 0; i < machines->len; i++) {
-    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-    machine_row *row = &ret->machines.items[i];
-
-    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
-    row->name = g_steal_pointer (&snapshot.name);
-    memcpy (row->uuid, snapshot.uuid, sizeof row->uuid);
-    row->id = snapshot.id;
-    row->state = g_strdup (get_state_name (snapshot.state));
-  }
+  ret->machines.items = reeve_remote_lend_rows (
+      call, 0, sizeof *ret->machines.items, fill_row, &ret->machines.n_items);
   return TRUE;
 }
 

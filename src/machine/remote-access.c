@@ -329,26 +329,3 @@ reeve_remote_add_objects (ReeveServer *server)
   reeve_server_set_objects (server, &qemu_program, &objects);
   reeve_server_set_objects (server, &machine_program, &objects);
 }
-
-GPtrArray *
-reeve_remote_get_visible (ReeveCall *call,
-                          const char *tag,
-                          ReeveMachineFilter filter)
-{
-  GPtrArray *machines = reeve_machine_list_get_machines (
-      reeve_remote_get_machines (call), filter, NULL);
-
-  if (!reeve_server_client_is_restricted (reeve_call_get_client (call)))
-    return machines;
-
-  for (unsigned i = machines->len; i-- > 0;) {
-    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-
-    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
-    if (!reeve_server_client_may (reeve_call_get_client (call), tag,
-                                  snapshot.name))
-      g_ptr_array_remove_index (machines, i);
-  }
-
-  return machines;
-}

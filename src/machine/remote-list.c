@@ -1,9 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
-#include "machine/machine-table.h"
 #include "machine/remote-private.h"
-#include "rpc/access.h"
 #include "rpc/error.h"
 
 #include <string.h>
@@ -64,102 +62,14 @@ lookup_by_uuid (ReeveCall *call,
   return TRUE;
 }
 
-/* The rows of a table that the caller may see. */
-typedef struct {
-  ReeveMachineTable *table; /* (owned) */
-  ReeveServerClient
-      *restricted; /* (nullable): the caller, if there are rules */
-  const ReeveMachineRow *next;
-  const ReeveMachineRow *end;
-  unsigned filter;
-} Walk;
-
 static void
-walk_begin (Walk *self, ReeveCall *call, unsigned filter)
+fill_domain (gpointer to, const ReeveMachineRow *row)
 {
-  ReeveServerClient *client = reeve_call_get_client (call);
-  unsigned n_rows;
+  remote_domain *domain = to;
 
-  self->table =
-      reeve_machine_list_get_table (reeve_remote_get_machines (call), NULL);
-  self->restricted = reeve_server_client_is_restricted (client) ? client : NULL;
-  self->next = reeve_machine_table_get_rows (self->table, &n_rows);
-  self->end = self->next + n_rows;
-  self->filter = filter;
-}
-
-static void
-walk_end (Walk *self)
-{
-  g_clear_pointer (&self->table, reeve_machine_table_unref);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Walk, walk_end)
-
-/* (nullable) */
-static const ReeveMachineRow *
-walk_next (Walk *self)
-{
-  while (self->next < self->end) {
-    const ReeveMachineRow *row = self->next++;
-
-    if (reeve_machine_row_matches (row, self->filter) &&
-        (self->restricted == NULL ||
-         reeve_server_client_may (self->restricted, "domain:getattr",
-                                  row->name)))
-      return row;
-  }
-  return NULL;
-}
-
-static unsigned
-count (ReeveCall *call, unsigned filter)
-{
-  g_auto (Walk) walk = { 0 };
-  unsigned n_visible = 0;
-
-  walk_begin (&walk, call, filter);
-  while (walk_next (&walk) != NULL)
-    n_visible++;
-  return n_visible;
-}
-
-/* What a reply borrows. */
-typedef struct {
-  Walk walk;
-  unsigned n_domains;
-  remote_domain domains[];
-} Listing;
-
-static void
-listing_free (gpointer data)
-{
-  Listing *self = data;
-
-  walk_end (&self->walk);
-  g_free (self);
-}
-
-static Listing *
-make_listing (ReeveCall *call, unsigned filter)
-{
-  const ReeveMachineRow *row;
-  Walk walk;
-  Listing *self;
-
-  walk_begin (&walk, call, filter);
-  self = g_malloc (sizeof *self +
-                   (size_t) (walk.end - walk.next) * sizeof self->domains[0]);
-  self->n_domains = 0;
-  while ((row = walk_next (&walk)) != NULL) {
-    remote_domain *domain = &self->domains[self->n_domains++];
-
-    domain->name = (char *) row->name;
-    memcpy (domain->uuid, row->uuid, sizeof domain->uuid);
-    domain->id = row->id;
-  }
-  self->walk = walk;
-  return self;
+  domain->name = (char *) row->name;
+  memcpy (domain->uuid, row->uuid, sizeof domain->uuid);
+  domain->id = row->id;
 }
 
 static gboolean
@@ -168,30 +78,26 @@ list_all_domains (ReeveCall *call,
                   remote_connect_list_all_domains_ret *ret,
                   GError **error)
 {
-  Listing *listing;
-
   if (!reeve_remote_check_open (call, error) ||
       !reeve_remote_check_flags (call, args->flags, REEVE_MACHINES_FILTER_ALL,
                                  error))
     return FALSE;
   if (args->need_results == 0) {
-    ret->ret = count (call, args->flags);
+    ret->ret = reeve_remote_count_rows (call, args->flags);
     return TRUE;
   }
 
-  listing = make_listing (call, args->flags);
-  reeve_call_lend_ret (call, listing, listing_free);
-  if (listing->n_domains > REMOTE_LIST_MAX) {
+  ret->domains.items =
+      reeve_remote_lend_rows (call, args->flags, sizeof *ret->domains.items,
+                              fill_domain, &ret->domains.n_items);
+  ret->ret = ret->domains.n_items;
+  if (ret->ret > REMOTE_LIST_MAX) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
                  _ ("%1$u machines are more than the %2$d that a reply has "
                     "room for"),
-                 listing->n_domains, REMOTE_LIST_MAX);
+                 ret->ret, REMOTE_LIST_MAX);
     return FALSE;
   }
-
-  ret->ret = listing->n_domains;
-  ret->domains.n_items = listing->n_domains;
-  ret->domains.items = listing->domains;
   return TRUE;
 }
 
@@ -202,7 +108,7 @@ num_of_domains (ReeveCall *call,
                 remote_connect_num_of_domains_ret *ret,
                 GError **error)
 {
-  ret->num = (int32_t) count (call, REEVE_MACHINES_ACTIVE);
+  ret->num = (int32_t) reeve_remote_count_rows (call, REEVE_MACHINES_ACTIVE);
   return reeve_remote_check_open (call, error);
 }
 
@@ -211,7 +117,7 @@ num_of_defined_domains (ReeveCall *call,
                         remote_connect_num_of_defined_domains_ret *ret,
                         GError **error)
 {
-  ret->num = (int32_t) count (call, REEVE_MACHINES_INACTIVE);
+  ret->num = (int32_t) reeve_remote_count_rows (call, REEVE_MACHINES_INACTIVE);
   return reeve_remote_check_open (call, error);
 }
 
@@ -227,25 +133,34 @@ check_maximum (int32_t maximum, GError **error)
   return FALSE;
 }
 
+static void
+fill_id (gpointer to, const ReeveMachineRow *row)
+{
+  *(int32_t *) to = row->id;
+}
+
 static gboolean
 list_domains (ReeveCall *call,
               const remote_connect_list_domains_args *args,
               remote_connect_list_domains_ret *ret,
               GError **error)
 {
-  Listing *listing;
+  uint32_t n_ids;
 
   if (!reeve_remote_check_open (call, error) ||
       !check_maximum (args->maxids, error))
     return FALSE;
 
-  listing = make_listing (call, REEVE_MACHINES_ACTIVE);
-  ret->ids.n_items = MIN (listing->n_domains, (uint32_t) args->maxids);
-  ret->ids.items = g_new0 (int32_t, ret->ids.n_items);
-  for (unsigned i = 0; i < ret->ids.n_items; i++)
-    ret->ids.items[i] = listing->domains[i].id;
-  listing_free (listing);
+  ret->ids.items = reeve_remote_lend_rows (
+      call, REEVE_MACHINES_ACTIVE, sizeof *ret->ids.items, fill_id, &n_ids);
+  ret->ids.n_items = MIN (n_ids, (uint32_t) args->maxids);
   return TRUE;
+}
+
+static void
+fill_name (gpointer to, const ReeveMachineRow *row)
+{
+  *(char **) to = (char *) row->name;
 }
 
 static gboolean
@@ -254,18 +169,16 @@ list_defined_domains (ReeveCall *call,
                       remote_connect_list_defined_domains_ret *ret,
                       GError **error)
 {
-  Listing *listing;
+  uint32_t n_names;
 
   if (!reeve_remote_check_open (call, error) ||
       !check_maximum (args->maxnames, error))
     return FALSE;
 
-  listing = make_listing (call, REEVE_MACHINES_INACTIVE);
-  ret->names.n_items = MIN (listing->n_domains, (uint32_t) args->maxnames);
-  ret->names.items = g_new0 (char *, ret->names.n_items);
-  for (unsigned i = 0; i < ret->names.n_items; i++)
-    ret->names.items[i] = g_strdup (listing->domains[i].name);
-  listing_free (listing);
+  ret->names.items =
+      reeve_remote_lend_rows (call, REEVE_MACHINES_INACTIVE,
+                              sizeof *ret->names.items, fill_name, &n_names);
+  ret->names.n_items = MIN (n_names, (uint32_t) args->maxnames);
   return TRUE;
 }
 

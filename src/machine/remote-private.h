@@ -6,6 +6,7 @@
 
 #include "machine/config.h"
 #include "machine/machine-list.h"
+#include "machine/machine-table.h"
 #include "machine/remote.h"
 #include "protocol/qemu.h"
 #include "protocol/remote.h"
@@ -56,11 +57,22 @@ ReeveMachine *reeve_remote_find (ReeveCall *call,
 /* remote-access.c: how a policy finds what a call is about. */
 void reeve_remote_add_objects (ReeveServer *server);
 
+/* remote-rows.c: of which machines the caller may know. @filter: of
+ * ReeveMachineFilter. */
+unsigned reeve_remote_count_rows (ReeveCall *call, unsigned filter);
+/* Makes @to of @row; what that points to lives as long as the reply. */
+typedef void (*ReeveRemoteFillRow) (gpointer to, const ReeveMachineRow *row);
+/* (transfer none): elements for the result, which they are lent to:
+ * once for a call. */
+gpointer reeve_remote_lend_rows (ReeveCall *call,
+                                 unsigned filter,
+                                 size_t row_size,
+                                 ReeveRemoteFillRow fill,
+                                 uint32_t *n_rows);
 /* (element-type ReeveMachine) (transfer full): those about which the caller may
  * know what takes @tag. */
-GPtrArray *reeve_remote_get_visible (ReeveCall *call,
-                                     const char *tag,
-                                     ReeveMachineFilter filter);
+GPtrArray *
+reeve_remote_get_visible (ReeveCall *call, const char *tag, unsigned filter);
 
 /* The handle of a machine as it is now; owned by the reply. */
 void reeve_remote_fill (remote_domain *domain, ReeveMachine *machine);

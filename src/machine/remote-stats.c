@@ -271,8 +271,7 @@ connect_get_all_domain_stats (
   machines =
       args->doms.n_items > 0
           ? get_named (call, args, error)
-          : reeve_remote_get_visible (
-                call, "domain:read", (ReeveMachineFilter) (args->flags & 0xff));
+          : reeve_remote_get_visible (call, "domain:read", args->flags & 0xff);
   if (machines == NULL)
     return FALSE;
 

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/daemon-private.h"
+#include "machine/machine-table.h"
 #include "resource/stream.h"
 #include "rpc/uuid.h"
 #include "tree/module.h"
@@ -208,29 +209,39 @@ list_files (ReeveTreeMachines *self,
   reeve_resource_listing_add (listing, "stats", S_IFDIR);
 }
 
+/* Names, or their uuids, of those that may be listed. No machine is asked: a
+ * list waits for none of them. */
+static void
+list_rows (ReeveTreeMachines *self,
+           ReeveResourceListing *listing,
+           gboolean by_uuid)
+{
+  g_autoptr (ReeveMachineTable) table =
+      reeve_machine_list_get_table (self->machines, NULL);
+  unsigned n_rows;
+  const ReeveMachineRow *rows = reeve_machine_table_get_rows (table, &n_rows);
+
+  for (unsigned i = 0; i < n_rows; i++) {
+    char uuid[REEVE_UUID_TEXT_SIZE];
+
+    if (is_hidden (self, listing, rows[i].name))
+      continue;
+    reeve_uuid_format (rows[i].uuid, uuid);
+    reeve_resource_listing_add (listing, by_uuid ? uuid : rows[i].name,
+                                by_uuid ? S_IFLNK : S_IFDIR);
+  }
+}
+
 static void
 list (ReeveResourceNode *node,
       const char *rest,
       ReeveResourceListing *listing,
       gpointer data)
 {
-  ReeveTreeMachines *self = data;
-  g_autoptr (GPtrArray) machines = NULL;
-
-  if (*rest != '\0') {
-    list_files (self, rest, listing);
-    return;
-  }
-
-  machines = reeve_machine_list_get_machines (self->machines, 0, NULL);
-  for (unsigned i = 0; i < machines->len; i++) {
-    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-
-    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
-    if (is_hidden (self, listing, snapshot.name))
-      continue;
-    reeve_resource_listing_add (listing, snapshot.name, S_IFDIR);
-  }
+  if (*rest == '\0')
+    list_rows (data, listing, FALSE);
+  else
+    list_files (data, rest, listing);
 }
 
 static ReeveResourceNode *
@@ -270,20 +281,7 @@ list_by_uuid (ReeveResourceNode *node,
               ReeveResourceListing *listing,
               gpointer data)
 {
-  ReeveTreeMachines *self = data;
-  g_autoptr (GPtrArray) machines =
-      reeve_machine_list_get_machines (self->machines, 0, NULL);
-
-  for (unsigned i = 0; i < machines->len; i++) {
-    char text[REEVE_UUID_TEXT_SIZE];
-    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-
-    reeve_machine_get_snapshot (machines->pdata[i], &snapshot);
-    if (is_hidden (self, listing, snapshot.name))
-      continue;
-    reeve_uuid_format (reeve_machine_get_uuid (machines->pdata[i]), text);
-    reeve_resource_listing_add (listing, text, S_IFLNK);
-  }
+  list_rows (data, listing, TRUE);
 }
 
 /* -------------------------------------------------------------- events --- */

@@ -3,6 +3,7 @@
 """A machine whose QEMU is stopped delays nobody."""
 import os
 import signal
+import socket
 import statistics
 import time
 
@@ -41,11 +42,18 @@ class Stuck(harness.TestCase):
             domain.undefine()
         self.assertEqual(harness.qemus(), {})
 
+    def list_by_json(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.reeved.socket)
+            client.sendall(b'{"id":1,"method":"machine.list","params":[]}')
+            self.assertIn(b"stuck", client.makefile("rb").readline())
+
     def reads(self):
         """What looks at machines, by name."""
         connection = self.connection
         reads = {
             "list": connection.listAllDomains,
+            "machine.list": self.list_by_json,
             "domstats": connection.getAllDomainStats,
             "domstats of their state": lambda: connection.getAllDomainStats(
                 libvirt.VIR_DOMAIN_STATS_STATE),
