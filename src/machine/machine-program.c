@@ -1,23 +1,12 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/state-names.h"
 #include "machine/remote-private.h"
 #include "protocol/machine.h"
 
 #include <string.h>
 
 /* The program `machine`. */
-
-static const char *
-get_state_name (ReeveMachineState state)
-{
-  /* As virsh has them, in one language. */
-  static const char *const names[] = {
-    "no state",    "running",  "idle",    "paused",
-    "in shutdown", "shut off", "crashed", "pmsuspended",
-  };
-
-  return (size_t) state < G_N_ELEMENTS (names) ? names[state] : names[0];
-}
 
 static void
 fill_row (gpointer to, const ReeveMachineRow *from)
@@ -27,7 +16,7 @@ fill_row (gpointer to, const ReeveMachineRow *from)
   row->name = (char *) from->name;
   memcpy (row->uuid, from->uuid, sizeof row->uuid);
   row->id = from->id;
-  row->state = (char *) get_state_name (from->state);
+  row->state = (char *) reeve_state_name (from->state);
 }
 
 static gboolean
@@ -71,7 +60,7 @@ state (ReeveCall *call,
   if (!look_at (call, args, &snapshot, error))
     return FALSE;
 
-  ret->state = g_strdup (get_state_name (snapshot.state));
+  ret->state = g_strdup (reeve_state_name (snapshot.state));
   ret->reason = snapshot.reason;
   ret->id = snapshot.id;
   return TRUE;

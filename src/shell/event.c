@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/state-names.h"
 #include "event/intl.h"
 #include "event/thread.h"
 #include "protocol/watch.h"
@@ -9,7 +10,6 @@
 #include "shell/event-names.h"
 #include "shell/machine-name.h"
 #include "shell/output.h"
-#include "shell/state-names.h"
 
 #include <inttypes.h>
 #include <stdio.h>

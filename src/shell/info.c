@@ -1,11 +1,11 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/state-names.h"
 #include "event/intl.h"
 #include "shell/command.h"
 #include "shell/machine-name.h"
 #include "shell/machine-xml.h"
 #include "shell/output.h"
-#include "shell/state-names.h"
 #include "shell/stats.h"
 
 #include <stdio.h>

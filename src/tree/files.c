@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/state-names.h"
 #include "rpc/uuid.h"
 #include "tree/module.h"
 
@@ -36,17 +37,6 @@ struct _File {
 
 /* ------------------------------------------------------------- reading --- */
 
-static const char *const state_names[] = {
-  [REEVE_MACHINE_NOSTATE] = "no state",
-  [REEVE_MACHINE_RUNNING] = "running",
-  [REEVE_MACHINE_BLOCKED] = "idle",
-  [REEVE_MACHINE_PAUSED] = "paused",
-  [REEVE_MACHINE_SHUTDOWN] = "in shutdown",
-  [REEVE_MACHINE_SHUTOFF] = "shut off",
-  [REEVE_MACHINE_CRASHED] = "crashed",
-  [REEVE_MACHINE_PMSUSPENDED] = "pmsuspended",
-};
-
 static ReeveConfig *
 get_config (const ReeveMachineSnapshot *snapshot)
 {
@@ -57,7 +47,7 @@ get_config (const ReeveMachineSnapshot *snapshot)
 static void
 show_state (const ReeveMachineSnapshot *snapshot, GString *text)
 {
-  g_string_append_printf (text, "%s\n", state_names[snapshot->state]);
+  g_string_append_printf (text, "%s\n", reeve_state_name (snapshot->state));
 }
 
 static void

@@ -8,7 +8,8 @@
 G_BEGIN_DECLS
 
 /* Words for the numbers of the `remote` program. An unknown number is
- * "unknown". The untranslated word is the one for JSON. */
+ * "unknown". The untranslated word is the one for JSON, and
+ * for what the daemon itself tells. */
 
 /* "running", "shut off", … */
 const char *reeve_state_name (int32_t state);

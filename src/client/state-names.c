@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shell/state-names.h"
+#include "client/state-names.h"
 
 #include "event/intl.h"
 
