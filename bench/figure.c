@@ -21,6 +21,8 @@ print_samples (FILE *file, const Figure *self, unsigned n_rounds)
 static void
 print_measured (FILE *file, const Figure *self, unsigned n_rounds)
 {
+  if (self->io_threads > 0)
+    fprintf (file, ", \"io_threads\": %u", self->io_threads);
   if (self->n_system_calls >= 0)
     fprintf (file, ", \"system_calls\": %.4f", self->n_system_calls);
   if (self->idle_heap_bytes >= 0)

@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
   const Plan *plan;
   const char *why_not;       /* (nullable): why it was not measured */
+  unsigned io_threads;       /* of the server */
   double n_system_calls;     /* for a call; -1: not counted */
   double idle_heap_bytes;    /* for an idle client; -1: not asked */
   double idle_private_bytes; /* the same of the process's own memory */

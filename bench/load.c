@@ -166,35 +166,86 @@ run_until (int epoll_fd,
   return n_calls;
 }
 
+/* What one thread does. */
+typedef struct {
+  Clients *clients;
+  unsigned first;
+  unsigned n_clients;
+  unsigned depth;
+  const GByteArray *frames;
+  gint64 warm_up_us;
+  gint64 duration_us;
+  unsigned n_early;
+  unsigned n_calls; /* while the clock ran */
+  double rate;
+} Share;
+
+static gpointer
+run_share (gpointer data)
+{
+  Share *self = data;
+  Client *clients = self->clients->clients + self->first;
+  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  unsigned n_left = self->n_clients * self->depth;
+  gint64 start_us;
+
+  for (unsigned i = 0; i < self->n_clients; i++) {
+    watch (epoll_fd, &clients[i]);
+    connection_send (&clients[i].connection, self->frames->data,
+                     self->frames->len);
+  }
+  self->n_early = run_until (epoll_fd, self->frames, self->depth,
+                             g_get_monotonic_time () + self->warm_up_us);
+
+  start_us = g_get_monotonic_time ();
+  self->n_calls = run_until (epoll_fd, self->frames, self->depth,
+                             start_us + self->duration_us);
+  self->rate = self->n_calls / (double) (g_get_monotonic_time () - start_us);
+
+  while (n_left > 0)
+    n_left -= turn (epoll_fd, self->frames, self->depth, TRUE);
+  close (epoll_fd);
+  return NULL;
+}
+
 Run
 clients_run (Clients *self,
              const Load *load,
+             unsigned n_threads,
              const Request *request,
              gint64 warm_up_us,
              gint64 duration_us)
 {
   g_autoptr (GByteArray) frames = request_make_frames (request, load->depth);
-  int epoll_fd = watch_all (self, load->n_clients);
-  unsigned n_left = load->n_clients * load->depth;
-  gint64 start_us;
-  unsigned n_early, n_calls;
+  g_autofree Share *shares = g_new0 (Share, n_threads);
+  g_autofree GThread **threads = g_new0 (GThread *, n_threads);
+  double n_runs = load->n_clients * load->depth;
+  double rate = 0;
 
-  for (unsigned i = 0; i < load->n_clients; i++)
-    connection_send (&self->clients[i].connection, frames->data, frames->len);
-  n_early = run_until (epoll_fd, frames, load->depth,
-                       g_get_monotonic_time () + warm_up_us);
+  for (unsigned i = 0; i < n_threads; i++) {
+    unsigned first = load->n_clients * i / n_threads;
 
-  start_us = g_get_monotonic_time ();
-  n_calls = run_until (epoll_fd, frames, load->depth, start_us + duration_us);
-  duration_us = g_get_monotonic_time () - start_us;
-
-  while (n_left > 0)
-    n_left -= turn (epoll_fd, frames, load->depth, TRUE);
-  close (epoll_fd);
-  return (Run){
-    .us = (double) duration_us / MAX (n_calls, 1),
-    .n_runs = n_early + n_calls + load->n_clients * load->depth,
-  };
+    shares[i] = (Share){
+      .clients = self,
+      .first = first,
+      .n_clients = load->n_clients * (i + 1) / n_threads - first,
+      .depth = load->depth,
+      .frames = frames,
+      .warm_up_us = warm_up_us,
+      .duration_us = duration_us,
+    };
+    if (i > 0)
+      threads[i] = g_thread_new ("load", run_share, &shares[i]);
+  }
+  run_share (&shares[0]);
+  for (unsigned i = 0; i < n_threads; i++) {
+    if (i > 0)
+      g_thread_join (threads[i]);
+    n_runs += shares[i].n_early + shares[i].n_calls;
+    rate += shares[i].rate;
+  }
+  return (Run){ .us = 1 / MAX (rate, 1 / (double) duration_us),
+                .n_runs = n_runs };
 }
 
 /* ------------------------------------------------------------- paced --- */

@@ -11,7 +11,7 @@ typedef struct {
   unsigned depth; /* calls that each has in flight */
 } Load;
 
-/* Clients that are connected to one server, in one thread. What fails ends the
+/* Clients that are connected to one server. What fails ends the
  * process. */
 typedef struct _Clients Clients;
 
@@ -26,9 +26,11 @@ void clients_start_call (Clients *self, const Request *request);
 /* Waits for the reply. */
 void clients_end_call (Clients *self);
 
-/* Calls as often as it goes: a closed loop. */
+/* Calls as often as it goes: a closed loop, in @n_threads that share the
+ * clients. */
 Run clients_run (Clients *self,
                  const Load *load,
+                 unsigned n_threads,
                  const Request *request,
                  gint64 warm_up_us,
                  gint64 duration_us);

@@ -18,6 +18,12 @@ get_all_cores (void)
   return &cores;
 }
 
+unsigned
+count_cores (void)
+{
+  return (unsigned) CPU_COUNT (get_all_cores ());
+}
+
 static cpu_set_t
 choose (Placement placement)
 {

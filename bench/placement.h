@@ -12,5 +12,7 @@ typedef enum {
   ALL_BUT_LAST, /* all where there is but one */
 } Placement;
 
+/* Those that this process may use. */
+unsigned count_cores (void);
 /* Of the cores that this process may use, for all threads of another. */
 void place_process (pid_t pid, Placement placement);

@@ -9,7 +9,9 @@
 /* clang-format off */
 #define ASKED { 0, 0 }
 #define BUSY { 64, 4 }
+#define DEEP { 64, 16 }
 #define LONE { 1, 1 }
+#define LONG { 1, 64 }
 #define PIPE { 1, 16 }
 #define FULL { 16, 4 }
 #define PEER { 1, PEER_DEPTH }
@@ -23,6 +25,9 @@ const Plan plans[] = {
   { "inline, 64 x 4, 18 000 idle", REEVE_18000, UNIX, CALLS, ON_LOOP, BUSY },
   { "normal, 64 x 4, 10 000 idle", REEVE_10000, UNIX, CALLS, NORMAL, BUSY },
   { "normal, 64 x 4, 18 000 idle", REEVE_18000, UNIX, CALLS, NORMAL, BUSY },
+
+  { "inline, 64 x 4, loops", REEVE_LOOPS, UNIX, CALLS, ON_LOOP, BUSY },
+  { "normal, 64 x 4, loops", REEVE_LOOPS, UNIX, CALLS, NORMAL, BUSY },
 
   { "floor, 1 x 1", FLOOR, UNIX, CALLS, ON_LOOP, LONE },
   { "inline, 1 x 1", REEVE, UNIX, CALLS, ON_LOOP, LONE },
@@ -63,6 +68,23 @@ const Plan plans[] = {
   { "inline, 64 x 4, TLS", REEVE, TLS, CALLS, ON_LOOP, BUSY },
   { "normal, 64 x 4, TCP", REEVE, TCP, CALLS, NORMAL, BUSY },
   { "normal, 64 x 4, TLS", REEVE, TLS, CALLS, NORMAL, BUSY },
+  { "floor, 64 x 16", FLOOR, UNIX, CALLS, ON_LOOP, DEEP },
+  { "floor, 64 x 16, TCP", FLOOR, TCP, CALLS, ON_LOOP, DEEP },
+  { "inline, 64 x 16", REEVE, UNIX, CALLS, ON_LOOP, DEEP },
+  { "inline, 64 x 16, TCP", REEVE, TCP, CALLS, ON_LOOP, DEEP },
+  { "inline, 64 x 16, TLS", REEVE, TLS, CALLS, ON_LOOP, DEEP },
+  { "normal, 64 x 16", REEVE, UNIX, CALLS, NORMAL, DEEP },
+  { "normal, 64 x 16, TCP", REEVE, TCP, CALLS, NORMAL, DEEP },
+  { "normal, 64 x 16, TLS", REEVE, TLS, CALLS, NORMAL, DEEP },
+  { "floor, 1 x 64", FLOOR, UNIX, CALLS, ON_LOOP, LONG },
+  { "floor, 1 x 64, TCP", FLOOR, TCP, CALLS, ON_LOOP, LONG },
+  { "inline, 1 x 64", REEVE, UNIX, CALLS, ON_LOOP, LONG },
+  { "inline, 1 x 64, TCP", REEVE, TCP, CALLS, ON_LOOP, LONG },
+  { "normal, 1 x 64", REEVE, UNIX, CALLS, NORMAL, LONG },
+  { "normal, 1 x 64, TCP", REEVE, TCP, CALLS, NORMAL, LONG },
+  { "floor, echo of 1 KiB, TCP", FLOOR, TCP, CALLS, ECHO_1024, FULL },
+  { "normal, echo of 1 KiB, TCP", REEVE, TCP, CALLS, ECHO_1024, FULL },
+  { "normal, list of 100, TCP", REEVE, TCP, CALLS, ROWS, FULL },
   { "TLS handshakes", REEVE, TLS, HANDSHAKES, ON_LOOP, { 0 } },
   { "gnutls-serv, handshakes", GNUTLS_SERV, TLS, HANDSHAKES, ON_LOOP, { 0 } },
 

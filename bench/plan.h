@@ -11,6 +11,7 @@ typedef enum {
   REEVE,
   REEVE_10000, /* with so many idle clients */
   REEVE_18000,
+  REEVE_LOOPS, /* with several loops */
   GDBUS,
   SDBUS,
   GRPC,

@@ -125,6 +125,17 @@ listen_with_tls (ReeveServer *server, const char *folder)
   return listen_on (server, "ptls:127.0.0.1:0", &options);
 }
 
+static void
+add_loops (ReeveServer *server, unsigned n_threads)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (reeve_server_set_io_threads (server, n_threads, &error))
+    return;
+  g_printerr ("%s\n", error->message);
+  _exit (1);
+}
+
 void
 serve_reeve (const ServeOptions *options)
 {
@@ -138,6 +149,7 @@ serve_reeve (const ServeOptions *options)
   uint16_t tcp_port;
   uint16_t tls_port = 0;
 
+  add_loops (server, options->io_threads);
   reeve_server_add_program (server, &nothing_program, &handlers, NULL);
   listen_on (server, name, NULL);
   tcp_port = listen_on (server, "ptcp:127.0.0.1:0", NULL);

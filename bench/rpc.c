@@ -33,6 +33,8 @@
 #define MAX_CLIENTS 4096
 #define MAX_DEPTH 1024
 #define CONNECTIONS_AT_ONCE 8
+/* As many as there are clients, and as many loops as a server may have. */
+#define MAX_THREADS 64
 /* Besides idle clients. */
 #define OTHER_FILES 1000
 
@@ -63,6 +65,8 @@ static int duration_ms = 150;
 static gboolean is_quick;
 static char **only;
 static Load asked_load;
+static int io_threads;
+static int n_threads;
 
 static gboolean
 parse_load (const char *name, const char *text, gpointer data, GError **error)
@@ -91,6 +95,10 @@ static const GOptionEntry options[] = {
     "figures whose names are so", "PATTERN" },
   { "load", 0, 0, G_OPTION_ARG_CALLBACK, parse_load,
     "clients, and calls in flight of each, of three more figures", "NxDEPTH" },
+  { "io-threads", 0, 0, G_OPTION_ARG_INT, &io_threads,
+    "loops of the server that has several: 1 to 64", "N" },
+  { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads,
+    "that call that server: 1 to 64", "N" },
   { "tls", 0, 0, G_OPTION_ARG_FILENAME, &tls_folder,
     "servercert.pem and serverkey.pem", "FOLDER" },
   { "gnutls-serv", 0, 0, G_OPTION_ARG_STRING, &gnutls_serv,
@@ -213,7 +221,12 @@ start (Bench *self, const char *folder)
   if (needs_server (FLOOR))
     server_start (&servers[FLOOR], folder, "floor", NULL, serve_echo);
   if (needs_server (REEVE))
-    server_start (&servers[REEVE], folder, "reeve", tls_folder, serve_reeve);
+    server_start (&servers[REEVE], folder, "reeve",
+                  &(ServeOptions){ .tls_folder = tls_folder }, serve_reeve);
+  if (needs_server (REEVE_LOOPS))
+    server_start (&servers[REEVE_LOOPS], folder, "reeve-loops",
+                  &(ServeOptions){ .io_threads = (unsigned) io_threads },
+                  serve_reeve);
   start_peers (self, folder);
 
   /* These have threads, which no server may be forked beside. */
@@ -353,6 +366,7 @@ run_calls (Bench *self, const Plan *plan)
   if (plan->server == GRPC)
     return grpc_client_run (self->grpc, duration_us);
   return clients_run (get_clients (self, plan), get_load (plan),
+                      plan->server == REEVE_LOOPS ? (unsigned) n_threads : 1,
                       &self->requests[plan->request], get_warm_up_us (),
                       duration_us);
 }
@@ -483,6 +497,7 @@ init_figure (Bench *self, unsigned index)
   self->figures[index] = (Figure){
     .plan = &plans[index],
     .why_not = why_not (self, index),
+    .io_threads = server == REEVE_LOOPS ? (unsigned) io_threads : 0,
     .n_system_calls = -1,
     .idle_heap_bytes = is_crowded ? self->idle_heap_bytes[server] : -1,
     .idle_private_bytes = is_crowded ? self->idle_private_bytes[server] : -1,
@@ -504,6 +519,21 @@ run_all (Bench *self)
       self->figures[i].n_system_calls = count_system_calls (self, i);
 }
 
+/* Half of the cores are for the loops, and the rest for those that call. On two
+ * cores there are two loops, too: they show what it costs to share a core. */
+static gboolean
+choose_threads (void)
+{
+  int n_cores = (int) count_cores ();
+
+  if (io_threads == 0)
+    io_threads = CLAMP (n_cores / 2, 2, MAX_THREADS);
+  if (n_threads == 0)
+    n_threads = CLAMP (n_cores - io_threads, 1, MAX_THREADS);
+  return io_threads >= 1 && io_threads <= MAX_THREADS && n_threads >= 1 &&
+         n_threads <= MAX_THREADS;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -514,8 +544,9 @@ main (int argc, char **argv)
 
   g_option_context_add_main_entries (context, options, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || n_rounds < 1 ||
-      n_rounds > MAX_ROUNDS || duration_ms < 1) {
-    g_printerr ("%s\n", error != NULL ? error->message : "1 to 15 rounds");
+      n_rounds > MAX_ROUNDS || duration_ms < 1 || !choose_threads ()) {
+    g_printerr ("%s\n", error != NULL ? error->message
+                                      : "1 to 15 rounds, 1 to 64 threads");
     return 2;
   }
 

@@ -58,17 +58,18 @@ void
 server_start (Server *self,
               const char *folder,
               const char *name,
-              const char *tls_folder,
+              const ServeOptions *asked,
               ServeFunc serve)
 {
-  int ready_fd;
+  ServeOptions options = asked == NULL ? (ServeOptions){ 0 } : *asked;
 
   *self = (Server){ .path = g_build_filename (folder, name, NULL),
                     .is_ours = TRUE };
-  self->pid = fork_ready (&ready_fd);
+  options.path = self->path;
+  self->pid = fork_ready (&options.ready_fd);
   if (self->pid == 0)
-    serve (&(ServeOptions){ self->path, tls_folder, ready_fd });
-  wait_ready (ready_fd, self->ports);
+    serve (&options);
+  wait_ready (options.ready_fd, self->ports);
 }
 
 void

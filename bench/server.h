@@ -8,6 +8,7 @@
 typedef struct {
   const char *path;       /* of its unix socket */
   const char *tls_folder; /* (nullable): of its certificate and key */
+  unsigned io_threads;    /* loops besides its own; 0: none */
   int ready_fd;           /* where it says that it listens; see say_ready() */
 } ServeOptions;
 
@@ -26,10 +27,11 @@ typedef struct {
 /* By the server: it listens, on these ports besides (0: none). */
 void say_ready (int ready_fd, uint16_t tcp_port, uint16_t tls_port);
 
+/* @asked: (nullable): all but its path and ready_fd */
 void server_start (Server *self,
                    const char *folder,
                    const char *name,
-                   const char *tls_folder,
+                   const ServeOptions *asked,
                    ServeFunc serve);
 /* One that somebody else started and ends. */
 void server_find (Server *self, const char *path);

@@ -34,13 +34,19 @@ def format_number(value):
     return "" if value is None else f"{value:.2f}" if value < 1000 else f"{value:.0f}"
 
 
+def get_row_name(figure):
+    if "io_threads" not in figure:
+        return figure["name"]
+    return figure["name"].replace("loops", f"{figure['io_threads']} loops")
+
+
 def format_figure(figure):
     us = median(figure, "us")
     cells = [f"{us:10.2f} {1e6 / us:10.0f} {median(figure, 'cpu_us'):10.2f}",
              f"{median(figure, 'switches'):9.2f} {format_number(figure.get('system_calls')):>9}"]
     if "p50_us" in figure["samples"][0]:
         cells += [f"{median(figure, key):7.0f}" for key in ("p50_us", "p99_us", "p999_us")]
-    return f"{figure['name']:<32} " + " ".join(cells)
+    return f"{get_row_name(figure):<32} " + " ".join(cells)
 
 
 def format_figures(figures):
