@@ -86,6 +86,11 @@ void reeve_machine_list_take_out_locked (ReeveMachineList *self,
                                          const char *name)
     REEVE_REQUIRES (self->lock);
 
+/* machine-autostart.c: the machine has been started since the host booted. May
+ * wait for a disk. Thread: any. */
+void reeve_machine_list_forget_autostart (ReeveMachineList *self,
+                                          const uint8_t uuid[16]);
+
 /* Whoever this is may have machines that end with it. Thread: any. */
 void reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner);
 

@@ -120,8 +120,9 @@ gboolean reeve_machine_list_restore (ReeveMachineList *self,
                                      ReeveSavedState *state,
                                      GError **error);
 
-/* Starts the machines marked so, once for each boot of the host. Thread: loop.
- */
+/* Starts the machines marked so, once for each boot of the host; what an
+ * earlier daemon of the same boot did not come to start, too. Before clients
+ * are served: it waits for a disk. Thread: loop. */
 void reeve_machine_list_autostart (ReeveMachineList *self);
 
 /**

@@ -58,6 +58,9 @@ clear_dead (ReeveMachineList *self, ReeveRunDir *dir, const uint8_t uuid[16])
     if (machine != NULL)
       reeve_machine_found_dead (machine, &status);
   }
+  /* It was started, whatever became of it. */
+  if (reeve_run_dir_read_pid (dir) > 0)
+    reeve_machine_list_forget_autostart (self, uuid);
   reeve_run_dir_remove (dir);
 }
 
@@ -185,50 +188,4 @@ reeve_machine_list_load (ReeveMachineList *self, GError **error)
          make_dir (self->run_dir, error) && make_dir (self->log_dir, error) &&
          reeve_store_load (self->config_dir, add_defined, self, error) &&
          take_up_all (self, error);
-}
-
-/* Whether it is the first time since the host booted. */
-static gboolean
-mark_boot (ReeveMachineList *self)
-{
-  g_autofree char *path = g_build_filename (self->run_dir, "autostarted", NULL);
-  g_autofree char *boot_id = NULL;
-  g_autofree char *marked = NULL;
-
-  if (!g_file_get_contents ("/proc/sys/kernel/random/boot_id", &boot_id, NULL,
-                            NULL))
-    return TRUE;
-  if (g_file_get_contents (path, &marked, NULL, NULL) &&
-      g_str_equal (marked, boot_id))
-    return FALSE;
-  (void) g_file_set_contents (path, boot_id, -1, NULL);
-  return TRUE;
-}
-
-static void
-on_autostarted (ReeveMachine *machine, const GError *error, gpointer data)
-{
-  g_autofree char *name = reeve_machine_dup_name (machine);
-
-  if (error != NULL)
-    g_warning ("cannot start the machine '%s' by itself: %s", name,
-               error->message);
-  else
-    g_message ("started the machine '%s' by itself", name);
-}
-
-void
-reeve_machine_list_autostart (ReeveMachineList *self)
-{
-  g_autoptr (GPtrArray) machines = NULL;
-
-  if (!mark_boot (self))
-    return;
-
-  machines = reeve_machine_list_get_machines (
-      self, REEVE_MACHINES_INACTIVE | REEVE_MACHINES_AUTOSTART, NULL);
-  for (guint i = 0; i < machines->len; i++)
-    reeve_machine_start (g_ptr_array_index (machines, i),
-                         REEVE_MACHINE_START_NONE, NULL, G_MAXINT64,
-                         on_autostarted, NULL);
 }

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import threading
 
 try:
@@ -59,8 +60,8 @@ class Starts(harness.TestCase):
         self.addCleanup(connection.close)
         return connection
 
-    def define(self, n_machines):
-        names = [f"m{number}" for number in range(n_machines)]
+    def define(self, n_machines, first=0):
+        names = [f"m{number}" for number in range(first, first + n_machines)]
         for name in names:
             self.reader.defineXML(harness.machine_xml(
                 name, extra=f"<emulator>{self.emulator}</emulator>"))
@@ -79,6 +80,27 @@ class Starts(harness.TestCase):
         for name in names:
             self.threads.append(threading.Thread(target=run_start, args=(self.connect(), name)))
             self.threads[-1].start()
+
+    def boot(self, n_machines):
+        """A daemon starts, the first one since the host has; its machines do so by themselves."""
+        names = self.define(n_machines)
+        for name in names:
+            self.reader.lookupByName(name).setAutostart(1)
+        self.reeved.stop()
+        os.unlink(f"{self.reeved.root}/run/machines/autostarted")
+        self.start_reeved()
+        return names
+
+    def start_reeved(self):
+        self.reeved.start()
+        self.reader = self.connect()
+
+    def pid(self, name):
+        uuid = self.reader.lookupByName(name).UUIDString()
+        return int(harness.read(f"{self.reeved.root}/run/machines/{uuid}/pid"))
+
+    def marks(self):
+        return os.listdir(f"{self.reeved.root}/run/machines/autostart")
 
     def counts(self):
         """Those that start, and those that wait."""
@@ -140,22 +162,53 @@ class Starts(harness.TestCase):
         self.assertEqual(self.states([dropped]), [libvirt.VIR_DOMAIN_SHUTOFF])
 
     def test_at_the_start_of_the_daemon(self):
-        names = self.define(LIMIT + 2)
-        for name in names:
-            self.reader.lookupByName(name).setAutostart(1)
-        self.reeved.stop()
-        os.unlink(f"{self.reeved.root}/run/machines/autostarted")
-        self.reeved.start()
-        self.reader = self.connect()
+        names = self.boot(LIMIT + 2)
         wait_for_value((LIMIT, 2), self.counts)
         wait_for_value(LIMIT, lambda: len(self.begun()))
         self.write("go", "")
         wait_for("all of them", lambda: set(self.states(names)) == {libvirt.VIR_DOMAIN_RUNNING})
 
+    def check_next_daemon(self, end):
+        """Each starts once: those that came to it, whatever happened to them since, and one
+        that waited when the daemon ended."""
+        names = self.boot(LIMIT + 3)
+        stopped, ran, began, *_, waits = names
+        ended = [stopped, ran, began]
+        for number, name in enumerate((stopped, ran)):
+            wait_for_value(LIMIT + number, lambda: len(self.begun()))
+            self.write(f"go-{name}", "")
+            wait_for_value([libvirt.VIR_DOMAIN_RUNNING], lambda: self.states([name]))
+        self.reader.lookupByName(stopped).destroy()
+        wait_for_value(LIMIT + 2, lambda: len(self.begun()))
+        self.assertNotIn(waits, self.begun())
+        pids = [self.pid(name) for name in (ran, began)]
+        end()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.start_reeved()
+        wait_for_value(len(names), lambda: len(self.begun()))
+        self.write("go", "")
+        wait_for("those that did not end",
+                 lambda: set(self.states(names[3:])) == {libvirt.VIR_DOMAIN_RUNNING})
+        wait_for_value([], self.marks)
+        self.reader.lookupByName(waits).destroy()
+        ended.append(waits)
+        end()
+        self.start_reeved()
+        self.assertEqual(set(self.states(ended)), {libvirt.VIR_DOMAIN_SHUTOFF})
+        self.assertEqual(sorted(self.begun()), names)
+
+    def test_the_next_daemon_starts_the_rest(self):
+        self.check_next_daemon(self.reeved.stop)
+
+    def test_the_next_daemon_starts_the_rest_after_a_crash(self):
+        self.check_next_daemon(self.reeved.kill)
+
     def test_while_another_daemon_takes_over(self):
         """It waits until all have started, and no call fails."""
-        names = self.define(LIMIT + 2)
-        self.start(*names)
+        names = self.boot(LIMIT + 1)
+        names += self.define(1, len(names))
+        self.start(names[-1])
         wait_for_value((LIMIT, 2), self.counts)
         new = harness.Reeved(self.directory, self.config)
         new.log_path = self.path("new.log")
@@ -168,6 +221,8 @@ class Starts(harness.TestCase):
         self.assertEqual(self.reeved.process.wait(WAIT_S), 0)
         type(self).reeved = new
         self.assertEqual(set(self.states(names)), {libvirt.VIR_DOMAIN_RUNNING})
+        self.assertEqual(self.marks(), [])
+        self.assertEqual(sorted(self.begun()), names)
 
 
 class Emulators(harness.TestCase):
