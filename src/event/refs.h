@@ -32,14 +32,20 @@ reeve_refs_inc (ReeveRefs *self)
   g_assert (before > 0);
 }
 
-/* Returns whether it was the last one. Who has the only one is alone: nobody
- * can make another one of it meanwhile. */
+/* Gives back @n; returns whether they were the last. Who has all that there
+ * are is alone: nobody can make another one of them meanwhile. */
+static inline gboolean
+reeve_refs_sub (ReeveRefs *self, int n)
+{
+  if (atomic_load_explicit (&self->n, memory_order_acquire) == n)
+    return TRUE;
+  return atomic_fetch_sub_explicit (&self->n, n, memory_order_acq_rel) == n;
+}
+
 static inline gboolean
 reeve_refs_dec (ReeveRefs *self)
 {
-  if (atomic_load_explicit (&self->n, memory_order_acquire) == 1)
-    return TRUE;
-  return atomic_fetch_sub_explicit (&self->n, 1, memory_order_acq_rel) == 1;
+  return reeve_refs_sub (self, 1);
 }
 
 G_END_DECLS

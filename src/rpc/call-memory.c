@@ -43,23 +43,21 @@ reeve_call_memory_take (ReeveCallMemory *self, size_t size)
 }
 
 void
-reeve_call_memory_give (ReeveCallMemory *self, gpointer data, size_t size)
+reeve_call_memory_add (ReeveCallMemoryPieces *pieces,
+                       gpointer data,
+                       size_t size)
 {
   ReeveCallMemoryPiece *piece = data;
 
-  if (size > LONGEST ||
-      atomic_load_explicit (&self->n_returned, memory_order_relaxed) >=
-          REEVE_CALL_MEMORY_MAX) {
+  if (size > LONGEST) {
     g_free (data);
     return;
   }
 
-  atomic_fetch_add_explicit (&self->n_returned, 1, memory_order_relaxed);
-  piece->next = atomic_load_explicit (&self->returned, memory_order_relaxed);
-  while (!atomic_compare_exchange_weak_explicit (&self->returned, &piece->next,
-                                                 piece, memory_order_release,
-                                                 memory_order_relaxed))
-    ;
+  piece->next = pieces->first;
+  pieces->first = piece;
+  if (pieces->n++ == 0)
+    pieces->last = piece;
 }
 
 static void
@@ -71,6 +69,29 @@ free_all (ReeveCallMemoryPiece *piece)
     g_free (piece);
     piece = next;
   }
+}
+
+void
+reeve_call_memory_give (ReeveCallMemory *self,
+                        const ReeveCallMemoryPieces *pieces)
+{
+  ReeveCallMemoryPiece *last = pieces->last;
+
+  if (atomic_load_explicit (&self->n_returned, memory_order_relaxed) >=
+      REEVE_CALL_MEMORY_MAX) {
+    free_all (pieces->first);
+    return;
+  }
+  if (pieces->n == 0)
+    return;
+
+  atomic_fetch_add_explicit (&self->n_returned, pieces->n,
+                             memory_order_relaxed);
+  last->next = atomic_load_explicit (&self->returned, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak_explicit (
+      &self->returned, &last->next, pieces->first, memory_order_release,
+      memory_order_relaxed))
+    ;
 }
 
 void

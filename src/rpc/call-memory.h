@@ -25,14 +25,25 @@ typedef struct {
 /* How many pieces that are given back wait for the loop's thread. */
 #define REEVE_CALL_MEMORY_MAX 512
 
+/* Pieces that are given back together; zeroed, there are none. */
+typedef struct {
+  ReeveCallMemoryPiece *first; /* (owned) */
+  ReeveCallMemoryPiece *last;
+  unsigned n;
+} ReeveCallMemoryPieces;
+
 /* (transfer full): not cleared. Thread: loop. */
 gpointer reeve_call_memory_take (ReeveCallMemory *self, size_t size);
 /* (transfer full): the same, and never what was given back. Thread: any. */
 gpointer reeve_call_memory_new (size_t size);
-/* @piece: (transfer full): and the @size that it was taken with. Thread: any.
- */
-void
-reeve_call_memory_give (ReeveCallMemory *self, gpointer piece, size_t size);
+/* @piece: (transfer full): and the @size that it was taken with. Thread: any,
+ * as what follows. */
+void reeve_call_memory_add (ReeveCallMemoryPieces *pieces,
+                            gpointer piece,
+                            size_t size);
+/* @pieces: (transfer full) */
+void reeve_call_memory_give (ReeveCallMemory *self,
+                             const ReeveCallMemoryPieces *pieces);
 /* When nobody else uses it any more. */
 void reeve_call_memory_clear (ReeveCallMemory *self);
 

@@ -18,8 +18,7 @@ take_memory (ReeveServerClient *client, size_t size)
   return atomic_load_explicit (&client->reader, memory_order_relaxed) ==
                  REEVE_READER_WORKER
              ? reeve_call_memory_new (size)
-             : reeve_call_memory_take (
-                   reeve_server_client_get_call_memory (client), size);
+             : reeve_call_memory_take (&client->home->call_memory, size);
 }
 
 /* A string at the end of the arguments, which stay in the payload, needs its
@@ -38,13 +37,12 @@ reeve_call_new (ReeveServerClient *client,
                 const uint8_t *payload,
                 size_t payload_size)
 {
-  ReeveServer *server = reeve_server_client_get_server (client);
   ReeveCall *self = take_memory (client, get_size (payload_size));
 
   memset (self, 0, sizeof *self);
   self->job.link.data = &self->job;
   self->job.is_priority = procedure->dispatch != REEVE_DISPATCH_NORMAL;
-  self->job.group = reeve_server_client_get_jobs (client);
+  self->job.group = client->jobs;
   self->job.is_short = procedure->dispatch == REEVE_DISPATCH_NORMAL &&
                        reeve_procedure_is_short (program, procedure);
   self->job.name = procedure->name;
@@ -55,7 +53,8 @@ reeve_call_new (ReeveServerClient *client,
   self->header = *header;
   self->start_us = client->taken_us;
   self->deadline_us =
-      self->start_us + (gint64) REEVE_LIMIT (server, call_timeout_ms) * 1000;
+      self->start_us +
+      (gint64) REEVE_LIMIT (client->server, call_timeout_ms) * 1000;
   self->link.data = self;
   self->payload_size = (uint32_t) payload_size;
   if (payload != NULL && payload_size > 0)
@@ -105,31 +104,52 @@ reeve_call_ref (ReeveCall *self)
 static void
 free_args (ReeveCall *self)
 {
-  if (self->args == NULL)
-    return;
-
   if (self->has_args_in_place)
     reeve_xdr_free_in_place (self->procedure->args, self->args);
   else
     reeve_type_free (self->procedure->args, self->args);
 }
 
+/* Frees what it has. */
+static void
+clear (ReeveCall *self)
+{
+  if (self->data_stream != NULL)
+    reeve_data_stream_discard (self->data_stream);
+  if (self->batch != NULL)
+    reeve_call_batch_unref (self->batch);
+  if (self->args != NULL)
+    free_args (self);
+  if (self->fds != NULL || self->reply_fds != NULL)
+    drop_fds (self);
+  g_clear_object (&self->cancellable);
+}
+
+void
+reeve_calls_unref (ReeveCall *const *calls, unsigned n_calls)
+{
+  ReeveServerClient *client = calls[0]->client;
+  ReeveCallMemoryPieces pieces = { 0 };
+  unsigned n_freed = 0;
+
+  for (unsigned i = 0; i < n_calls; i++) {
+    ReeveCall *self = calls[i];
+
+    if (!reeve_refs_dec (&self->refs))
+      continue;
+    clear (self);
+    reeve_call_memory_add (&pieces, self, get_size (self->payload_size));
+    n_freed++;
+  }
+
+  reeve_call_memory_give (&client->home->call_memory, &pieces);
+  reeve_server_client_drop (client, n_freed);
+}
+
 void
 reeve_call_unref (ReeveCall *self)
 {
-  ReeveServerClient *client = self->client;
-
-  if (!reeve_refs_dec (&self->refs))
-    return;
-
-  reeve_data_stream_discard (self->data_stream);
-  reeve_call_batch_unref (self->batch);
-  free_args (self);
-  drop_fds (self);
-  g_clear_object (&self->cancellable);
-  reeve_call_memory_give (reeve_server_client_get_call_memory (client), self,
-                          get_size (self->payload_size));
-  reeve_server_client_unref (client);
+  reeve_calls_unref (&self, 1);
 }
 
 /* (nullable): of the member `name`, or else of that in the first one, as in
@@ -168,16 +188,6 @@ reeve_call_dup_object (const ReeveCall *self)
     return g_strdup (name);
   return g_strdup_printf ("%s.%s", self->program->program->name,
                           self->procedure->name);
-}
-
-ReeveHeader
-reeve_call_make_reply (const ReeveCall *self)
-{
-  ReeveHeader reply = self->header;
-
-  reply.type = REEVE_MESSAGE_REPLY;
-  reply.status = REEVE_STATUS_OK;
-  return reply;
 }
 
 ReeveServerClient *

@@ -40,8 +40,8 @@ reeve_reply_batch_clear (ReeveReplyBatch *self)
   *self = (ReeveReplyBatch){ 0 };
 }
 
-static void
-grow (ReeveReplyBatch *self, size_t size)
+void
+reeve_reply_batch_grow (ReeveReplyBatch *self, size_t size)
 {
   uint8_t *owned = self->bytes == self->first ? NULL : self->bytes;
 
@@ -51,16 +51,6 @@ grow (ReeveReplyBatch *self, size_t size)
   if (owned == NULL && self->size > 0)
     memcpy (self->bytes, self->first, self->size);
   end_change (self);
-}
-
-uint8_t *
-reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size)
-{
-  if (self->capacity - self->size < size)
-    grow (self, size);
-
-  self->size += size;
-  return self->bytes + self->size - size;
 }
 
 static void
@@ -90,7 +80,7 @@ clear_ret (ReeveCall *call, void *ret)
 
   if (free_owner != NULL)
     free_owner (call->ret_owner);
-  else
+  else if (call->procedure->ret->size > 0)
     reeve_type_clear (call->procedure->ret, ret);
 }
 
@@ -185,8 +175,9 @@ reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call)
   if (!self->is_shared)
     self->client = call->client;
   if (ret_size > SMALL_RET)
-    ret = g_malloc (ret_size);
-  memset (ret, 0, ret_size);
+    ret = g_malloc0 (ret_size);
+  else if (ret_size > 0)
+    memset (ret, 0, ret_size);
   has_failed = !run_handler (self, call, ret, &error);
   if (ret != small)
     g_free (ret);
@@ -233,8 +224,7 @@ answer_from (ReeveReplyBatch *self, unsigned n_taken)
   reeve_server_client_answer (self->client, calls, self->ends + n_taken,
                               n_calls, self->bytes + start,
                               self->has_tail ? &self->tail : NULL);
-  for (unsigned i = 0; i < n_calls; i++)
-    reeve_call_unref (calls[i]);
+  reeve_calls_unref (calls, n_calls);
 }
 
 void

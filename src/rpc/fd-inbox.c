@@ -30,12 +30,6 @@ reeve_fd_inbox_add (ReeveFdInbox *self, int fd)
   g_array_append_val (self->fds, fd);
 }
 
-unsigned
-reeve_fd_inbox_get_size (const ReeveFdInbox *self)
-{
-  return self->ends == NULL ? 0 : self->ends->len;
-}
-
 gboolean
 reeve_fd_inbox_note (ReeveFdInbox *self, size_t end)
 {

@@ -31,7 +31,11 @@ GArray **reeve_fd_inbox_get_array (ReeveFdInbox *self);
 /* The same for one, @fd: (transfer full). */
 void reeve_fd_inbox_add (ReeveFdInbox *self, int fd);
 
-unsigned reeve_fd_inbox_get_size (const ReeveFdInbox *self);
+static inline unsigned
+reeve_fd_inbox_get_size (const ReeveFdInbox *self)
+{
+  return self->ends == NULL ? 0 : self->ends->len;
+}
 
 /* What was appended came with bytes that reach up to @end. FALSE: more wait
  * than those of one frame that is not all there, and of another read. */

@@ -484,7 +484,7 @@ find_end (ReeveServerClient *client,
           size_t *used)
 {
   JsonState *state = client->wire_state;
-  size_t limit = reeve_server_client_get_max_message (client);
+  size_t limit = intake->max_bytes;
   g_autoptr (GError) error = NULL;
   ReeveJsonScanned scanned = reeve_json_scan (&state->scan, data, size);
 

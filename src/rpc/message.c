@@ -7,8 +7,6 @@
 #include "rpc/error.h"
 #include "rpc/wire-xdr.h"
 
-#include <string.h>
-
 /* Where libvirt's clients expect an error to come from. */
 enum {
   ORIGIN_XML = 5,
@@ -21,15 +19,6 @@ enum { LEVEL_ERROR = 2 };
 /* The word in front of the value that says how many file descriptors follow. */
 #define FDS_COUNT_SIZE 4u
 
-static uint32_t
-get_word (const uint8_t *data)
-{
-  uint32_t word;
-
-  memcpy (&word, data, sizeof word);
-  return GUINT32_FROM_BE (word);
-}
-
 static void
 put_word (uint8_t *data, uint32_t word)
 {
@@ -40,12 +29,12 @@ put_word (uint8_t *data, uint32_t word)
 void
 reeve_header_decode (ReeveHeader *self, const uint8_t *data)
 {
-  self->program = get_word (data);
-  self->version = get_word (data + 4);
-  self->procedure = (int32_t) get_word (data + 8);
-  self->type = get_word (data + 12);
-  self->serial = get_word (data + 16);
-  self->status = get_word (data + 20);
+  self->program = reeve_length_decode (data);
+  self->version = reeve_length_decode (data + 4);
+  self->procedure = (int32_t) reeve_length_decode (data + 8);
+  self->type = reeve_length_decode (data + 12);
+  self->serial = reeve_length_decode (data + 16);
+  self->status = reeve_length_decode (data + 20);
 }
 
 void
@@ -57,12 +46,6 @@ reeve_header_encode (const ReeveHeader *self, uint8_t *data)
   put_word (data + 12, self->type);
   put_word (data + 16, self->serial);
   put_word (data + 20, self->status);
-}
-
-uint32_t
-reeve_length_decode (const uint8_t *data)
-{
-  return get_word (data);
 }
 
 gssize

@@ -4,6 +4,8 @@
 
 #include "rpc/type.h"
 
+#include <string.h>
+
 G_BEGIN_DECLS
 
 /*
@@ -49,7 +51,14 @@ void reeve_header_decode (ReeveHeader *self, const uint8_t *data);
 void reeve_header_encode (const ReeveHeader *self, uint8_t *data);
 
 /* The length word in front of the header. */
-uint32_t reeve_length_decode (const uint8_t *data);
+static inline uint32_t
+reeve_length_decode (const uint8_t *data)
+{
+  uint32_t word;
+
+  memcpy (&word, data, sizeof word);
+  return GUINT32_FROM_BE (word);
+}
 
 /* Writes length word and header of a frame of @size bytes. */
 void reeve_message_write_header (const ReeveHeader *header,

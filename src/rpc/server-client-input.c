@@ -41,8 +41,9 @@ reeve_server_client_has_room_locked (ReeveServerClient *self)
          (self->streams == NULL || self->streams->n_full == 0);
 }
 
-size_t
-reeve_server_client_get_max_message (ReeveServerClient *self)
+/* The longest message that it may send. */
+static size_t
+get_max_bytes (ReeveServerClient *self)
 {
   size_t limit = REEVE_LIMIT (self->server, max_message_bytes);
 
@@ -332,7 +333,7 @@ take_messages (ReeveServerClient *self,
   size_t length;
 
   do {
-    ReeveIntake intake = { .room = room };
+    ReeveIntake intake = { .max_bytes = get_max_bytes (self), .room = room };
 
     self->taken_us = g_get_monotonic_time ();
     do {
@@ -485,8 +486,7 @@ take_input (ReeveServerClient *self,
 static size_t
 grow_input (ReeveServerClient *self)
 {
-  size_t limit =
-      reeve_server_client_get_max_message (self) + REEVE_MESSAGE_MAX_FDS;
+  size_t limit = get_max_bytes (self) + REEVE_MESSAGE_MAX_FDS;
   size_t frame = measure (self, self->input, self->input_size);
   size_t wanted = frame > self->input_size
                       ? frame

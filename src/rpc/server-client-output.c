@@ -459,7 +459,8 @@ reeve_server_client_answer (ReeveServerClient *self,
   GSList *wholes = NULL;
   unsigned settled = answer (self, calls, ends, n_calls, bytes, tail, &wholes);
 
-  g_slist_free_full (wholes, (GDestroyNotify) g_bytes_unref);
+  if (wholes != NULL)
+    g_slist_free_full (wholes, (GDestroyNotify) g_bytes_unref);
   return settled;
 }
 

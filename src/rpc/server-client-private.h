@@ -59,6 +59,7 @@ typedef struct {
   GQueue calls;        /* (element-type ReeveCall): the same */
   GQueue inline_calls; /* by their jobs: run by the loop's thread */
   GByteArray *answers; /* (owned) (nullable): messages that end no call */
+  size_t max_bytes;    /* of a message */
   unsigned room;       /* for calls in flight */
   gboolean is_seen;    /* by look_ahead(), what is taken now */
   gboolean is_bad;
@@ -210,9 +211,6 @@ void reeve_server_client_read_more (ReeveServerClient *self);
  * already, then by reading. */
 void reeve_server_client_resume_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
-
-/* The longest message that it may send. */
-size_t reeve_server_client_get_max_message (ReeveServerClient *self);
 
 /* Whether it may have another call in flight, and its streams can take more;
  * once closed, it may not. */

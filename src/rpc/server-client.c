@@ -172,13 +172,10 @@ reeve_server_client_ref (ReeveServerClient *self)
   return self;
 }
 
-void
-reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
+static void
+client_free (ReeveServerClient *self) REEVE_UNCHECKED
 {
   ReeveClientAttached *attached;
-
-  if (self == NULL || !reeve_refs_dec (&self->refs))
-    return;
 
   g_assert (self->stream == NULL);
   g_assert (g_queue_is_empty (&self->calls));
@@ -204,6 +201,20 @@ reeve_server_client_unref (ReeveServerClient *self) REEVE_UNCHECKED
   g_free (self);
 }
 
+void
+reeve_server_client_unref (ReeveServerClient *self)
+{
+  if (self != NULL)
+    reeve_server_client_drop (self, 1);
+}
+
+void
+reeve_server_client_drop (ReeveServerClient *self, unsigned n_refs)
+{
+  if (n_refs > 0 && reeve_refs_sub (&self->refs, (int) n_refs))
+    client_free (self);
+}
+
 ReeveServerLoop *
 reeve_server_client_get_home (ReeveServerClient *self)
 {
@@ -220,12 +231,6 @@ ReeveServer *
 reeve_server_client_get_server (ReeveServerClient *self)
 {
   return self->server;
-}
-
-ReeveCallMemory *
-reeve_server_client_get_call_memory (ReeveServerClient *self)
-{
-  return &self->home->call_memory;
 }
 
 ReeveJobGroup *

@@ -134,6 +134,8 @@ ReeveCall *reeve_call_new (ReeveServerClient *client,
 void reeve_call_take_fds (ReeveCall *self, const int *fds, unsigned n_fds);
 ReeveCall *reeve_call_ref (ReeveCall *self);
 void reeve_call_unref (ReeveCall *self);
+/* The same for each of several calls of one client. */
+void reeve_calls_unref (ReeveCall *const *calls, unsigned n_calls);
 
 /* For a wire whose errors name it: the arguments are whole, and do not change
  * any more. */
@@ -162,7 +164,15 @@ gboolean reeve_procedure_is_short (ReeveServerProgram *program,
                                    const ReeveProcedure *procedure);
 
 /* The header of the reply to it. */
-ReeveHeader reeve_call_make_reply (const ReeveCall *self);
+static inline ReeveHeader
+reeve_call_make_reply (const ReeveCall *self)
+{
+  ReeveHeader reply = self->header;
+
+  reply.type = REEVE_MESSAGE_REPLY;
+  reply.status = REEVE_STATUS_OK;
+  return reply;
+}
 
 /* --------------------------------------------------------- dispatch.c --- */
 
@@ -193,7 +203,16 @@ struct _ReeveReplyBatch {
 
 void reeve_reply_batch_clear (ReeveReplyBatch *self);
 /* Room for a reply that is kept. */
-uint8_t *reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size);
+void reeve_reply_batch_grow (ReeveReplyBatch *self, size_t size);
+static inline uint8_t *
+reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size)
+{
+  if (self->capacity - self->size < size)
+    reeve_reply_batch_grow (self, size);
+
+  self->size += size;
+  return self->bytes + self->size - size;
+}
 /* Runs @call (transfer full) and keeps its reply; sends what is kept when the
  * batch is full. */
 void reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call);
@@ -256,8 +275,8 @@ unsigned reeve_server_client_answer (ReeveServerClient *self,
 
 /* (transfer none): whose turn its jobs take. */
 ReeveJobGroup *reeve_server_client_get_jobs (ReeveServerClient *self);
-/* (transfer none): the memory for its calls. */
-ReeveCallMemory *reeve_server_client_get_call_memory (ReeveServerClient *self);
+/* As so many reeve_server_client_unref(). */
+void reeve_server_client_drop (ReeveServerClient *self, unsigned n_refs);
 
 /* Answers one call with a frame and the file descriptors that go with it.
  * @frame: (transfer full); @fds: (transfer full) (element-type int) */

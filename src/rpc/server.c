@@ -122,6 +122,19 @@ find_procedure (const ReeveServerProgram *entry, int32_t number)
              : procedure;
 }
 
+/* libvirt's clients look for the words of the first. */
+static void
+set_unknown (const ReeveHeader *header, gboolean is_known, GError **error)
+{
+  if (is_known)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC, "unknown procedure: %d",
+                 header->procedure);
+  else
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
+                 _ ("Cannot find program %1$u version %2$u"), header->program,
+                 header->version);
+}
+
 const ReeveProcedure *
 reeve_server_find (ReeveServer *self,
                    const ReeveHeader *header,
@@ -146,14 +159,7 @@ reeve_server_find (ReeveServer *self,
     }
   }
 
-  /* libvirt's clients look for the words of the first. */
-  if (is_known)
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC, "unknown procedure: %d",
-                 header->procedure);
-  else
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_RPC,
-                 _ ("Cannot find program %1$u version %2$u"), header->program,
-                 header->version);
+  set_unknown (header, is_known, error);
   return NULL;
 }
 

@@ -250,7 +250,7 @@ take (ReeveServerClient *client,
       ReeveIntake *intake)
 {
   TextState *state = client->wire_state;
-  size_t limit = reeve_server_client_get_max_message (client);
+  size_t limit = intake->max_bytes;
   const uint8_t *end = find_end (state, data, size);
   size_t length = end == NULL ? size : (size_t) (end - data);
   size_t used;

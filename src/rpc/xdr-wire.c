@@ -154,8 +154,7 @@ measure_frame (ReeveServerClient *self,
     return 0;
 
   length = reeve_length_decode (data);
-  if (length < REEVE_PAYLOAD_OFFSET ||
-      length > reeve_server_client_get_max_message (self)) {
+  if (length < REEVE_PAYLOAD_OFFSET || length > intake->max_bytes) {
     note_bad_frame (self, length);
     intake->is_bad = TRUE;
     return 0;
@@ -179,8 +178,10 @@ static gboolean
 take_fds (ReeveServerClient *self, size_t length, Frame *frame)
 {
   if (reeve_fd_inbox_get_size (&self->inbox) == 0 &&
-      !reeve_server_takes_fds (self->server))
+      (frame->n_fds == 0 || !reeve_server_takes_fds (self->server))) {
     frame->n_fds = 0;
+    return TRUE;
+  }
   return reeve_fd_inbox_take (&self->inbox, length, frame->n_fds, frame->fds);
 }
 

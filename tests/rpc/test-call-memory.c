@@ -15,6 +15,15 @@
 #endif
 
 static void
+give (ReeveCallMemory *memory, gpointer piece, size_t size)
+{
+  ReeveCallMemoryPieces pieces = { 0 };
+
+  reeve_call_memory_add (&pieces, piece, size);
+  reeve_call_memory_give (memory, &pieces);
+}
+
+static void
 test_is_used_again (void)
 {
   ReeveCallMemory memory = { 0 };
@@ -22,12 +31,12 @@ test_is_used_again (void)
   gpointer again;
 
   memset (first, 1, SIZE);
-  reeve_call_memory_give (&memory, first, SIZE);
+  give (&memory, first, SIZE);
   again = reeve_call_memory_take (&memory, REEVE_CALL_MEMORY_SIZE);
   if (IS_KEPT)
     g_assert_true (again == first);
   memset (again, 2, REEVE_CALL_MEMORY_SIZE);
-  reeve_call_memory_give (&memory, again, REEVE_CALL_MEMORY_SIZE);
+  give (&memory, again, REEVE_CALL_MEMORY_SIZE);
   reeve_call_memory_clear (&memory);
 }
 
@@ -38,7 +47,7 @@ test_long_ones_are_not_kept (void)
   gpointer piece = reeve_call_memory_take (&memory, REEVE_CALL_MEMORY_SIZE + 1);
 
   memset (piece, 1, REEVE_CALL_MEMORY_SIZE + 1);
-  reeve_call_memory_give (&memory, piece, REEVE_CALL_MEMORY_SIZE + 1);
+  give (&memory, piece, REEVE_CALL_MEMORY_SIZE + 1);
   g_assert_null (memory.returned);
   reeve_call_memory_clear (&memory);
 }
@@ -52,7 +61,7 @@ test_keeps_no_more_than_so_many (void)
   for (size_t i = 0; i < G_N_ELEMENTS (pieces); i++)
     pieces[i] = reeve_call_memory_take (&memory, SIZE);
   for (size_t i = 0; i < G_N_ELEMENTS (pieces); i++)
-    reeve_call_memory_give (&memory, pieces[i], SIZE);
+    give (&memory, pieces[i], SIZE);
   g_assert_cmpuint (memory.n_returned, ==, IS_KEPT ? REEVE_CALL_MEMORY_MAX : 0);
   reeve_call_memory_clear (&memory);
 }
@@ -66,6 +75,7 @@ static gpointer
 give_back (gpointer data)
 {
   Giver *self = data;
+  ReeveCallMemoryPieces pieces = { 0 };
 
   for (int i = 0; i < N_PIECES; i++) {
     guint64 *piece;
@@ -74,8 +84,13 @@ give_back (gpointer data)
       g_thread_yield ();
     g_assert_cmpuint (piece[0], ==, piece[SIZE / 8 - 1]);
     piece[0] = G_MAXUINT64;
-    reeve_call_memory_give (self->memory, piece, SIZE);
+    reeve_call_memory_add (&pieces, piece, SIZE);
+    if (i % 3 == 0) {
+      reeve_call_memory_give (self->memory, &pieces);
+      pieces = (ReeveCallMemoryPieces){ 0 };
+    }
   }
+  reeve_call_memory_give (self->memory, &pieces);
   return NULL;
 }
 
@@ -90,7 +105,7 @@ hand_over (Giver *giver, guint64 *piece)
   }
 }
 
-/* One takes, several give: none is given out twice. */
+/* One takes, several give, some together: none is given out twice. */
 static void
 test_threads_give_back (void)
 {
