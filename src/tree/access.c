@@ -148,6 +148,45 @@ reeve_tree_check (const ReeveTreeBase *base,
   return TRUE;
 }
 
+gpointer
+reeve_tree_source_new (size_t size,
+                       ReeveTreeBase *base,
+                       const ReeveTreeAccess *access,
+                       const char *path,
+                       ReeveMachine *machine)
+{
+  ReeveTreeSource *self = g_malloc0 (size);
+
+  self->base = base;
+  self->access = access;
+  self->path = g_strdup (path);
+  if (machine != NULL)
+    self->machine = reeve_machine_ref (machine);
+  return self;
+}
+
+void
+reeve_tree_source_free (gpointer self)
+{
+  ReeveTreeSource *source = self;
+
+  reeve_machine_unref (source->machine);
+  g_free (source->path);
+  g_free (source);
+}
+
+gboolean
+reeve_tree_guard (ReeveResourceNode *node,
+                  const ReeveResourceCaller *caller,
+                  int want,
+                  gpointer data)
+{
+  const ReeveTreeSource *self = data;
+
+  return reeve_tree_check (self->base, node, caller, want, self->access,
+                           self->path, self->machine);
+}
+
 /* ---------------------------------------------------------------- writes -- */
 
 struct _ReeveTreeWrite {
@@ -161,26 +200,24 @@ struct _ReeveTreeWrite {
 };
 
 ReeveTreeWrite *
-reeve_tree_write_begin (ReeveTreeBase *base,
+reeve_tree_write_begin (const ReeveTreeSource *source,
                         ReeveResourceRequest *request,
-                        const char *path,
                         const char *text,
-                        const char *tag,
-                        ReeveMachine *machine)
+                        const char *tag)
 {
   ReeveTreeWrite *self = g_new0 (ReeveTreeWrite, 1);
-  g_autofree char *name = dup_name (machine);
-  g_autofree char *full = make_path (path, name);
+  g_autofree char *name = dup_name (source->machine);
+  g_autofree char *full = make_path (source->path, name);
   g_auto (User) user = { 0 };
 
   user_init (&user, reeve_resource_handle_get_caller (
                         reeve_resource_request_get_handle (request)));
-  self->base = base;
+  self->base = source->base;
   self->request = request;
   self->text = g_strdup (text);
-  self->deed =
-      reeve_daemon_policy_begin_deed (reeve_daemon_get_policy (base->daemon),
-                                      &user.user, full, text, tag, name);
+  self->deed = reeve_daemon_policy_begin_deed (
+      reeve_daemon_get_policy (source->base->daemon), &user.user, full, text,
+      tag, name);
   return self;
 }
 

@@ -25,7 +25,7 @@ typedef struct {
 
 /* Behind a node. */
 typedef struct {
-  ReeveTreeBase *base;
+  ReeveTreeSource common;
   ReeveServerClient *client; /* (owned) */
   const File *file;          /* (nullable): of ctl */
 } Source;
@@ -188,47 +188,23 @@ make_name (ReeveDaemon *daemon, ReeveServerClient *client)
                                 SEPARATOR, id);
 }
 
-/* (transfer full) */
-static char *
-make_path (const Source *self)
-{
-  g_autofree char *name = make_name (self->base->daemon, self->client);
-
-  return g_strconcat ("/clients/", name, "/",
-                      self->file == NULL ? CONTROL : self->file->name, NULL);
-}
-
 static void
 control (ReeveResourceRequest *request, const char *text, gpointer data)
 {
   const Source *self = data;
-  g_autofree char *path = make_path (self);
   ReeveTreeWrite *write = NULL;
 
   if (!g_str_equal (text, "close")) {
     reeve_resource_request_fail (request, EINVAL);
     return;
   }
-  write = reeve_tree_write_begin (self->base, request, path, text,
-                                  rule.write_tag, NULL);
+  write = reeve_tree_write_begin (&self->common, request, text, rule.write_tag);
   if (reeve_server_client_is_closed (self->client)) {
     reeve_tree_write_end (write, ENODEV);
     return;
   }
   reeve_server_client_close (self->client);
   reeve_tree_write_end (write, 0);
-}
-
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  const Source *self = data;
-  g_autofree char *path = make_path (self);
-
-  return reeve_tree_check (self->base, node, caller, want, &rule, path, NULL);
 }
 
 static gboolean
@@ -246,7 +222,7 @@ source_free (gpointer data)
   Source *self = data;
 
   reeve_server_client_unref (self->client);
-  g_free (self);
+  reeve_tree_source_free (self);
 }
 
 /* @file: (nullable): for ctl */
@@ -255,15 +231,18 @@ make_node (ReeveTreeBase *base, ReeveServerClient *client, const File *file)
 {
   static const ReeveResourceTextFuncs reads = { .read = show };
   static const ReeveResourceTextFuncs writes = { .write = control };
-  Source *source = g_new0 (Source, 1);
+  g_autofree char *name = make_name (base->daemon, client);
+  g_autofree char *path = g_strconcat (
+      "/clients/", name, "/", file == NULL ? CONTROL : file->name, NULL);
+  Source *source =
+      reeve_tree_source_new (sizeof *source, base, &rule, path, NULL);
   ReeveResourceNode *node = reeve_resource_property_new (
       file == NULL ? 0200 : 0400, file == NULL ? &writes : &reads, source,
       source_free);
 
-  source->base = base;
   source->client = reeve_server_client_ref (client);
   source->file = file;
-  reeve_resource_node_set_guard (node, guard, source);
+  reeve_resource_node_set_guard (node, reeve_tree_guard, source);
   return node;
 }
 

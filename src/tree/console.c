@@ -12,12 +12,6 @@
 
 #define MAX_READ 65536
 
-/* Behind the node. */
-typedef struct {
-  ReeveMachine *machine; /* (owned) */
-  ReeveTreeBase *base;   /* (not owned) */
-} Source;
-
 /* Behind a handle; the console's own threads hold it, too, to wake it. */
 typedef struct {
   gatomicrefcount refs;
@@ -177,7 +171,7 @@ poll_console (ReeveResourceHandle *handle, gpointer data)
 static int
 open_console (ReeveResourceHandle *handle, gpointer data)
 {
-  const Source *source = data;
+  const ReeveTreeSource *source = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (ReeveConsole) console = reeve_machine_find_console (
       source->machine, REEVE_TERMINAL_CONSOLE, NULL, &error);
@@ -211,31 +205,6 @@ close_console (ReeveResourceHandle *handle, gpointer data)
   g_clear_pointer (&self->node, reeve_resource_node_unref);
 }
 
-static void
-source_free (gpointer data)
-{
-  Source *self = data;
-
-  reeve_machine_unref (self->machine);
-  g_free (self);
-}
-
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  static const ReeveTreeAccess access = {
-    .read_tag = "domain:open_device",
-    .write_tag = "domain:open_device",
-  };
-  const Source *self = data;
-
-  return reeve_tree_check (self->base, node, caller, want, &access, "console",
-                           self->machine);
-}
-
 ReeveResourceNode *
 reeve_tree_console_new (ReeveMachine *machine, ReeveTreeBase *base)
 {
@@ -247,12 +216,15 @@ reeve_tree_console_new (ReeveMachine *machine, ReeveTreeBase *base)
     .write = write_console,
     .poll = poll_console,
   };
-  Source *source = g_new0 (Source, 1);
-  ReeveResourceNode *node = NULL;
+  static const ReeveTreeAccess access = {
+    .read_tag = "domain:open_device",
+    .write_tag = "domain:open_device",
+  };
+  ReeveTreeSource *source =
+      reeve_tree_source_new (sizeof *source, base, &access, "console", machine);
+  ReeveResourceNode *node =
+      reeve_resource_node_new (0600, &ops, source, reeve_tree_source_free);
 
-  source->machine = reeve_machine_ref (machine);
-  source->base = base;
-  node = reeve_resource_node_new (0600, &ops, source, source_free);
-  reeve_resource_node_set_guard (node, guard, source);
+  reeve_resource_node_set_guard (node, reeve_tree_guard, source);
   return node;
 }

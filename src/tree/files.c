@@ -20,8 +20,7 @@ typedef struct _File File;
 
 /* Behind a node. */
 typedef struct _Source {
-  ReeveMachine *machine; /* (owned) */
-  ReeveTreeBase *base;   /* (not owned) */
+  ReeveTreeSource common;
   const File *file;
 } Source;
 
@@ -105,7 +104,7 @@ show (ReeveResourceRequest *request, gpointer data)
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
   GString *text = g_string_new (NULL);
 
-  reeve_machine_get_snapshot (self->machine, &snapshot);
+  reeve_machine_get_snapshot (self->common.machine, &snapshot);
   self->file->show (&snapshot, text);
   reeve_resource_request_show_text (request, g_string_free (text, FALSE));
 }
@@ -117,17 +116,6 @@ static void
 finish (ReeveMachine *machine, const GError *error, gpointer data)
 {
   reeve_tree_write_end (data, error == NULL ? 0 : reeve_tree_get_errno (error));
-}
-
-/* (transfer full) */
-static ReeveTreeWrite *
-begin (ReeveResourceRequest *request,
-       const char *text,
-       const char *tag,
-       const Source *self)
-{
-  return reeve_tree_write_begin (self->base, request, self->file->name, text,
-                                 tag, self->machine);
 }
 
 static void
@@ -191,11 +179,14 @@ run_command (ReeveResourceRequest *request, const char *text, Source *self)
     return;
   }
   access.read_tag = access.write_tag = command->tag;
-  if (reeve_tree_check (self->base, reeve_resource_handle_get_node (handle),
+  if (reeve_tree_check (self->common.base,
+                        reeve_resource_handle_get_node (handle),
                         reeve_resource_handle_get_caller (handle), W_OK,
-                        &access, self->file->name, self->machine))
-    command->run (self->machine, g_get_monotonic_time () + COMMAND_TIMEOUT_US,
-                  finish, begin (request, text, command->tag, self));
+                        &access, self->common.path, self->common.machine))
+    command->run (
+        self->common.machine, g_get_monotonic_time () + COMMAND_TIMEOUT_US,
+        finish,
+        reeve_tree_write_begin (&self->common, request, text, command->tag));
   else
     reeve_resource_request_fail (request, EACCES);
 }
@@ -203,12 +194,12 @@ run_command (ReeveResourceRequest *request, const char *text, Source *self)
 static void
 set_memory (ReeveResourceRequest *request, const char *text, Source *self)
 {
-  ReeveTreeWrite *write =
-      begin (request, text, self->file->access.write_tag, self);
+  ReeveTreeWrite *write = reeve_tree_write_begin (
+      &self->common, request, text, self->common.access->write_tag);
   guint64 memory_kib;
 
   if (g_ascii_string_to_unsigned (text, 10, 1, G_MAXINT64, &memory_kib, NULL))
-    reeve_machine_set_memory (self->machine, memory_kib,
+    reeve_machine_set_memory (self->common.machine, memory_kib,
                               g_get_monotonic_time () + COMMAND_TIMEOUT_US,
                               finish, write);
   else
@@ -224,15 +215,15 @@ store_autostart (ReeveTreeBase *base,
 {
   Source *self = data;
 
-  return reeve_machine_list_set_autostart (base->machines, self->machine,
+  return reeve_machine_list_set_autostart (base->machines, self->common.machine,
                                            g_str_equal (text, "1"), error);
 }
 
 static void
 set_autostart (ReeveResourceRequest *request, const char *text, Source *self)
 {
-  ReeveTreeWrite *write =
-      begin (request, text, self->file->access.write_tag, self);
+  ReeveTreeWrite *write = reeve_tree_write_begin (
+      &self->common, request, text, self->common.access->write_tag);
 
   if (g_str_equal (text, "0") || g_str_equal (text, "1"))
     reeve_tree_write_run (write, store_autostart, self);
@@ -269,38 +260,6 @@ static const File files[] = {
   { "xml", 0444, show_xml, NULL, { "domain:read", NULL, FALSE } },
 };
 
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  const Source *self = data;
-
-  return reeve_tree_check (self->base, node, caller, want, &self->file->access,
-                           self->file->name, self->machine);
-}
-
-static void
-source_free (gpointer data)
-{
-  Source *self = data;
-
-  reeve_machine_unref (self->machine);
-  g_free (self);
-}
-
-static Source *
-source_new (ReeveMachine *machine, ReeveTreeBase *base, const File *file)
-{
-  Source *self = g_new0 (Source, 1);
-
-  self->machine = reeve_machine_ref (machine);
-  self->base = base;
-  self->file = file;
-  return self;
-}
-
 /* (transfer full): with the functions that @file has. */
 static ReeveResourceNode *
 make_node (const File *file, Source *source)
@@ -312,7 +271,8 @@ make_node (const File *file, Source *source)
                                         : file->write == NULL ? &reads
                                                               : &both;
 
-  return reeve_resource_property_new (file->mode, funcs, source, source_free);
+  return reeve_resource_property_new (file->mode, funcs, source,
+                                      reeve_tree_source_free);
 }
 
 GHashTable *
@@ -323,10 +283,12 @@ reeve_tree_make_machine_files (ReeveMachine *machine, ReeveTreeBase *base)
                              (GDestroyNotify) reeve_resource_node_unref);
 
   for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
-    Source *source = source_new (machine, base, &files[i]);
+    Source *source = reeve_tree_source_new (
+        sizeof *source, base, &files[i].access, files[i].name, machine);
     ReeveResourceNode *node = make_node (&files[i], source);
 
-    reeve_resource_node_set_guard (node, guard, source);
+    source->file = &files[i];
+    reeve_resource_node_set_guard (node, reeve_tree_guard, source);
     g_hash_table_insert (nodes, (gpointer) files[i].name, node);
   }
   g_hash_table_insert (nodes, (gpointer) CONSOLE_NAME,

@@ -58,6 +58,32 @@ gboolean reeve_tree_check (const ReeveTreeBase *base,
                            const char *path,
                            ReeveMachine *machine);
 
+/**
+ * ReeveTreeSource:
+ *
+ * What is behind a node with such a guard: to embed, as the first member.
+ */
+typedef struct {
+  ReeveTreeBase *base;   /* (not owned) */
+  ReeveMachine *machine; /* (owned) (nullable): in whose directory it is */
+  const ReeveTreeAccess *access;
+  char *path; /* (owned): as of reeve_tree_check() */
+} ReeveTreeSource;
+
+/* (transfer full): of @size bytes, which are zeros behind it. */
+gpointer reeve_tree_source_new (size_t size,
+                                ReeveTreeBase *base,
+                                const ReeveTreeAccess *access,
+                                const char *path,
+                                ReeveMachine *machine);
+/* GDestroyNotify, of a node's data. */
+void reeve_tree_source_free (gpointer self);
+/* ReeveResourceGuard; @data: a #ReeveTreeSource. */
+gboolean reeve_tree_guard (ReeveResourceNode *node,
+                           const ReeveResourceCaller *caller,
+                           int want,
+                           gpointer data);
+
 /* ---------------------------------------------------------------- writes -- */
 
 /**
@@ -69,13 +95,11 @@ gboolean reeve_tree_check (const ReeveTreeBase *base,
 typedef struct _ReeveTreeWrite ReeveTreeWrite;
 
 /* (transfer full): for reeve_tree_write_end(). @request: (transfer full);
- * @path: as of reeve_tree_check(); @tag: what it takes. */
-ReeveTreeWrite *reeve_tree_write_begin (ReeveTreeBase *base,
+ * @tag: what it takes. */
+ReeveTreeWrite *reeve_tree_write_begin (const ReeveTreeSource *source,
                                         ReeveResourceRequest *request,
-                                        const char *path,
                                         const char *text,
-                                        const char *tag,
-                                        ReeveMachine *machine);
+                                        const char *tag);
 void reeve_tree_write_end (ReeveTreeWrite *self, int errnum);
 
 /* Runs in another thread. */

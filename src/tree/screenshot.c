@@ -13,11 +13,6 @@
 #define TIMEOUT_US (10 * G_USEC_PER_SEC)
 #define MAX_BYTES (32 * 1024 * 1024)
 
-typedef struct {
-  ReeveMachine *machine; /* (owned) */
-  ReeveTreeBase *base;
-} Source;
-
 /* (transfer full) (nullable): all of a file that is in memory; *@errnum: why
  * there is nothing. */
 static GBytes *
@@ -73,45 +68,23 @@ take_picture (ReeveMachine *machine,
 static void
 show (ReeveResourceRequest *request, gpointer data)
 {
-  const Source *self = data;
+  const ReeveTreeSource *self = data;
 
   reeve_machine_take_screenshot (self->machine, 0,
                                  g_get_monotonic_time () + TIMEOUT_US,
                                  take_picture, request);
 }
 
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  static const ReeveTreeAccess access = { .read_tag = "domain:screenshot" };
-  const Source *self = data;
-
-  return reeve_tree_check (self->base, node, caller, want, &access,
-                           "screenshot.png", self->machine);
-}
-
-static void
-source_free (gpointer data)
-{
-  Source *self = data;
-
-  reeve_machine_unref (self->machine);
-  g_free (self);
-}
-
 ReeveResourceNode *
 reeve_tree_screenshot_new (ReeveMachine *machine, ReeveTreeBase *base)
 {
   static const ReeveResourceTextFuncs funcs = { .read = show };
-  Source *source = g_new0 (Source, 1);
-  ReeveResourceNode *node =
-      reeve_resource_property_new (0400, &funcs, source, source_free);
+  static const ReeveTreeAccess access = { .read_tag = "domain:screenshot" };
+  ReeveTreeSource *source = reeve_tree_source_new (
+      sizeof *source, base, &access, "screenshot.png", machine);
+  ReeveResourceNode *node = reeve_resource_property_new (
+      0400, &funcs, source, reeve_tree_source_free);
 
-  source->machine = reeve_machine_ref (machine);
-  source->base = base;
-  reeve_resource_node_set_guard (node, guard, source);
+  reeve_resource_node_set_guard (node, reeve_tree_guard, source);
   return node;
 }

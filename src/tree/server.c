@@ -321,7 +321,7 @@ static const File files[] = {
 
 /* Behind a node. */
 typedef struct {
-  ReeveTreeBase *base;
+  ReeveTreeSource common;
   const File *file;
 } Source;
 
@@ -331,7 +331,7 @@ show (ReeveResourceRequest *request, gpointer data)
   const Source *self = data;
   GString *text = g_string_new (NULL);
 
-  self->file->show (self->base->daemon, text);
+  self->file->show (self->common.base->daemon, text);
   reeve_resource_request_show_text (request, g_string_free (text, FALSE));
 }
 
@@ -340,22 +340,9 @@ write_file (ReeveResourceRequest *request, const char *text, gpointer data)
 {
   const Source *self = data;
 
-  reeve_tree_write_run (
-      reeve_tree_write_begin (self->base, request, self->file->path, text,
-                              self->file->access->write_tag, NULL),
-      self->file->write, NULL);
-}
-
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  const Source *self = data;
-
-  return reeve_tree_check (self->base, node, caller, want, self->file->access,
-                           self->file->path, NULL);
+  reeve_tree_write_run (reeve_tree_write_begin (&self->common, request, text,
+                                                self->common.access->write_tag),
+                        self->file->write, NULL);
 }
 
 static gboolean
@@ -401,13 +388,14 @@ reeve_tree_add_server (ReeveResourceTree *tree, ReeveTreeBase *base)
   add_directory (tree, base, "/server", guard_directory);
   add_directory (tree, base, "/server/log", guard_directory);
   for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
-    Source *source = g_new0 (Source, 1);
+    Source *source = reeve_tree_source_new (
+        sizeof *source, base, files[i].access, files[i].path, NULL);
     g_autoptr (ReeveResourceNode) node = reeve_resource_property_new (
-        files[i].mode, files[i].write == NULL ? &reads : &both, source, g_free);
+        files[i].mode, files[i].write == NULL ? &reads : &both, source,
+        reeve_tree_source_free);
 
-    source->base = base;
     source->file = &files[i];
-    reeve_resource_node_set_guard (node, guard, source);
+    reeve_resource_node_set_guard (node, reeve_tree_guard, source);
     reeve_resource_tree_attach (tree, files[i].path,
                                 REEVE_RESOURCE_ATTACH_DEFAULT, node, NULL);
   }

@@ -25,8 +25,7 @@ struct _ReeveTreeStats {
 
 /* Behind a node. */
 typedef struct {
-  ReeveMachine *machine; /* (owned) */
-  ReeveTreeBase *base;
+  ReeveTreeSource common;
   char *field; /* (owned) */
 } Source;
 
@@ -149,16 +148,16 @@ show (ReeveResourceRequest *request, gpointer data)
 {
   const Source *self = data;
   uint32_t group = get_group (self->field);
-  GArray *params = reeve_stats_new (self->machine, group);
+  GArray *params = reeve_stats_new (self->common.machine, group);
   const remote_typed_param *param = find_param (params, self->field);
 
   if (param == NULL && group == REEVE_STATS_BALLOON &&
-      is_active (self->machine)) {
+      is_active (self->common.machine)) {
     Question *question = g_new0 (Question, 1);
 
     question->request = request;
     question->field = g_strdup (self->field);
-    reeve_machine_query_memory (self->machine,
+    reeve_machine_query_memory (self->common.machine,
                                 g_get_monotonic_time () + TIMEOUT_US,
                                 take_memory, question);
   } else {
@@ -169,42 +168,28 @@ show (ReeveResourceRequest *request, gpointer data)
 
 /* ----------------------------------------------------------------- names -- */
 
-static gboolean
-guard (ReeveResourceNode *node,
-       const ReeveResourceCaller *caller,
-       int want,
-       gpointer data)
-{
-  static const ReeveTreeAccess access = { .read_tag = "domain:read" };
-  const Source *self = data;
-  g_autofree char *path = g_strconcat ("stats/", self->field, NULL);
-
-  return reeve_tree_check (self->base, node, caller, want, &access, path,
-                           self->machine);
-}
-
 static void
 source_free (gpointer data)
 {
   Source *self = data;
 
-  reeve_machine_unref (self->machine);
   g_free (self->field);
-  g_free (self);
+  reeve_tree_source_free (self);
 }
 
 static ReeveResourceNode *
 make_node (ReeveTreeStats *self, const char *field)
 {
   static const ReeveResourceTextFuncs funcs = { .read = show };
-  Source *source = g_new0 (Source, 1);
+  static const ReeveTreeAccess access = { .read_tag = "domain:read" };
+  g_autofree char *path = g_strconcat ("stats/", field, NULL);
+  Source *source = reeve_tree_source_new (sizeof *source, self->base, &access,
+                                          path, self->machine);
   ReeveResourceNode *node =
       reeve_resource_property_new (0444, &funcs, source, source_free);
 
-  source->machine = reeve_machine_ref (self->machine);
-  source->base = self->base;
   source->field = g_strdup (field);
-  reeve_resource_node_set_guard (node, guard, source);
+  reeve_resource_node_set_guard (node, reeve_tree_guard, source);
   return node;
 }
 
