@@ -308,8 +308,7 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
   };
   ReeveCall *call = (ReeveCall *) jobs[0];
   ReeveProcedurePace pace;
-  g_autoptr (ReeveServerClient) offered =
-      reeve_server_client_ref_offered (call->client);
+  ReeveServerClient *offered = reeve_server_client_ref_offered (call->client);
 
   reeve_procedure_pace_begin (&pace, call);
   if (n_jobs > 1 && !jobs[0]->is_priority)

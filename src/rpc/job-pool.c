@@ -69,7 +69,7 @@ typedef struct {
 typedef struct {
   GList link;
   ReeveJobPoolOldest what;
-  const Batch *batch;
+  Batch *batch;
   /* How many of the batch began, and, in the upper half, how many are this
    * worker's: it begins the next, or those that did not begin are taken back,
    * at once. */
@@ -309,9 +309,7 @@ get_rough_time_us (void)
 
 /* The lock is given up while jobs run. */
 static void
-run_batch_locked (ReeveJobPool *self,
-                  const Batch *batch,
-                  Run *run) REEVE_UNCHECKED
+run_batch_locked (ReeveJobPool *self, Batch *batch, Run *run) REEVE_UNCHECKED
 {
   Crew *next = has_work_locked (self) ? choose_crew_locked (self) : NULL;
 
@@ -707,19 +705,31 @@ reeve_job_pool_has_spare (ReeveJobPool *self)
   return self->ordinary_crew.n_waiting > 0;
 }
 
+/* What the worker took is done, and so is its group's turn. */
+static void
+end_turn_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
+{
+  self->n_done += GET_BEGUN (atomic_load (&run->turn));
+  if (run->batch->group != NULL)
+    end_normal_locked (self, g_steal_pointer (&run->batch->group));
+}
+
 gboolean
 reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job)
 {
   Run *run = current_run;
+  Crew *crew = &self->ordinary_crew;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (self->ordinary_crew.n_waiting == 0)
+  if (crew->n_waiting == 0 || crew->n_threads > self->size.maximum ||
+      self->is_stopping)
     return FALSE;
 
-  self->n_done += GET_BEGUN (atomic_load (&run->turn));
-  atomic_store (&run->turn, TURN (1u, 1u));
-  run->what.name = job->name;
+  end_turn_locked (self, run);
+  run->batch->n_jobs = job == NULL ? 0 : 1;
+  atomic_store (&run->turn, TURN (run->batch->n_jobs, run->batch->n_jobs));
+  run->what.name = job == NULL ? NULL : job->name;
   run->what.start_us = get_rough_time_us ();
   g_queue_unlink (&self->running, &run->link);
   g_queue_push_tail_link (&self->running, &run->link);

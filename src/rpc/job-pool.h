@@ -163,12 +163,13 @@ gboolean reeve_job_pool_has_spare (ReeveJobPool *self);
 
 /**
  * reeve_job_pool_go_on:
- * @job: not in the queue
+ * @job: (nullable): not in the queue
  *
  * The worker that calls is done with its jobs and would run @job, which came to
- * it by another way. Not while it is the last one that others could have.
+ * it by another way, or wait for one. Not while it is the last one that others
+ * could have, nor when there are too many.
  *
- * Thread: a worker, in #ReeveJobFunc with a single normal job.
+ * Thread: a worker, in #ReeveJobFunc with normal jobs.
  *
  * Returns: whether it may
  */

@@ -17,6 +17,10 @@
 /* Bytes that are read of a client whose calls have to wait, to see whether it
  * asks if we are alive. */
 #define LOOK_AHEAD_SIZE 65536
+/* Who calls again after this time or less may be read by a worker; after that,
+ * where one reads others already. */
+#define GAP_US 1000
+#define LONG_GAP_US 20000
 
 /* Who is not known yet has one call in flight: it authenticates by one call
  * after the other, and nothing is taken that came before it was known. */
@@ -145,9 +149,9 @@ reeve_server_client_put_in_flight (ReeveServerClient *self, ReeveCall *call)
 }
 
 /* Returns whether the loop is to look for replies that are held, from now on.
- */
+ * @n_calls: (out): that are in flight then */
 static gboolean
-put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
+put_in_flight (ReeveServerClient *self, ReeveIntake *intake, unsigned *n_calls)
 {
   unsigned n_jobs = intake->jobs.length;
   gboolean is_watched;
@@ -157,6 +161,7 @@ put_in_flight (ReeveServerClient *self, ReeveIntake *intake)
 
   while ((link = g_queue_pop_head_link (&intake->calls)) != NULL)
     reeve_server_client_begin_call_locked (self, link->data);
+  *n_calls = self->calls.length;
 
   n_jobs += atomic_fetch_add (&self->n_waiting, n_jobs);
   is_watched = self->is_watched;
@@ -245,8 +250,23 @@ push_lone (ReeveServerClient *self, gboolean is_last)
   reeve_server_push_job (self->server, &call->job);
 }
 
-/* (nullable): the call, if it came alone, soon after another one of this client
- * and of nobody else. */
+/* Whether the time since its last call, and that there is room, let a worker
+ * read it. */
+static gboolean
+is_soon (ReeveServerClient *self, gint64 gap_us)
+{
+  ReeveCallReader *reader = &self->home->reader;
+  unsigned n_clients =
+      atomic_load_explicit (&reader->n_clients, memory_order_relaxed);
+
+  return gap_us <= (n_clients > 0 ? LONG_GAP_US : GAP_US) &&
+         n_clients < REEVE_CALL_READER_CLIENTS &&
+         !reeve_call_reader_rests (reader, self->taken_us);
+}
+
+/* (nullable): the call, if a worker may read what comes next. It came alone,
+ * soon after others that did; and it is short, or from the only one who calls.
+ */
 static ReeveCall *
 find_lone (ReeveServerClient *self, ReeveIntake *intake)
 {
@@ -255,20 +275,30 @@ find_lone (ReeveServerClient *self, ReeveIntake *intake)
   gint64 gap_us = self->taken_us - self->last_taken_us;
 
   self->last_taken_us = self->taken_us;
-  return is_same && gap_us <= REEVE_READER_PATIENCE_MS * 1000 &&
-                 intake->jobs.length == 1 &&
-                 g_queue_is_empty (&intake->inline_calls) &&
-                 !call->job.is_priority && intake->answers == NULL
-             ? call
-             : NULL;
+  if (intake->jobs.length > 1)
+    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
+  if (intake->jobs.length != 1 || !g_queue_is_empty (&intake->inline_calls) ||
+      call->job.is_priority || intake->answers != NULL ||
+      !is_soon (self, gap_us))
+    return NULL;
+  if (self->n_singles_due > 0)
+    self->n_singles_due--;
+  return self->n_singles_due == 0 && (is_same || call->job.is_short) ? call
+                                                                     : NULL;
 }
 
 static void
 start_jobs (ReeveServerClient *self, ReeveIntake *intake, ReeveCall *lone)
 {
-  if (put_in_flight (self, intake))
+  unsigned n_calls;
+
+  if (put_in_flight (self, intake, &n_calls))
     reeve_server_loop_watch (self->home, self);
   reeve_server_client_look_for_overdue (self);
+  if (n_calls > 1) {
+    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
+    lone = NULL;
+  }
   if (lone != NULL)
     g_queue_unlink (&intake->jobs, &lone->job.link);
   self->lone = lone;

@@ -28,8 +28,10 @@ note_life (ReeveServerClient *self, gint64 now_us)
   n_taken = reeve_stream_count_taken (self->stream, &has_backlog);
   reeve_keepalive_note_output (&self->keepalive, n_taken,
                                has_backlog || self->current != NULL, now_us);
-  if (self->calls.length > 0)
-    self->keepalive.alive_us = now_us;
+  /* What a worker took, the loop's thread did not see. */
+  self->keepalive.alive_us =
+      self->calls.length > 0 ? now_us
+                             : MAX (self->keepalive.alive_us, self->taken_us);
 }
 
 static void

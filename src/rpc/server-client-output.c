@@ -615,15 +615,14 @@ static gboolean
 flush (ReeveServerClient *self)
 {
   struct iovec iov;
-  gboolean is_read, is_held;
+  gboolean is_held;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  is_read = reeve_server_client_check_reader_locked (self);
   is_held = reeve_server_client_count_held_locked (self) > 0 &&
             self->stream != NULL && !self->is_closing;
-  self->is_watched = is_held || is_read || self->shared != NULL ||
-                     atomic_load (&self->n_waiting) > 1;
+  self->is_watched =
+      is_held || self->shared != NULL || atomic_load (&self->n_waiting) > 1;
   if (is_held)
     write_with_held_locked (self, &iov, 1);
   /* It is not busy any more: its room for replies is given back. */
@@ -635,8 +634,6 @@ flush (ReeveServerClient *self)
 gboolean
 reeve_server_client_flush (ReeveServerClient *self)
 {
-  if (atomic_load (&self->reader) == REEVE_READER_WORKER)
-    reeve_server_client_look_for_overdue (self);
   answer_shared (self);
   return flush (self);
 }

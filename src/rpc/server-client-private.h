@@ -37,14 +37,17 @@ typedef struct {
 typedef struct _ReeveClientAttached ReeveClientAttached;
 typedef struct _ReeveClientHandshake ReeveClientHandshake;
 
-/* A worker that reads a client waits so long for its next call. */
-#define REEVE_READER_PATIENCE_MS 1
+/* Who makes so many calls one after the other may be read by a worker; */
+#define REEVE_READER_SINGLES 3
+/* and so many, after several at once, or what is no plain call. */
+#define REEVE_READER_SINGLES_AFTER_OTHERS 16
 
 /* Who reads a client, and has what was read and not taken yet. */
 typedef enum {
   REEVE_READER_LOOP,    /* its thread alone */
   REEVE_READER_OFFERED, /* the same; a worker may become the reader */
-  REEVE_READER_WORKER,  /* whoever holds the client's lock */
+  REEVE_READER_WORKER,  /* whoever holds the client's lock: it is given to the
+                           worker of its loop's ReeveCallReader */
 } ReeveReader;
 
 /* What goes behind a frame. */
@@ -116,6 +119,8 @@ struct _ReeveServerClient {
   bool is_swept;          /* the loop looks for overdue calls */
   bool has_layer;         /* its stream has one; of the loop's thread */
   bool is_gone;           /* it was closed; the same */
+  uint8_t n_singles_due;  /* of the reader: calls one after the other, before a
+                             worker may read it */
 
   /* A ReeveReader: the loop's thread offers, and takes an offer back; what
    * begins or ends a worker's reading happens under the lock. */
@@ -135,10 +140,9 @@ struct _ReeveServerClient {
   size_t n_call_bytes REEVE_GUARDED; /* of their arguments */
   GByteArray *held REEVE_GUARDED;    /* (owned) (nullable): replies that go with
                                         the next */
-  const ReeveReplyBatch *worker REEVE_GUARDED; /* (nullable): of the reader */
+  int reader_slot REEVE_GUARDED;     /* in the ReeveCallReader */
   ReeveReplyBatch *shared REEVE_GUARDED; /* (nullable): those of workers that
                                             the loop may take replies of */
-  gint64 running_us REEVE_GUARDED;       /* what ran at the loop's last look */
   ReeveClientOutput replies REEVE_GUARDED;
   ReeveClientOutput event_queue REEVE_GUARDED;
   ReeveClientStreams *streams REEVE_GUARDED; /* (owned) (nullable) */
@@ -244,9 +248,9 @@ void reeve_server_client_restore_keepalive (ReeveServerClient *self,
 void reeve_server_client_offer (ReeveServerClient *self);
 /* Before the loop's thread touches what is of the reader. */
 void reeve_server_client_reclaim (ReeveServerClient *self);
-/* Takes it back from a worker whose call lasts, or that did not take the offer;
- * whether one is the reader. Thread: loop. */
-gboolean reeve_server_client_check_reader_locked (ReeveServerClient *self)
+/* No worker reads it from now on, and none will; what is watched for does not
+ * change yet. */
+void reeve_server_client_withdraw_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
 
 /* ------------------------------------------- server-client-output.c --- */

@@ -4,36 +4,23 @@
 #include "rpc/wire.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
 
 /*
- * Who makes one call after the other, while nobody else calls, is read by the
- * worker that answered last: from the next call on, neither the loop nor
- * another worker has to wake. The loop's thread offers that; it reads again
- * when the client is silent, sends what is not one plain call, or makes a call
- * that lasts.
+ * Clients that make one call after the other are given to a worker that
+ * answered one of them: from then on that waits for all of them, in an epoll of
+ * its own, reads their calls and runs them, so that neither the loop nor
+ * another worker has to wake. The loop's thread offers a client; it reads again
+ * when the client sends what is not one plain short call, when nobody calls any
+ * more, or when a call lasts.
  */
 
-/* Then the loop reads once, and sees that the client lives. */
-#define MAX_STAY_US (G_USEC_PER_SEC / 2)
 /* A call that is longer is the loop's to read. */
 #define READ_SIZE 4096
+/* The worker waits a millisecond longer for each so many clients: the more
+ * there are, the more there is to be given back, and to be given again. */
+#define CLIENTS_A_MS 8
 
 /* ------------------------------------------------------ the loop's side --- */
-
-/* Returns whether the loop looked at it already. */
-static gboolean
-begin_watch (ReeveServerClient *self)
-{
-  gboolean was_watched;
-
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  was_watched = self->is_watched;
-  self->is_watched = TRUE;
-  return was_watched;
-}
 
 void
 reeve_server_client_offer (ReeveServerClient *self)
@@ -43,25 +30,34 @@ reeve_server_client_offer (ReeveServerClient *self)
       reeve_fd_inbox_get_size (&self->inbox) > 0)
     return;
 
-  if (!begin_watch (self))
-    reeve_server_loop_watch (self->home, self);
+  reeve_server_loop_begin_look (self->home, NULL);
   atomic_store (&self->reader, REEVE_READER_OFFERED);
+}
+
+void
+reeve_server_client_withdraw_locked (ReeveServerClient *self)
+{
+  if (atomic_load (&self->reader) == REEVE_READER_WORKER)
+    reeve_call_reader_remove (&self->home->reader, self->reader_slot,
+                              reeve_stream_get_fd (self->stream));
+  atomic_store (&self->reader, REEVE_READER_LOOP);
 }
 
 /* The loop's thread reads, from now on. */
 static void
 give_back_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  atomic_store (&self->reader, REEVE_READER_LOOP);
+  reeve_server_client_withdraw_locked (self);
   reeve_server_client_update_events_locked (self);
 }
 
 static void
-take_back (ReeveServerClient *self)
+give_back (ReeveServerClient *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  give_back_locked (self);
+  if (atomic_load (&self->reader) == REEVE_READER_WORKER)
+    give_back_locked (self);
 }
 
 void
@@ -71,31 +67,29 @@ reeve_server_client_reclaim (ReeveServerClient *self)
 
   if (atomic_load (&self->reader) != REEVE_READER_LOOP &&
       !atomic_compare_exchange_strong (&self->reader, &reader,
-                                       REEVE_READER_LOOP)) {
-    take_back (self);
-    reeve_server_client_look_for_overdue (self);
+                                       REEVE_READER_LOOP))
+    give_back (self);
+}
+
+static void
+give_all_back (ReeveGivenClients *given)
+{
+  for (unsigned i = 0; i < given->n_clients; i++) {
+    give_back (given->clients[i]);
+    reeve_server_client_unref (given->clients[i]);
   }
 }
 
 gboolean
-reeve_server_client_check_reader_locked (ReeveServerClient *self)
+reeve_server_loop_look_at_reader (ReeveServerLoop *self)
 {
-  const ReeveCall *call = g_queue_peek_head (&self->calls);
-  gint64 running_us = call == NULL ? 0 : call->start_us;
-  int reader = REEVE_READER_OFFERED;
+  ReeveGivenClients given;
+  gboolean is_read = reeve_call_reader_look (&self->reader, &given);
 
-  /* An offer that nobody took is not worth another look. */
-  if (atomic_compare_exchange_strong (&self->reader, &reader,
-                                      REEVE_READER_LOOP) ||
-      reader == REEVE_READER_LOOP)
-    return FALSE;
-
-  if (running_us != 0 && running_us == self->running_us) {
-    give_back_locked (self);
-    return FALSE;
-  }
-  self->running_us = running_us;
-  return TRUE;
+  if (given.n_clients > 0)
+    reeve_call_reader_rest (&self->reader, g_get_monotonic_time ());
+  give_all_back (&given);
+  return is_read;
 }
 
 /* ---------------------------------------------------- the worker's side --- */
@@ -115,41 +109,41 @@ is_plain_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
          reeve_server_client_has_room_locked (self);
 }
 
-/* Returns its file, or -1. */
-static int
-begin (ReeveServerClient *self, const ReeveReplyBatch *worker)
+/* Whether the worker is to read for all that are given. */
+static gboolean
+give_locked (ReeveServerClient *self,
+             ReeveCallWorker *worker,
+             gboolean may_stay) REEVE_REQUIRES (self->lock)
 {
+  ReeveCallReaderAnswer answer = REEVE_CALL_READER_REFUSED;
   int reader = REEVE_READER_OFFERED;
 
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  if (!is_plain_locked (self) ||
-      !atomic_compare_exchange_strong (&self->reader, &reader,
+  if (!atomic_compare_exchange_strong (&self->reader, &reader,
                                        REEVE_READER_WORKER))
-    return -1;
+    return FALSE;
 
-  self->worker = worker;
-  self->running_us = 0;
+  if (is_plain_locked (self))
+    answer = reeve_call_reader_add (&self->home->reader, self,
+                                    reeve_stream_get_fd (self->stream), worker,
+                                    may_stay, &self->reader_slot);
+  if (answer == REEVE_CALL_READER_REFUSED) {
+    atomic_store (&self->reader, REEVE_READER_LOOP);
+    return FALSE;
+  }
+
   reeve_server_client_update_events_locked (self);
-  return reeve_stream_get_fd (self->stream);
+  return answer == REEVE_CALL_READER_STAYS;
 }
 
-/* The loop's thread may have taken it back, and offered it to another one. */
 static gboolean
-is_mine_locked (ReeveServerClient *self, const ReeveReplyBatch *worker)
-    REEVE_REQUIRES (self->lock)
+give (ReeveServerClient *self, ReeveCallWorker *worker)
 {
-  return atomic_load (&self->reader) == REEVE_READER_WORKER &&
-         self->worker == worker;
-}
+  gboolean may_stay =
+      reeve_job_pool_has_spare (reeve_server_get_pool (self->server));
 
-static void
-give_back (ReeveServerClient *self, const ReeveReplyBatch *worker)
-{
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (is_mine_locked (self, worker))
-    give_back_locked (self);
+  return give_locked (self, worker, may_stay);
 }
 
 /* (nullable): if that is one whole call which may run as it is. */
@@ -181,47 +175,147 @@ make_call_locked (ReeveServerClient *self, const uint8_t *data, size_t size)
                          size - REEVE_PAYLOAD_OFFSET);
 }
 
-/* (nullable): a call in flight; else the loop's thread reads again. */
+/* (nullable): if something else is there, or nothing, that is for the loop's
+ * thread to see. */
 static ReeveCall *
-read_call (ReeveServerClient *self, const ReeveReplyBatch *worker)
+receive_call_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   uint8_t data[READ_SIZE];
   ReeveCall *call = NULL;
   gssize n_read;
 
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  if (self->stream == NULL || !is_mine_locked (self, worker))
-    return NULL;
-  if (self->is_closing || reeve_server_is_frozen (self->server)) {
-    give_back_locked (self);
-    return NULL;
-  }
-
   n_read = reeve_stream_recv_lazily (self->stream, data, sizeof data,
                                      reeve_server_client_get_fds_in (self));
   if (n_read > 0 && reeve_fd_inbox_note (&self->inbox, (size_t) n_read))
     call = make_call_locked (self, data, (size_t) n_read);
-  if (call != NULL) {
-    reeve_server_client_begin_call_locked (self, call);
+  if (call != NULL)
     return call;
-  }
 
   if (n_read > 0)
     reeve_server_client_keep_locked (self, data, (size_t) n_read);
   else if (n_read < 0 && errno != EAGAIN && errno != EINTR)
     reeve_server_client_close (self);
-  give_back_locked (self);
   return NULL;
 }
 
-/* FALSE: the client is silent. */
+/* Whether the worker runs it; @n_behind: how many are ready besides. A client
+ * that is alone makes nobody wait. */
 static gboolean
-wait_for_call (int fd)
+is_for_reader (const ReeveCall *call, unsigned n_behind)
 {
-  struct pollfd file = { .fd = fd, .events = POLLIN };
+  return atomic_load_explicit (&call->client->home->reader.n_clients,
+                               memory_order_relaxed) == 1 ||
+         (call->job.is_short &&
+          (n_behind == 0 ||
+           reeve_procedure_is_quick (call->program, call->procedure)));
+}
 
-  return poll (&file, 1, REEVE_READER_PATIENCE_MS) > 0;
+/* (nullable): a call in flight; else the loop's thread reads again. */
+static ReeveCall *
+read_call (ReeveServerClient *self, unsigned n_behind, gboolean *is_for_us)
+{
+  ReeveCall *call;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (atomic_load (&self->reader) != REEVE_READER_WORKER)
+    return NULL;
+  call = self->is_closing || reeve_server_is_frozen (self->server) ||
+                 !g_queue_is_empty (&self->calls)
+             ? NULL
+             : receive_call_locked (self);
+  if (call == NULL) {
+    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
+    give_back_locked (self);
+    return NULL;
+  }
+
+  reeve_server_client_begin_call_locked (self, call);
+  *is_for_us = is_for_reader (call, n_behind);
+  if (!*is_for_us && !call->job.is_short)
+    give_back_locked (self);
+  return call;
+}
+
+/* A worker that reads. */
+typedef struct {
+  ReeveCallWorker worker;
+  ReeveCallReader *reader;
+  ReeveJobPool *pool;
+  ReeveReplyBatch *batch;
+} Stay;
+
+/* Whether others have workers, too; if not, it is long until one stays again.
+ */
+static gboolean
+may_go_on (Stay *self, const ReeveJob *job)
+{
+  if (reeve_job_pool_go_on (self->pool, job))
+    return TRUE;
+
+  reeve_call_reader_rest (self->reader, g_get_monotonic_time ());
+  return FALSE;
+}
+
+static void
+run_call (Stay *self, ReeveCall *call)
+{
+  ReeveProcedurePace pace;
+
+  reeve_call_worker_turn (&self->worker);
+  reeve_procedure_pace_begin (&pace, call);
+  reeve_reply_batch_run (self->batch, call);
+  reeve_reply_batch_flush (self->batch);
+  reeve_procedure_pace_end (&pace, 1);
+  reeve_call_worker_turn (&self->worker);
+}
+
+/* Whether the worker stays. */
+static gboolean
+serve (Stay *self, ReeveServerClient *client, unsigned n_behind)
+{
+  gboolean is_for_us = FALSE;
+  ReeveCall *call = read_call (client, n_behind, &is_for_us);
+
+  if (call == NULL)
+    return TRUE;
+  if (is_for_us && may_go_on (self, &call->job)) {
+    run_call (self, call);
+    return reeve_call_reader_has (self->reader, &self->worker);
+  }
+
+  reeve_server_client_push_call (client, call);
+  return !is_for_us;
+}
+
+/* Nobody called; whether the worker waits on. */
+static gboolean
+wait_on (Stay *self, unsigned n_times)
+{
+  return n_times <= atomic_load (&self->reader->n_clients) / CLIENTS_A_MS &&
+         reeve_call_reader_has (self->reader, &self->worker) &&
+         may_go_on (self, NULL);
+}
+
+static void
+read_on (Stay *self)
+{
+  ReeveServerClient *ready[REEVE_CALL_READER_TURN];
+  unsigned n_silent = 0;
+  gboolean stays = may_go_on (self, NULL);
+
+  while (stays) {
+    unsigned n_ready =
+        reeve_call_reader_wait (self->reader, &self->worker, ready);
+
+    n_silent = n_ready > 0 ? 0 : n_silent + 1;
+    if (n_ready == 0)
+      stays = wait_on (self, n_silent);
+    for (unsigned i = 0; i < n_ready; i++) {
+      stays = stays && serve (self, ready[i], n_ready - i - 1);
+      reeve_server_client_unref (ready[i]);
+    }
+  }
 }
 
 ReeveServerClient *
@@ -235,22 +329,23 @@ reeve_server_client_ref_offered (ReeveServerClient *self)
 void
 reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch)
 {
-  ReeveJobPool *pool = reeve_server_get_pool (self->server);
-  gint64 end_us = g_get_monotonic_time () + MAX_STAY_US;
-  ReeveCall *call = NULL;
-  int fd = reeve_job_pool_has_spare (pool) ? begin (self, batch) : -1;
+  g_autoptr (ReeveServer) server = reeve_server_ref (self->server);
+  ReeveServerLoop *home = self->home;
+  ReeveGivenClients given;
+  Stay stay = {
+    .reader = &home->reader,
+    .pool = reeve_server_get_pool (server),
+    .batch = batch,
+  };
+  gboolean stays = give (self, &stay.worker);
 
-  if (fd < 0)
+  reeve_server_client_unref (self);
+  if (!stays)
     return;
 
-  /* Should the loop close the file meanwhile, read_call() will see it. */
-  while (wait_for_call (fd) && (call = read_call (self, batch)) != NULL &&
-         call->start_us < end_us && reeve_job_pool_go_on (pool, &call->job)) {
-    reeve_reply_batch_run (batch, g_steal_pointer (&call));
-    reeve_reply_batch_flush (batch);
-  }
-
-  give_back (self, batch);
-  if (call != NULL)
-    reeve_server_client_push_call (self, call);
+  if (!stay.worker.is_looked_at)
+    reeve_server_loop_send (home, reeve_server_loop_begin_look, NULL);
+  read_on (&stay);
+  reeve_call_reader_leave (stay.reader, &stay.worker, &given);
+  give_all_back (&given);
 }

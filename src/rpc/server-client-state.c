@@ -24,7 +24,7 @@ reeve_server_client_freeze (ReeveServerClient *self)
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_throttled = TRUE;
-  atomic_store (&self->reader, REEVE_READER_LOOP);
+  reeve_server_client_withdraw_locked (self);
   reeve_server_client_update_events_locked (self);
 }
 
@@ -284,7 +284,7 @@ static gboolean
 append_later (ReeveServerClient *self, GByteArray *bytes, GError **error)
 {
   const takeover_client_life life = {
-    .alive_us = self->keepalive.alive_us,
+    .alive_us = MAX (self->keepalive.alive_us, self->taken_us),
     .asked_us = self->keepalive.asked_us,
     .n_asked = self->keepalive.n_asked,
   };

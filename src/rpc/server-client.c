@@ -126,6 +126,7 @@ reeve_server_client_new (ReeveServerLoop *home,
   self->auth = options->auth;
   self->wires = options->wires;
   self->wire = &reeve_xdr_wire;
+  self->n_singles_due = REEVE_READER_SINGLES;
   atomic_init (&self->is_read_only,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);
@@ -464,7 +465,8 @@ reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call)
   return call->cancellable;
 }
 
-/* (transfer full) (nullable): the oldest call if it is overdue. */
+/* (transfer full) (nullable): the oldest call if it is overdue. @is_left:
+ * whether there are calls, or may be without the loop's knowing. */
 static ReeveCall *
 find_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
 {
@@ -473,7 +475,7 @@ find_overdue (ReeveServerClient *self, gint64 now_us, gboolean *is_left)
   REEVE_LOCK_SCOPE (&self->lock);
 
   call = g_queue_peek_head (&self->calls);
-  *is_left = call != NULL;
+  *is_left = call != NULL || atomic_load (&self->reader) != REEVE_READER_LOOP;
   return call == NULL || call->deadline_us > now_us ? NULL
                                                     : reeve_call_ref (call);
 }
@@ -566,6 +568,7 @@ steal_remains (ReeveServerClient *self, Remains *remains)
   if (self->stream == NULL)
     return FALSE;
 
+  reeve_server_client_withdraw_locked (self);
   remains->stream = g_steal_pointer (&self->stream);
   remains->watch = self->watch;
   remains->current = g_steal_pointer (&self->current);

@@ -57,18 +57,31 @@ flush (ReeveLoop *loop, int watch, gpointer data)
 
   if (pool != NULL)
     reeve_job_pool_look (pool);
+  self->looks = self->looks && reeve_server_loop_look_at_reader (self);
   for (unsigned i = self->watched->len; i-- > 0;)
     if (!reeve_server_client_flush (self->watched->pdata[i]))
       g_ptr_array_remove_index_fast (self->watched, i);
 
-  if (self->watched->len == 0)
+  if (self->watched->len == 0 && !self->looks)
     reeve_loop_update_timeout (loop, watch, -1);
+}
+
+void
+reeve_server_loop_begin_look (ReeveServerLoop *self, gpointer data)
+{
+  if (self->looks)
+    return;
+
+  if (self->watched->len == 0)
+    reeve_loop_update_timeout (self->loop, self->flush, HOLD_MS);
+  self->looks = TRUE;
+  reeve_call_reader_begin_look (&self->reader);
 }
 
 void
 reeve_server_loop_watch (ReeveServerLoop *self, ReeveServerClient *client)
 {
-  if (self->watched->len == 0)
+  if (self->watched->len == 0 && !self->looks)
     reeve_loop_update_timeout (self->loop, self->flush, HOLD_MS);
   g_ptr_array_add (self->watched, reeve_server_client_ref (client));
 }
@@ -236,6 +249,7 @@ reeve_server_loop_new (ReeveServer *server,
   self->loop = reeve_loop_ref (loop);
   self->index = index;
   reeve_mutex_init (&self->lock);
+  reeve_call_reader_init (&self->reader);
   self->sweep = reeve_loop_add_timeout (loop, -1, sweep, self, NULL);
   self->calling = g_ptr_array_new_with_free_func (
       (GDestroyNotify) reeve_server_client_unref);
@@ -257,6 +271,7 @@ reeve_server_loop_free (ReeveServerLoop *self) REEVE_UNCHECKED
   reeve_loop_remove (self->loop, self->flush);
   g_ptr_array_unref (self->calling);
   g_ptr_array_unref (self->watched);
+  reeve_call_reader_clear (&self->reader);
   reeve_reply_batch_clear (&self->batch);
   reeve_call_memory_clear (&self->call_memory);
   g_free (self->scratch);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "rpc/call-reader.h"
 #include "rpc/server-private.h"
 
 G_BEGIN_DECLS
@@ -28,6 +29,9 @@ struct _ReeveServerLoop {
   GQueue handed REEVE_GUARDED; /* (element-type ReeveJob): calls of clients of
                                   other loops that are to run here; it is told
                                   when there are any */
+
+  ReeveCallReader reader; /* as it says */
+  gboolean looks;         /* at its worker, each millisecond */
 
   int sweep;
   GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
@@ -73,8 +77,13 @@ gboolean reeve_server_loop_has_turned (ReeveServerLoop *self);
 
 /* Looks for overdue calls of the client until none is in flight. */
 void reeve_server_loop_sweep (ReeveServerLoop *self, ReeveServerClient *client);
-/* Flushes the client until it holds nothing, and no worker reads it. */
+/* Flushes the client until it holds nothing. */
 void reeve_server_loop_watch (ReeveServerLoop *self, ReeveServerClient *client);
+/* Looks at the worker that reads clients, until there is none. */
+void reeve_server_loop_begin_look (ReeveServerLoop *self, gpointer data);
+/* Takes all clients back from one that has a call that lasts; whether the loop
+ * has to look again. */
+gboolean reeve_server_loop_look_at_reader (ReeveServerLoop *self);
 /* A client makes a call; whether it made the one before, too. */
 gboolean reeve_server_loop_note_caller (ReeveServerLoop *self,
                                         ReeveServerClient *client);

@@ -162,6 +162,9 @@ void reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls);
 /* Whether its calls take but microseconds, as a rule. */
 gboolean reeve_procedure_is_short (ReeveServerProgram *program,
                                    const ReeveProcedure *procedure);
+/* Whether they take so few that others may wait for one. */
+gboolean reeve_procedure_is_quick (ReeveServerProgram *program,
+                                   const ReeveProcedure *procedure);
 
 /* The header of the reply to it. */
 static inline ReeveHeader
@@ -306,8 +309,9 @@ void reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds);
 /* (transfer full) (nullable): the client, if the worker that runs its call may
  * read it afterwards. */
 ReeveServerClient *reeve_server_client_ref_offered (ReeveServerClient *self);
-/* Reads its next calls and runs them, as long as they come one after the other.
- * Thread: a worker. */
+/* @self: (transfer full): is given to the worker that reads clients of its
+ * loop, if it may still be; if there is none, the caller is it, until nobody
+ * calls any more. Thread: a worker. */
 void reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch);
 
 /* A call in flight waits for a worker. (transfer full) */

@@ -8,6 +8,8 @@
 /* Calls that take less than this may run one after the other where several
  * wait: to have another worker run them would take as long. */
 #define SHORT_NS 20000
+/* About what it takes to have another worker run one. */
+#define QUICK_NS 8000
 /* A call that takes longer is not more remarkable. */
 #define MAX_RUN_US 100000
 
@@ -121,14 +123,29 @@ reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls)
                          memory_order_relaxed);
 }
 
-gboolean
-reeve_procedure_is_short (ReeveServerProgram *program,
-                          const ReeveProcedure *procedure)
+static gboolean
+is_below (ReeveServerProgram *program,
+          const ReeveProcedure *procedure,
+          unsigned limit_ns)
 {
   unsigned run_ns = atomic_load_explicit (
       &get_counters (program, procedure)->run_ns, memory_order_relaxed);
 
-  return run_ns > 0 && run_ns < SHORT_NS;
+  return run_ns > 0 && run_ns < limit_ns;
+}
+
+gboolean
+reeve_procedure_is_short (ReeveServerProgram *program,
+                          const ReeveProcedure *procedure)
+{
+  return is_below (program, procedure, SHORT_NS);
+}
+
+gboolean
+reeve_procedure_is_quick (ReeveServerProgram *program,
+                          const ReeveProcedure *procedure)
+{
+  return is_below (program, procedure, QUICK_NS);
 }
 
 static void
