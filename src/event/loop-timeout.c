@@ -16,7 +16,9 @@ reeve_loop_arm_timer_locked (ReeveLoop *self)
     .it_value.tv_nsec = due_us % G_USEC_PER_SEC * 1000,
   };
 
-  if (due_us == self->timer_due_us)
+  /* What it was set for may have been removed: then it comes for nothing once,
+   * which costs less than to set it for each timeout that comes and goes. */
+  if (due_us == 0 || (self->timer_due_us != 0 && due_us >= self->timer_due_us))
     return;
 
   self->timer_due_us = due_us;
