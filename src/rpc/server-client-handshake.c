@@ -6,11 +6,19 @@
 #include "rpc/tls-session.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
-/* A client of TLS before its first frame. The loop's thread reads what comes;
- * the arithmetic, which takes milliseconds, is done by a thread for handshakes,
- * which also writes what it leads to and waits for more, so that the loop need
- * not be woken for that. How it ends is the loop's thread's affair. */
+/* A client of TLS before its first frame. A thread for handshakes reads what
+ * comes, does the arithmetic, which takes most of a millisecond, and writes
+ * what it leads to. It stays for what comes next, if that comes soon and nobody
+ * else needs it; else the loop's thread watches the socket, and hands it over
+ * again. An end that lets the client in need not wake the loop. */
+
+typedef enum {
+  STAGE_WATCHED, /* the loop's thread waits until something comes */
+  STAGE_TAKEN,   /* a thread for handshakes has it, or will have it */
+  STAGE_OVER,    /* the client may call; the rest is the loop's thread's */
+} Stage;
 
 struct _ReeveClientHandshake {
   ReeveJob job;
@@ -19,30 +27,19 @@ struct _ReeveClientHandshake {
   /* Of the loop's thread. */
   int timer;
 
-  int fd; /* immutable, as what follows */
+  ReeveTlsContext *context; /* (owned): immutable, as what follows */
+  int fd;
   int watch;
 
-  /* While it is set, what follows is of the other thread, which clears it under
-   * the client's lock; else of the loop's thread. */
-  atomic_bool is_stepping;
-  ReeveTlsSession *session; /* (owned) */
+  /* A Stage. While it is taken, what follows is of the other thread, which
+   * changes it under the client's lock; else of the loop's thread. */
+  atomic_int stage;
+  gboolean is_ready;        /* the socket, when it is taken */
+  ReeveTlsSession *session; /* (owned) (nullable): since it was taken first */
   ReeveTlsProgress progress;
   ReeveTlsVerdict verdict;
   char *why; /* (owned) (nullable): it failed, or is refused */
 };
-
-static void
-set_events (ReeveClientHandshake *self)
-{
-  ReeveEvents events = REEVE_EVENT_NONE;
-
-  if (!atomic_load (&self->is_stepping)) {
-    events |= REEVE_EVENT_READABLE;
-    if (reeve_tls_session_has_output (self->session))
-      events |= REEVE_EVENT_WRITABLE;
-  }
-  reeve_loop_update_handle (self->client->home->loop, self->watch, events);
-}
 
 static const char *
 get_origin (ReeveServerClient *client)
@@ -52,46 +49,43 @@ get_origin (ReeveServerClient *client)
   return address != NULL ? address : _ ("a socket without an address");
 }
 
-static void
-run_out (ReeveLoop *loop, int watch, gpointer data)
-{
-  ReeveServerClient *client = data;
-
-  reeve_server_note_refusal (
-      client->server, REEVE_REFUSAL_HANDSHAKE,
-      _ ("TLS client at %s did not end its handshake in time"),
-      get_origin (client));
-  reeve_server_client_close_now (client);
-}
+static void run_out (ReeveLoop *loop, int watch, gpointer data);
 
 void
-reeve_server_client_init_handshake (ReeveServerClient *self,
-                                    ReeveTlsContext *context,
-                                    int fd,
-                                    int watch,
-                                    unsigned timeout_ms)
+reeve_server_client_init_handshake_locked (ReeveServerClient *self,
+                                           ReeveTlsContext *context,
+                                           unsigned timeout_ms)
 {
   ReeveClientHandshake *handshake = g_new0 (ReeveClientHandshake, 1);
 
   handshake->job.link.data = &handshake->job;
   handshake->job.name = "TLS";
   handshake->client = self;
-  handshake->fd = fd;
-  handshake->watch = watch;
-  handshake->session = reeve_tls_session_new (context, NULL);
+  handshake->context = reeve_tls_context_ref (context);
+  handshake->fd = reeve_stream_get_fd (self->stream);
+  handshake->watch = self->watch;
   handshake->timer = reeve_loop_add_timeout (self->home->loop, (int) timeout_ms,
                                              run_out, self, NULL);
+  atomic_init (&handshake->stage,
+               self->events == REEVE_EVENT_NONE ? STAGE_TAKEN : STAGE_WATCHED);
   self->handshake = handshake;
+  self->is_shaking = TRUE;
 }
 
+/* A thread may stay with the socket, and keep it open: that is for the loop's
+ * thread to end, which is about to close it. */
 void
 reeve_server_client_stop_handshake (ReeveServerClient *self)
 {
-  if (self->handshake == NULL || self->handshake->timer == 0)
+  ReeveClientHandshake *handshake = self->handshake;
+
+  if (handshake == NULL || handshake->timer == 0)
     return;
 
-  reeve_loop_remove (self->home->loop, self->handshake->timer);
-  self->handshake->timer = 0;
+  reeve_loop_remove (self->home->loop, handshake->timer);
+  handshake->timer = 0;
+  if (atomic_load (&handshake->stage) == STAGE_TAKEN)
+    shutdown (handshake->fd, SHUT_RDWR);
 }
 
 void
@@ -101,6 +95,7 @@ reeve_client_handshake_free (ReeveClientHandshake *self)
     return;
 
   reeve_tls_session_unref (self->session);
+  reeve_tls_context_unref (self->context);
   g_free (self->why);
   g_free (self);
 }
@@ -109,27 +104,74 @@ reeve_client_handshake_free (ReeveClientHandshake *self)
 
 /* From here on all bytes go through the session. */
 static void
+attach_locked (ReeveServerClient *self, ReeveTlsSession *session)
+    REEVE_REQUIRES (self->lock)
+{
+  reeve_tls_session_attach (reeve_tls_session_ref (session), self->stream);
+  self->is_shaking = FALSE;
+  self->events = REEVE_EVENT_NONE;
+}
+
+/* The loop's thread sees that the client was let in. */
+static void
+forget_handshake (ReeveServerClient *self)
+{
+  reeve_server_client_stop_handshake (self);
+  g_clear_pointer (&self->handshake, reeve_client_handshake_free);
+  self->has_layer = TRUE;
+}
+
+static void
+run_out (ReeveLoop *loop, int watch, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (atomic_load (&self->handshake->stage) == STAGE_OVER) {
+    forget_handshake (self);
+    return;
+  }
+  reeve_server_note_refusal (
+      self->server, REEVE_REFUSAL_HANDSHAKE,
+      _ ("TLS client at %s did not end its handshake in time"),
+      get_origin (self));
+  reeve_server_client_close_now (self);
+}
+
+static void
+begin_calls (ReeveLoop *loop, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  if (self->handshake != NULL)
+    forget_handshake (self);
+  reeve_server_client_read_more (self);
+  reeve_server_client_unref (self);
+}
+
+/* Mostly it says nothing yet, so that the loop need not be woken. What is of
+ * the handshake may be gone at once. */
+static void
+let_in (ReeveServerClient *self, ReeveClientHandshake *handshake)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  if (self->stream == NULL)
+    return;
+
+  attach_locked (self, handshake->session);
+  atomic_store (&handshake->stage, STAGE_OVER);
+  reeve_server_client_update_events_locked (self);
+  if (reeve_stream_has_input (self->stream))
+    reeve_loop_invoke (self->home->loop, begin_calls,
+                       reeve_server_client_ref (self));
+}
+
+static void
 attach (ReeveServerClient *self, ReeveTlsSession *session)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  reeve_tls_session_attach (reeve_tls_session_ref (session), self->stream);
-  self->has_layer = TRUE;
-  self->is_shaking = FALSE;
-  self->events = REEVE_EVENT_NONE;
-  reeve_server_client_update_events_locked (self);
-}
-
-static void
-begin_calls (ReeveServerClient *self)
-{
-  ReeveClientHandshake *handshake = self->handshake;
-
-  reeve_server_client_stop_handshake (self);
-  self->handshake = NULL;
-  attach (self, handshake->session);
-  reeve_client_handshake_free (handshake);
-  reeve_server_client_read_more (self);
+  attach_locked (self, session);
 }
 
 static void
@@ -156,6 +198,26 @@ fail (ReeveServerClient *self)
   reeve_server_client_close_now (self);
 }
 
+/* It does not let the client in. */
+static void
+end (ReeveLoop *loop, gpointer data)
+{
+  ReeveServerClient *self = data;
+
+  atomic_store (&self->handshake->stage, STAGE_WATCHED);
+  if (!reeve_server_client_is_closed (self)) {
+    if (self->handshake->progress == REEVE_TLS_HANDSHAKE_DONE)
+      refuse_peer (self);
+    else if (self->handshake->progress == REEVE_TLS_HANDSHAKE_FAILED)
+      fail (self);
+    else
+      reeve_server_client_close_now (self);
+  }
+  reeve_server_client_unref (self);
+}
+
+/* ----------------------------------------------------------------- steps -- */
+
 /* FALSE: its socket is broken. */
 static gboolean
 flush (ReeveClientHandshake *self)
@@ -164,43 +226,30 @@ flush (ReeveClientHandshake *self)
          errno == EINTR;
 }
 
-static void
-end (ReeveLoop *loop, gpointer data)
+/* Under the client's lock its socket is not closed. Returns the bytes that it
+ * read, 0 if there are none yet, or -1: the socket is broken, or closed. */
+static gssize
+receive (ReeveServerClient *client, ReeveClientHandshake *self)
 {
-  ReeveServerClient *self = data;
-  ReeveClientHandshake *handshake = self->handshake;
+  gssize n_read;
 
-  atomic_store (&handshake->is_stepping, FALSE);
-  if (!reeve_server_client_is_closed (self)) {
-    if (handshake->progress == REEVE_TLS_HANDSHAKE_WAITS)
-      reeve_server_client_close_now (self);
-    else if (handshake->progress == REEVE_TLS_HANDSHAKE_FAILED)
-      fail (self);
-    else if (handshake->verdict == REEVE_TLS_ACCEPTED)
-      begin_calls (self);
-    else
-      refuse_peer (self);
-  }
-  reeve_server_client_unref (self);
+  REEVE_LOCK_SCOPE (&client->lock);
+
+  if (client->stream == NULL || !flush (self))
+    return -1;
+
+  n_read = reeve_tls_session_fill (self->session, self->fd);
+  if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
+    return 0;
+  return n_read > 0 ? n_read : -1;
 }
 
-/* ----------------------------------------------------------------- steps -- */
-
-/* Says what the step led to; under the client's lock its socket is not closed.
- * Returns whether the handshake goes on: then it may be of the loop's thread,
- * and gone, at once. */
 static gboolean
-end_step (ReeveServerClient *client, ReeveClientHandshake *self)
+send_output (ReeveServerClient *client, ReeveClientHandshake *self)
 {
   REEVE_LOCK_SCOPE (&client->lock);
 
-  if (client->stream == NULL || !flush (self) ||
-      self->progress != REEVE_TLS_HANDSHAKE_WAITS)
-    return FALSE;
-
-  atomic_store (&self->is_stepping, FALSE);
-  set_events (self);
-  return TRUE;
+  return client->stream != NULL && flush (self);
 }
 
 /* Before the client hears of it. */
@@ -220,19 +269,71 @@ judge (ReeveServerClient *client, ReeveClientHandshake *self)
   reeve_tls_session_send_verdict (self->session, self->verdict);
 }
 
-static void
-run_step (ReeveClientHandshake *self)
+/* Goes on as far as the bytes that are there lead. Returns whether more have to
+ * come. */
+static gboolean
+step (ReeveServerClient *client, ReeveClientHandshake *self)
 {
-  ReeveServerClient *client = self->client;
-  ReeveLoop *loop = client->home->loop;
+  gssize n_read = receive (client, self);
+
+  if (n_read <= 0)
+    return n_read == 0;
 
   self->progress = reeve_tls_session_handshake (self->session, &self->why);
   if (self->progress == REEVE_TLS_HANDSHAKE_DONE)
     judge (client, self);
-  if (end_step (client, self))
-    reeve_server_client_unref (client);
+  return send_output (client, self) &&
+         self->progress == REEVE_TLS_HANDSHAKE_WAITS;
+}
+
+/* Whether there is something to read. A peer that does not take what it is told
+ * is not waited for. */
+static gboolean
+stay (ReeveClientHandshake *self, ReeveHandshakes *handshakes)
+{
+  return !reeve_tls_session_has_output (self->session) &&
+         reeve_handshakes_stay (handshakes, self->fd);
+}
+
+/* To the loop's thread, which has it at once. */
+static void
+give_back (ReeveServerClient *client, ReeveClientHandshake *self)
+{
+  ReeveEvents events = REEVE_EVENT_READABLE;
+
+  REEVE_LOCK_SCOPE (&client->lock);
+
+  if (client->stream == NULL)
+    return;
+
+  if (reeve_tls_session_has_output (self->session))
+    events |= REEVE_EVENT_WRITABLE;
+  atomic_store (&self->stage, STAGE_WATCHED);
+  reeve_loop_update_handle (client->home->loop, self->watch, events);
+}
+
+static void
+run (ReeveClientHandshake *self, ReeveHandshakes *handshakes)
+{
+  ReeveServerClient *client = self->client;
+  gboolean goes_on = TRUE;
+
+  if (self->session == NULL)
+    self->session = reeve_tls_session_new (self->context, NULL);
+  if (self->is_ready)
+    goes_on = step (client, self);
+  while (goes_on && stay (self, handshakes))
+    goes_on = step (client, self);
+
+  if (goes_on)
+    give_back (client, self);
+  else if (self->progress == REEVE_TLS_HANDSHAKE_DONE &&
+           self->verdict == REEVE_TLS_ACCEPTED)
+    let_in (client, self);
   else
-    reeve_loop_invoke (loop, end, client);
+    reeve_loop_invoke (client->home->loop, end,
+                       reeve_server_client_ref (client));
+  reeve_server_client_unref (client);
 }
 
 void
@@ -241,36 +342,50 @@ reeve_server_client_run_handshakes (ReeveJob *const *jobs,
                                     gpointer data)
 {
   for (unsigned i = 0; i < n_jobs; i++)
-    run_step ((ReeveClientHandshake *) jobs[i]);
+    run ((ReeveClientHandshake *) jobs[i], data);
 }
 
 static void
-start_step (ReeveClientHandshake *self)
+hand_over (ReeveClientHandshake *self)
 {
-  atomic_store (&self->is_stepping, TRUE);
-  set_events (self);
   reeve_server_client_ref (self->client);
-  reeve_server_push_handshake (reeve_server_client_get_server (self->client),
-                               &self->job);
+  reeve_handshakes_push (reeve_server_get_handshakes (self->client->server),
+                         &self->job);
 }
 
 void
+reeve_server_client_begin (ReeveServerClient *self)
+{
+  if (self->handshake != NULL &&
+      atomic_load (&self->handshake->stage) == STAGE_TAKEN)
+    hand_over (self->handshake);
+}
+
+/* From now on nothing is watched for. */
+static void
+take (ReeveClientHandshake *self)
+{
+  self->is_ready = TRUE;
+  atomic_store (&self->stage, STAGE_TAKEN);
+  reeve_loop_update_handle (self->client->home->loop, self->watch,
+                            REEVE_EVENT_NONE);
+  hand_over (self);
+}
+
+gboolean
 reeve_server_client_shake (ReeveServerClient *self, ReeveEvents events)
 {
-  ReeveClientHandshake *handshake = self->handshake;
-  gboolean is_stepping = atomic_load (&handshake->is_stepping);
-  gssize n_read = -1;
+  int stage = atomic_load (&self->handshake->stage);
 
-  if (!is_stepping && (events & REEVE_EVENT_READABLE) != 0) {
-    n_read = reeve_tls_session_fill (handshake->session, handshake->fd);
-    if (n_read > 0)
-      start_step (handshake);
-    else if (n_read == 0 || (errno != EAGAIN && errno != EINTR))
-      reeve_server_client_close_now (self);
-  } else if ((events & (REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP)) != 0 ||
-             (!is_stepping && !flush (handshake))) {
-    reeve_server_client_close_now (self);
-  } else if (!is_stepping) {
-    set_events (handshake);
+  if (stage == STAGE_OVER) {
+    forget_handshake (self);
+    return TRUE;
   }
+
+  if (stage == STAGE_WATCHED &&
+      (events & (REEVE_EVENT_READABLE | REEVE_EVENT_WRITABLE)) != 0)
+    take (self->handshake);
+  else if ((events & (REEVE_EVENT_ERROR | REEVE_EVENT_HANGUP)) != 0)
+    reeve_server_client_close_now (self);
+  return FALSE;
 }

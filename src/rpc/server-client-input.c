@@ -673,10 +673,8 @@ reeve_server_client_take_ready (ReeveLoop *loop,
   reeve_server_client_reclaim (self);
   if (events & REEVE_EVENT_READABLE)
     atomic_store_explicit (&self->has_spoken, TRUE, memory_order_relaxed);
-  if (self->handshake != NULL) {
-    reeve_server_client_shake (self, events);
+  if (self->handshake != NULL && !reeve_server_client_shake (self, events))
     return;
-  }
   if (events & REEVE_EVENT_WRITABLE)
     reeve_server_client_write (self);
   if (events & REEVE_EVENT_READABLE)

@@ -93,7 +93,8 @@ struct _ReeveServerClient {
   char *x509_name; /* (owned) (nullable): before the first call */
 
   /* Of the loop's thread. */
-  ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts */
+  ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts, and
+                                      until that thread sees that it is over */
 
   GList *unauth; /* (nullable): in the server's list, under its lock */
 
@@ -183,14 +184,15 @@ void reeve_server_client_init_auth (ReeveServerClient *self);
 void reeve_server_client_stop_patience (ReeveServerClient *self);
 /* ---------------------------------------- server-client-handshake.c --- */
 
-/* Of a new client, whose socket is watched. */
-void reeve_server_client_init_handshake (ReeveServerClient *self,
-                                         ReeveTlsContext *context,
-                                         int fd,
-                                         int watch,
-                                         unsigned timeout_ms);
-/* Something is ready during the handshake. */
-void reeve_server_client_shake (ReeveServerClient *self, ReeveEvents events);
+/* Of a new client. If nothing of its socket is watched for, it has to begin. */
+void reeve_server_client_init_handshake_locked (ReeveServerClient *self,
+                                                ReeveTlsContext *context,
+                                                unsigned timeout_ms)
+    REEVE_REQUIRES (self->lock);
+/* Something is ready during the handshake. Returns whether that is over, and
+ * what is ready is for the calls. */
+gboolean
+reeve_server_client_shake (ReeveServerClient *self, ReeveEvents events);
 /* It is over, or its client is closed. */
 void reeve_server_client_stop_handshake (ReeveServerClient *self);
 void reeve_client_handshake_free (ReeveClientHandshake *self);

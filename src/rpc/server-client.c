@@ -106,6 +106,14 @@ note_peer (const ReeveServerClient *self)
                  (int) self->peer.pid, (int) self->peer.uid);
 }
 
+/* What is not watched from the start is handed over from the start. */
+static gboolean
+begins_at_once (ReeveServer *server, const ReeveTlsContext *tls)
+{
+  return tls != NULL &&
+         reeve_handshakes_has_spare (reeve_server_get_handshakes (server));
+}
+
 ReeveServerClient *
 reeve_server_client_new (ReeveServerLoop *home,
                          ReeveStream *stream,
@@ -142,18 +150,18 @@ reeve_server_client_new (ReeveServerLoop *home,
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  self->events =
-      reeve_server_is_frozen (server) ? REEVE_EVENT_NONE : REEVE_EVENT_READABLE;
+  self->events = reeve_server_is_frozen (server) || begins_at_once (server, tls)
+                     ? REEVE_EVENT_NONE
+                     : REEVE_EVENT_READABLE;
   self->watch = reeve_loop_add_handle (
       home->loop, fd, self->events, reeve_server_client_take_ready,
       reeve_server_client_ref (self),
       (GDestroyNotify) reeve_server_client_unref);
-  self->is_shaking = tls != NULL;
   if (tls != NULL)
-    reeve_server_client_init_handshake (self, tls, fd, self->watch,
-                                        options->handshake_timeout_ms == 0
-                                            ? HANDSHAKE_TIMEOUT_MS
-                                            : options->handshake_timeout_ms);
+    reeve_server_client_init_handshake_locked (
+        self, tls,
+        options->handshake_timeout_ms == 0 ? HANDSHAKE_TIMEOUT_MS
+                                           : options->handshake_timeout_ms);
   return self;
 }
 

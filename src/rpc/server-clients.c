@@ -235,7 +235,8 @@ let_in (ReeveServerLoop *home,
     atomic_fetch_add (&self->n_accepted, 1);
   if (entry == ENTRY_FULL)
     reeve_server_client_refuse (client);
-  else
+  reeve_server_client_begin (client);
+  if (entry != ENTRY_FULL)
     limit_unauth (self, home);
   return TRUE;
 }

@@ -16,10 +16,10 @@ struct _ReeveServer {
   ReeveServerLoop *own_loop; /* that of @loop */
   GPtrArray *loops; /* (element-type ReeveServerLoop) (owned): the first is
                        @own_loop; immutable once there are clients */
-  ReeveLiveLimits limits;   /* atomic */
-  ReeveMutex limits_lock;   /* held while they are changed */
-  ReeveJobPool *pool;       /* (owned); NULL once it is stopped */
-  ReeveJobPool *handshakes; /* (owned) (nullable): of TLS; loop's */
+  ReeveLiveLimits limits;      /* atomic */
+  ReeveMutex limits_lock;      /* held while they are changed */
+  ReeveJobPool *pool;          /* (owned); NULL once it is stopped */
+  ReeveHandshakes *handshakes; /* (owned) (nullable): of TLS; loop's */
 
   /* Immutable once there are listeners. */
   ReeveAuthenticator *authenticator; /* (owned) (nullable) */

@@ -13,6 +13,7 @@
 #include "rpc/call.h"
 #include "rpc/command.h"
 #include "rpc/data-stream.h"
+#include "rpc/handshakes.h"
 #include "rpc/message.h"
 #include "rpc/refusals.h"
 #include "rpc/server-limits.h"
@@ -346,10 +347,13 @@ gboolean reeve_server_client_expire (ReeveServerClient *self, gint64 now_us);
 GCancellable *
 reeve_server_client_make_cancellable (ReeveServerClient *self, ReeveCall *call);
 
-/* The function of the pool for handshakes. */
+/* The function of the threads for handshakes. */
 void reeve_server_client_run_handshakes (ReeveJob *const *jobs,
                                          unsigned n_jobs,
                                          gpointer data);
+/* A new client is in the server's list: if it has TLS, a thread for handshakes
+ * may begin. Thread: loop. */
+void reeve_server_client_begin (ReeveServerClient *self);
 
 /* It is one too many: its first call is answered by that, and closes it. For a
  * new client, once. Thread: loop. */
@@ -426,7 +430,9 @@ gboolean reeve_server_takes_fds (ReeveServer *self);
 void reeve_server_push (ReeveServer *self, GQueue *jobs);
 /* A job that is no call. Thread: any, as long as a client of its is there. */
 void reeve_server_push_job (ReeveServer *self, ReeveJob *job);
-void reeve_server_push_handshake (ReeveServer *self, ReeveJob *job);
+/* (nullable): there are none before something listens with TLS. Thread: loop.
+ */
+ReeveHandshakes *reeve_server_get_handshakes (ReeveServer *self);
 /* The list of clients that did not authenticate yet. @link is set and cleared
  * under the server's lock; removing does nothing when it is NULL. Thread: any.
  */

@@ -220,39 +220,27 @@ reeve_server_push (ReeveServer *self, GQueue *jobs)
   reeve_job_pool_push (self->pool, jobs);
 }
 
-static void
-push_job (ReeveJobPool *pool, ReeveJob *job)
+void
+reeve_server_push_job (ReeveServer *self, ReeveJob *job)
 {
   GQueue jobs = G_QUEUE_INIT;
 
   g_queue_push_tail_link (&jobs, &job->link);
-  reeve_job_pool_push (pool, &jobs);
+  reeve_job_pool_push (self->pool, &jobs);
 }
 
-void
-reeve_server_push_job (ReeveServer *self, ReeveJob *job)
-{
-  push_job (self->pool, job);
-}
-
-/* Half of the processors at most are busy with strangers. */
 static void
 start_handshakes (ReeveServer *self)
 {
-  unsigned n_threads = CLAMP (g_get_num_processors () / 2, 1, 8);
-  const ReeveJobPoolSize size = {
-    .lo_water = 1, .hi_water = n_threads, .increment = 1, .maximum = n_threads
-  };
-
   if (self->handshakes == NULL)
     self->handshakes =
-        reeve_job_pool_new (&size, reeve_server_client_run_handshakes, self);
+        reeve_handshakes_new (reeve_server_client_run_handshakes);
 }
 
-void
-reeve_server_push_handshake (ReeveServer *self, ReeveJob *job)
+ReeveHandshakes *
+reeve_server_get_handshakes (ReeveServer *self)
 {
-  push_job (self->handshakes, job);
+  return self->handshakes;
 }
 
 /* ---------------------------------------------------------- the server --- */
@@ -313,7 +301,7 @@ reeve_server_unref (ReeveServer *self) REEVE_UNCHECKED
   g_assert (g_hash_table_size (self->clients) == 0);
   g_assert (g_queue_is_empty (&self->unauth));
   reeve_job_pool_free (self->pool);
-  reeve_job_pool_free (self->handshakes);
+  reeve_handshakes_free (self->handshakes);
   g_ptr_array_unref (self->services);
   g_ptr_array_unref (self->programs);
   g_ptr_array_unref (self->tables);
@@ -468,7 +456,7 @@ reeve_server_stop (ReeveServer *self)
   for (unsigned i = 0; i < clients->len; i++)
     reeve_server_client_close_now (clients->pdata[i]);
   reeve_server_end_loops (self);
-  g_clear_pointer (&self->handshakes, reeve_job_pool_free);
+  g_clear_pointer (&self->handshakes, reeve_handshakes_free);
   /* What runs sees that its client is gone, and may still push what ends a
    * data stream. */
   reeve_job_pool_free (self->pool);

@@ -11,15 +11,23 @@
 #include "tls-fixture.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 20000
 /* Of a server that is to lose patience with a handshake. */
 #define TIMEOUT_MS 200
+/* More than there are threads for handshakes. */
+#define N_HALF_OPEN 24
+/* The most that a client says at once in its handshake. */
+#define SAID_SIZE 4096
 /* Who may hear at a time that there are too many. */
 #define MAX_REFUSED 4
 
@@ -30,6 +38,7 @@ typedef struct {
   ReeveTlsSlot *slot;
   pthread_t thread;
   unsigned timeout_ms; /* of a handshake */
+  gboolean is_tcp;     /* what connects */
   char *name; /* (owned) (nullable): of the last caller's certificate */
   atomic_int transport;
 } Fixture;
@@ -39,6 +48,9 @@ typedef struct {
   ReeveTlsSession *session;
   ReeveStream *stream;
   int fd;
+  int piece_size; /* of what it says in its handshake; 0: whole, negative: all
+                     but so much */
+  gboolean is_tcp;
 } Client;
 
 static gboolean
@@ -131,6 +143,28 @@ count_arrived (Fixture *self)
   return stats.n_accepted + stats.n_refused;
 }
 
+/* As socketpair(). */
+static void
+connect_tcp (int ends[2])
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int one = 1;
+
+  g_assert_no_errno (bind (fd, (struct sockaddr *) &address, size));
+  g_assert_no_errno (listen (fd, 1));
+  g_assert_no_errno (getsockname (fd, (struct sockaddr *) &address, &size));
+  ends[0] = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_no_errno (connect (ends[0], (struct sockaddr *) &address, size));
+  g_assert_no_errno (
+      setsockopt (ends[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
+  ends[1] = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
+  g_assert_no_errno (ends[1]);
+  close (fd);
+}
+
 static int
 connect_to (Fixture *self)
 {
@@ -138,7 +172,11 @@ connect_to (Fixture *self)
   Adding adding = { .fixture = self };
   int ends[2];
 
-  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  if (self->is_tcp)
+    connect_tcp (ends);
+  else
+    g_assert_no_errno (
+        socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
   adding.fd = ends[1];
   reeve_loop_invoke (self->loop, add_client, &adding);
   while (!atomic_load (&adding.is_done) || count_arrived (self) == n_before)
@@ -163,6 +201,8 @@ client_init (Client *self, Fixture *fixture, const char *certificate)
   self->fd = connect_to (fixture);
   self->session = reeve_tls_session_new (context, "localhost");
   self->stream = NULL;
+  self->piece_size = 0;
+  self->is_tcp = fixture->is_tcp;
 }
 
 static void
@@ -173,6 +213,55 @@ client_clear (Client *self)
   else
     close (self->fd);
   reeve_tls_session_unref (self->session);
+}
+
+/* So that the server sees what was sent so far before there is more: of TCP
+ * only time can tell. */
+static void
+wait_until_read (int fd, gboolean is_tcp)
+{
+  int n_waiting;
+
+  if (is_tcp)
+    g_usleep (200);
+  do
+    g_assert_no_errno (ioctl (fd, SIOCOUTQ, &n_waiting));
+  while (n_waiting > 0);
+}
+
+/* (array length=size) (transfer full): what it has to say. */
+static uint8_t *
+client_take_output (Client *self, size_t *size)
+{
+  uint8_t *bytes = g_malloc (SAID_SIZE);
+  int ends[2];
+  gssize n_read;
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  g_assert_true (reeve_tls_session_flush (self->session, ends[0]));
+  close (ends[0]);
+  n_read = recv (ends[1], bytes, SAID_SIZE, 0);
+  g_assert_no_errno ((int) n_read);
+  close (ends[1]);
+  *size = (size_t) n_read;
+  return bytes;
+}
+
+static void
+client_send_pieces (Client *self)
+{
+  size_t size;
+  g_autofree uint8_t *bytes = client_take_output (self, &size);
+  size_t piece_size = self->piece_size > 0
+                          ? (size_t) self->piece_size
+                          : size - MIN (size, (size_t) -self->piece_size);
+
+  for (size_t n_sent = 0; n_sent < size; n_sent += piece_size) {
+    piece_size = MIN (piece_size, size - n_sent);
+    g_assert_cmpint (send (self->fd, bytes + n_sent, piece_size, MSG_NOSIGNAL),
+                     ==, piece_size);
+    wait_until_read (self->fd, self->is_tcp);
+  }
 }
 
 /* Up to the end, or as many turns. */
@@ -189,7 +278,10 @@ client_handshake (Client *self, int n_turns)
         return REEVE_TLS_HANDSHAKE_FAILED;
     }
     progress = reeve_tls_session_handshake (self->session, &why);
-    reeve_tls_session_flush (self->session, self->fd);
+    if (self->piece_size != 0)
+      client_send_pieces (self);
+    else
+      reeve_tls_session_flush (self->session, self->fd);
   }
 
   if (progress == REEVE_TLS_HANDSHAKE_DONE) {
@@ -264,11 +356,17 @@ client_read_verdict (Client *self)
 }
 
 static void
+client_go_on (Client *self)
+{
+  g_assert_cmpint (client_handshake (self, 10), ==, REEVE_TLS_HANDSHAKE_DONE);
+  g_assert_cmpint (client_read_verdict (self), ==, REEVE_TLS_ACCEPTED);
+}
+
+static void
 client_open (Client *self, Fixture *fixture)
 {
   client_init (self, fixture, "client");
-  g_assert_cmpint (client_handshake (self, 10), ==, REEVE_TLS_HANDSHAKE_DONE);
-  g_assert_cmpint (client_read_verdict (self), ==, REEVE_TLS_ACCEPTED);
+  client_go_on (self);
 }
 
 /* --------------------------------------------------------------- tests --- */
@@ -346,6 +444,17 @@ test_refusal (Fixture *self, gconstpointer data)
   client_clear (&client);
 }
 
+/* At once, not when somebody has waited for the client long enough. */
+static void
+assert_hears_end (int fd)
+{
+  char bytes[SAID_SIZE];
+
+  do
+    wait_readable (fd);
+  while (recv (fd, bytes, sizeof bytes, 0) > 0);
+}
+
 /* Silent from the start, and in the middle. */
 static void
 test_silence (Fixture *self, gconstpointer data)
@@ -361,6 +470,50 @@ test_silence (Fixture *self, gconstpointer data)
     assert_handshakes (self, 0, (unsigned) n_turns + 1, 0);
     g_assert_cmpint (g_get_monotonic_time () - start_us, >=,
                      TIMEOUT_MS * 1000 - 1000);
+    assert_hears_end (client.fd);
+    client_clear (&client);
+  }
+}
+
+/* Whatever the threads for handshakes wait for, those who go on are served; and
+ * so are the others when they do. */
+static void
+test_half_open (Fixture *self, gconstpointer data)
+{
+  Client clients[N_HALF_OPEN], good;
+
+  for (unsigned i = 0; i < N_HALF_OPEN; i++) {
+    client_init (&clients[i], self, "client");
+    client_handshake (&clients[i], (int) i % 2);
+  }
+  for (unsigned i = 0; i < 3; i++) {
+    client_open (&good, self);
+    client_call (&good, 1);
+    client_clear (&good);
+  }
+  for (unsigned i = N_HALF_OPEN; i-- > 0;) {
+    client_go_on (&clients[i]);
+    client_call (&clients[i], 1);
+  }
+  assert_handshakes (self, N_HALF_OPEN + 3, 0, 0);
+  for (unsigned i = 0; i < N_HALF_OPEN; i++)
+    client_clear (&clients[i]);
+}
+
+static void
+test_pieces (Fixture *self, gconstpointer data)
+{
+  /* The first record of a client's answer has 6 bytes. */
+  static const int sizes[] = { 1, 5, 6, 7, 300, -1, -6 };
+
+  self->is_tcp = data != NULL;
+  for (unsigned i = self->is_tcp ? 1 : 0; i < G_N_ELEMENTS (sizes); i++) {
+    Client client;
+
+    client_init (&client, self, "client");
+    client.piece_size = sizes[i];
+    client_go_on (&client);
+    client_call (&client, 1);
     client_clear (&client);
   }
 }
@@ -580,6 +733,9 @@ main (int argc, char **argv)
   ADD ("refuses/no-tls", NULL, test_no_tls);
   ADD ("refuses/one-too-many", NULL, test_one_too_many);
   ADD ("refuses/far-too-many", NULL, test_far_too_many);
+  ADD ("half-open", NULL, test_half_open);
+  ADD ("pieces", NULL, test_pieces);
+  ADD ("pieces/tcp", "tcp", test_pieces);
   ADD ("counts-as-unauthenticated", NULL, test_counts);
   ADD ("client-goes-away", NULL, test_goes_away);
   ADD ("exchange", NULL, test_exchange);
