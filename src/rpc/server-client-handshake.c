@@ -14,6 +14,10 @@
  * else needs it; else the loop's thread watches the socket, and hands it over
  * again. An end that lets the client in need not wake the loop. */
 
+/* No client's answer is shorter. Most begin it with a record of 6 bytes that
+ * means nothing, well before they have the rest. */
+#define MIN_ANSWER 7
+
 typedef enum {
   STAGE_WATCHED, /* the loop's thread waits until something comes */
   STAGE_TAKEN,   /* a thread for handshakes has it, or will have it */
@@ -35,6 +39,7 @@ struct _ReeveClientHandshake {
    * changes it under the client's lock; else of the loop's thread. */
   atomic_int stage;
   gboolean is_ready;        /* the socket, when it is taken */
+  gboolean expects_answer;  /* it is not ready for less than MIN_ANSWER */
   ReeveTlsSession *session; /* (owned) (nullable): since it was taken first */
   ReeveTlsProgress progress;
   ReeveTlsVerdict verdict;
@@ -226,6 +231,20 @@ flush (ReeveClientHandshake *self)
          errno == EINTR;
 }
 
+/* Nobody wakes for a part of an answer that leads nowhere. It is the answer to
+ * all that was said, so that no part of it was read before. */
+static void
+expect_answer (ReeveClientHandshake *self, gboolean expects_answer)
+{
+  int n_bytes = expects_answer ? MIN_ANSWER : 1;
+
+  if (self->expects_answer == expects_answer)
+    return;
+
+  self->expects_answer = expects_answer;
+  setsockopt (self->fd, SOL_SOCKET, SO_RCVLOWAT, &n_bytes, sizeof n_bytes);
+}
+
 /* Under the client's lock its socket is not closed. Returns the bytes that it
  * read, 0 if there are none yet, or -1: the socket is broken, or closed. */
 static gssize
@@ -239,17 +258,26 @@ receive (ReeveServerClient *client, ReeveClientHandshake *self)
     return -1;
 
   n_read = reeve_tls_session_fill (self->session, self->fd);
-  if (n_read < 0 && (errno == EAGAIN || errno == EINTR))
-    return 0;
-  return n_read > 0 ? n_read : -1;
+  if (n_read == 0 || (n_read < 0 && errno != EAGAIN && errno != EINTR))
+    return -1;
+
+  expect_answer (self, FALSE);
+  return MAX (n_read, 0);
 }
 
 static gboolean
 send_output (ReeveServerClient *client, ReeveClientHandshake *self)
 {
+  gboolean says_something = reeve_tls_session_has_output (self->session);
+
   REEVE_LOCK_SCOPE (&client->lock);
 
-  return client->stream != NULL && flush (self);
+  if (client->stream == NULL || !flush (self))
+    return FALSE;
+
+  if (self->progress == REEVE_TLS_HANDSHAKE_WAITS && says_something)
+    expect_answer (self, TRUE);
+  return TRUE;
 }
 
 /* Before the client hears of it. */
