@@ -3,17 +3,41 @@
 #include "figure.h"
 
 static void
+print_quantiles (FILE *file, const char *name, const Quantiles *times)
+{
+  if (times->p999_us <= 0)
+    fprintf (file, ", \"%s\": null", name);
+  else
+    fprintf (file,
+             ", \"%s\": {\"p50_us\": %.2f, \"p99_us\": %.2f, "
+             "\"p999_us\": %.2f}",
+             name, times->p50_us, times->p99_us, times->p999_us);
+}
+
+static void
+print_paced (FILE *file, const Run *run)
+{
+  fprintf (file, ", \"calls\": %.0f, \"disturbed\": %.4f", run->n_runs,
+           run->disturbed);
+  print_quantiles (file, "from_due", &run->from_due);
+  print_quantiles (file, "from_sent", &run->from_sent);
+  print_quantiles (file, "undisturbed", &run->undisturbed);
+  print_quantiles (file, "late", &run->late);
+}
+
+static void
 print_samples (FILE *file, const Figure *self, unsigned n_rounds)
 {
   for (unsigned i = 0; i < n_rounds; i++) {
     const Sample *sample = &self->samples[i];
 
     fprintf (file,
-             "%s\n    {\"us\": %.4f, \"cpu_us\": %.4f, \"switches\": %.4f",
-             i == 0 ? "" : ",", sample->us, sample->cpu_us, sample->n_switches);
+             "%s\n    {\"us\": %.4f, \"cpu_us\": %.4f, \"switches\": %.4f, "
+             "\"steal\": %.4f",
+             i == 0 ? "" : ",", sample->run.us, sample->cpu_us,
+             sample->n_switches, sample->steal);
     if (self->plan->mode == PACED)
-      fprintf (file, ", \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f",
-               sample->p50_us, sample->p99_us, sample->p999_us);
+      print_paced (file, &sample->run);
     fprintf (file, "}");
   }
 }

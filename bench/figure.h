@@ -10,12 +10,10 @@
 
 /* What one round measured. */
 typedef struct {
-  double us;         /* of a call, a connection */
-  double cpu_us;     /* of it, in the server */
+  Run run;
+  double cpu_us;     /* of a call, a connection, in the server */
   double n_switches; /* of contexts, for it, in the server */
-  double p50_us;     /* how long a reply took; 0 unless paced */
-  double p99_us;
-  double p999_us;
+  double steal;      /* share of our cores' time that the host kept */
 } Sample;
 
 /* What was measured, in all rounds. */

@@ -36,6 +36,14 @@ histogram_add (Histogram *self, double us)
   self->n_times++;
 }
 
+void
+histogram_add_all (Histogram *self, const Histogram *other)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (self->counts); i++)
+    self->counts[i] += other->counts[i];
+  self->n_times += other->n_times;
+}
+
 double
 histogram_get_quantile (const Histogram *self, double share)
 {
@@ -48,4 +56,14 @@ histogram_get_quantile (const Histogram *self, double share)
       return (double) get_ns (i) / 1000;
   }
   return 0;
+}
+
+Quantiles
+histogram_get_quantiles (const Histogram *self)
+{
+  return (Quantiles){
+    .p50_us = histogram_get_quantile (self, 0.5),
+    .p99_us = histogram_get_quantile (self, 0.99),
+    .p999_us = histogram_get_quantile (self, 0.999),
+  };
 }

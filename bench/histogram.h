@@ -17,6 +17,15 @@ typedef struct {
 /* Longer ones than half an hour count as half an hour. */
 void histogram_add (Histogram *self, double us);
 
+typedef struct {
+  double p50_us;
+  double p99_us;
+  double p999_us;
+} Quantiles;
+
+void histogram_add_all (Histogram *self, const Histogram *other);
+
 /* The time that @share of all do not exceed, in microseconds; 0: there is
  * none. */
 double histogram_get_quantile (const Histogram *self, double share);
+Quantiles histogram_get_quantiles (const Histogram *self);

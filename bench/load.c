@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "load.h"
 
-#include "histogram.h"
-
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_EVENTS 64
@@ -15,6 +15,7 @@ typedef struct {
   Connection connection;
   Replies replies;
   double due_us;       /* the paced call in flight */
+  double start_us;     /* the same, when it was sent if that is our fault */
   unsigned n_requests; /* that a connection of connections_run() made */
 } Client;
 
@@ -61,8 +62,12 @@ watch_all (Clients *self, unsigned n_clients)
 static int
 wait_for_events (int epoll_fd, struct epoll_event *events)
 {
-  int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, TIMEOUT_MS);
+  int n_events;
 
+  /* It does not go on by itself in a process that was stopped. */
+  do
+    n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, TIMEOUT_MS);
+  while (n_events < 0 && errno == EINTR);
   if (n_events <= 0) {
     g_printerr ("a server does not answer\n");
     exit (1);
@@ -254,71 +259,102 @@ typedef struct {
   const GByteArray *frame;
   double interval_us;
   double next_us;  /* when the next call is due */
+  double held_us;  /* when calls waited last because all clients had one */
+  double end_us;   /* no call is due later */
   GPtrArray *free; /* (element-type Client): without a call in flight */
-  Histogram *times;
+  PacedTimes *times;
 } Pace;
 
-static void
-make_due_calls (Pace *self, double until_us)
+static double
+get_now_us (void)
 {
-  while (self->free->len > 0 && self->next_us <= until_us) {
-    Client *client = g_ptr_array_steal_index_fast (self->free, 0);
+  struct timespec time;
 
-    client->due_us = self->next_us;
-    self->next_us += self->interval_us;
-    connection_send (&client->connection, self->frame->data, self->frame->len);
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return (double) time.tv_sec * 1e6 + (double) time.tv_nsec / 1e3;
+}
+
+/* One that had to wait for a reply counts from when it was due, as it is the
+ * server that is late; else it is we who come late to send it. */
+static void
+make_call (Pace *self, double now_us)
+{
+  Client *client = g_ptr_array_steal_index_fast (self->free, 0);
+
+  client->due_us = self->next_us;
+  client->start_us = self->next_us;
+  if (self->next_us > self->held_us) {
+    client->start_us = now_us;
+    histogram_add (&self->times->late, now_us - self->next_us);
+  }
+  self->next_us += self->interval_us;
+  connection_send (&client->connection, self->frame->data, self->frame->len);
+}
+
+static void
+make_due_calls (Pace *self)
+{
+  double now_us = get_now_us ();
+
+  while (self->next_us <= MIN (now_us, self->end_us)) {
+    if (self->free->len == 0) {
+      self->held_us = now_us;
+      return;
+    }
+    make_call (self, now_us);
+    now_us = get_now_us ();
   }
 }
 
+/* A reply was there when epoll told of it. What is due is made between two of
+ * them: reading many must not make calls late. */
 static void
 take_paced (Pace *self, int epoll_fd)
 {
   struct epoll_event events[MAX_EVENTS];
   int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, 0);
-  double now_us = (double) g_get_monotonic_time ();
+  double now_us = get_now_us ();
 
   for (int i = 0; i < n_events; i++) {
     Client *client = events[i].data.ptr;
-    double took_us = now_us - client->due_us;
 
     if (take_replies (client) == 0)
       continue;
-    histogram_add (self->times, took_us);
+    histogram_add (&self->times->from_due, now_us - client->due_us);
+    histogram_add (&self->times->from_sent, now_us - client->start_us);
     g_ptr_array_add (self->free, client);
+    make_due_calls (self);
   }
 }
 
-Run
+void
 clients_run_paced (Clients *self,
                    const Request *request,
                    double interval_us,
-                   gint64 duration_us)
+                   gint64 duration_us,
+                   PacedTimes *times)
 {
   g_autoptr (GByteArray) frame = request_make_frames (request, 1);
   g_autoptr (GPtrArray) idle = g_ptr_array_new ();
-  g_autofree Histogram *times = g_new0 (Histogram, 1);
   int epoll_fd = watch_all (self, self->n_clients);
-  double now_us = (double) g_get_monotonic_time ();
-  double end_us = now_us + (double) duration_us;
-  Pace pace = { frame, interval_us, now_us, idle, times };
+  double now_us = get_now_us ();
+  Pace pace = {
+    .frame = frame,
+    .interval_us = interval_us,
+    .next_us = now_us,
+    .end_us = now_us + (double) duration_us,
+    .free = idle,
+    .times = times,
+  };
 
   for (unsigned i = 0; i < self->n_clients; i++)
     g_ptr_array_add (idle, &self->clients[i]);
   /* It does not sleep: a wake-up would take longer than a call. */
-  while (now_us < end_us || idle->len < self->n_clients) {
-    if (now_us < end_us)
-      make_due_calls (&pace, now_us);
+  while (pace.next_us <= pace.end_us || idle->len < self->n_clients) {
+    make_due_calls (&pace);
     take_paced (&pace, epoll_fd);
-    now_us = (double) g_get_monotonic_time ();
   }
   close (epoll_fd);
-  return (Run){
-    .us = interval_us,
-    .n_runs = (double) times->n_times,
-    .p50_us = histogram_get_quantile (times, 0.5),
-    .p99_us = histogram_get_quantile (times, 0.99),
-    .p999_us = histogram_get_quantile (times, 0.999),
-  };
 }
 
 /* ------------------------------------------------------- connections --- */

@@ -35,15 +35,24 @@ Run clients_run (Clients *self,
                  gint64 warm_up_us,
                  gint64 duration_us);
 
+/* What paced calls took, in microseconds. */
+typedef struct {
+  Histogram from_due;  /* to the reply, since a call was due by the clock */
+  Histogram from_sent; /* the same, less what is in @late */
+  Histogram late;      /* since a call was due, where a client was free all the
+                          time: that it was made late says nothing of a server */
+} PacedTimes;
+
 /* An open loop: makes a call each @interval_us, by whichever client has none in
- * flight. A reply's time counts from when the call was due by the clock,
- * whether or not it could be made then, and what was due and not made is made
- * later: a server that stands still is not forgiven for the calls that nobody
- * could make meanwhile ("coordinated omission"). */
-Run clients_run_paced (Clients *self,
-                       const Request *request,
-                       double interval_us,
-                       gint64 duration_us);
+ * flight, and adds to @times. What was due and could not be made, as none was
+ * free, is made later and counts from when it was due: a server that stands
+ * still is not forgiven for the calls that nobody could make meanwhile
+ * ("coordinated omission"). */
+void clients_run_paced (Clients *self,
+                        const Request *request,
+                        double interval_us,
+                        gint64 duration_us,
+                        PacedTimes *times);
 
 /* Connects, makes @n_requests calls one after the other, and closes; @n_at_once
  * connections at a time. */

@@ -3,7 +3,9 @@
 #include "placement.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Those that we may use. */
 static const cpu_set_t *
@@ -22,6 +24,28 @@ unsigned
 count_cores (void)
 {
   return (unsigned) CPU_COUNT (get_all_cores ());
+}
+
+double
+get_stolen_us (void)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  double n_ticks = 0;
+
+  if (!g_file_get_contents ("/proc/stat", &text, NULL, NULL))
+    return 0;
+  lines = g_strsplit (text, "\n", -1);
+  for (unsigned i = 0; lines[i] != NULL; i++) {
+    unsigned core;
+    unsigned long long n;
+
+    if (sscanf (lines[i], "cpu%u %*u %*u %*u %*u %*u %*u %*u %llu", &core,
+                &n) == 2 &&
+        core < CPU_SETSIZE && CPU_ISSET (core, get_all_cores ()))
+      n_ticks += (double) n;
+  }
+  return n_ticks * 1e6 / (double) sysconf (_SC_CLK_TCK);
 }
 
 static cpu_set_t

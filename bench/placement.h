@@ -14,5 +14,8 @@ typedef enum {
 
 /* Those that this process may use. */
 unsigned count_cores (void);
+/* How long the host has kept them from us for others; it tells that in steps of
+ * about 10 ms. */
+double get_stolen_us (void);
 /* Of the cores that this process may use, for all threads of another. */
 void place_process (pid_t pid, Placement placement);

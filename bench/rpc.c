@@ -5,6 +5,7 @@
 #include "figure.h"
 #include "gdbus.h"
 #include "grpc.h"
+#include "paced.h"
 #include "placement.h"
 #include "rpc-server.h"
 #if REEVE_BENCH_SDBUS
@@ -35,6 +36,8 @@
 #define CONNECTIONS_AT_ONCE 8
 /* As many as there are clients, and as many loops as a server may have. */
 #define MAX_THREADS 64
+/* How many times as long as others paced calls are made. */
+#define PACED_TIMES 4
 /* Besides idle clients. */
 #define OTHER_FILES 1000
 
@@ -352,6 +355,13 @@ get_warm_up_us (void)
   return MIN (20, duration_ms) * 1000;
 }
 
+/* So many calls that fifty or more are beyond p99.9. */
+static gint64
+get_paced_us (void)
+{
+  return duration_ms * 1000 * PACED_TIMES;
+}
+
 static Run
 run_calls (Bench *self, const Plan *plan)
 {
@@ -409,9 +419,9 @@ run_plan (Bench *self, unsigned index, unsigned round)
   case BESIDE:
     return run_beside (self, plan);
   case PACED:
-    return clients_run_paced (
-        get_clients (self, plan), &self->requests[plan->request],
-        2 * self->figures[index - 1].samples[round].us, duration_ms * 1000);
+    return paced_run (get_clients (self, plan), &self->requests[plan->request],
+                      2 * self->figures[index - 1].samples[round].run.us,
+                      get_paced_us (), self->servers[plan->server].pid);
   case CONNECTIONS:
   case HANDSHAKES:
     return run_connections (self, plan);
@@ -456,19 +466,22 @@ measure (Bench *self, unsigned index, unsigned round)
   const Server *server = &self->servers[plans[index].server];
   g_auto (Usage) before = { 0 };
   g_auto (Usage) after = { 0 };
+  gint64 start_us;
+  double stolen_us;
   Run run;
 
   prepare (self, index);
+  start_us = g_get_monotonic_time ();
+  stolen_us = get_stolen_us ();
   before = server_get_usage (server);
   run = run_plan (self, index, round);
   after = server_get_usage (server);
   self->figures[index].samples[round] = (Sample){
-    .us = run.us,
+    .run = run,
     .cpu_us = (after.cpu_us - before.cpu_us) / run.n_runs,
     .n_switches = usage_count_switches (&before, &after) / run.n_runs,
-    .p50_us = run.p50_us,
-    .p99_us = run.p99_us,
-    .p999_us = run.p999_us,
+    .steal = (get_stolen_us () - stolen_us) /
+             (double) (g_get_monotonic_time () - start_us) / count_cores (),
   };
 }
 

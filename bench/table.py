@@ -42,23 +42,49 @@ def get_row_name(figure):
 
 def format_figure(figure):
     us = median(figure, "us")
-    cells = [f"{us:10.2f} {1e6 / us:10.0f} {median(figure, 'cpu_us'):10.2f}",
-             f"{median(figure, 'switches'):9.2f} {format_number(figure.get('system_calls')):>9}"]
-    if "p50_us" in figure["samples"][0]:
-        cells += [f"{median(figure, key):7.0f}" for key in ("p50_us", "p99_us", "p999_us")]
-    return f"{get_row_name(figure):<32} " + " ".join(cells)
+    steal = statistics.mean(sample["steal"] for sample in figure["samples"])
+    return (f"{get_row_name(figure):<32} "
+            f"{us:10.2f} {1e6 / us:10.0f} {median(figure, 'cpu_us'):10.2f} "
+            f"{median(figure, 'switches'):9.2f} {format_number(figure.get('system_calls')):>9} "
+            f"{100 * steal:8.1f}")
 
 
 def format_figures(figures):
     """Those that were asked for."""
     lines = [f"{'':<32} {'us':>10} {'a second':>10} {'CPU us':>10} {'switches':>9} {'syscalls':>9}"
-             f" {'p50 us':>7} {'p99':>7} {'p99.9':>7}"]
+             f" {'steal %':>8}"]
     for figure in figures:
         if is_measured(figure):
             lines.append(format_figure(figure))
         elif figure["why_not"] != "not asked for":
             lines.append(f"{figure['name']:<32} not measured: {figure['why_not']}")
     return lines
+
+
+def is_paced(figure):
+    return is_measured(figure) and "from_due" in figure["samples"][0]
+
+
+def format_times(figure, key, text):
+    """How long calls of one kind took, where any sample has it."""
+    times = [sample[key] for sample in figure["samples"] if sample[key]]
+    if not times:
+        return f"  {text:<44} too few"
+    cells = (f"{statistics.median(each[name] for each in times):9.1f}"
+             for name in ("p50_us", "p99_us", "p999_us"))
+    return f"  {text:<44} {' '.join(cells)}"
+
+
+def format_paced(figures):
+    lines = [f"{'Paced calls':<46} {'p50 us':>9} {'p99':>9} {'p99.9':>9}"]
+    for figure in filter(is_paced, figures):
+        rest = 100 - 100 * statistics.mean(sample["disturbed"] for sample in figure["samples"])
+        lines += [f"{figure['name']}, {median(figure, 'calls'):.0f} calls a round",
+                  format_times(figure, "from_due", "since they were due"),
+                  format_times(figure, "from_sent", "less what the caller was late"),
+                  format_times(figure, "undisturbed", f"the same, undisturbed, {rest:.0f} % of all"),
+                  format_times(figure, "late", "the caller was late")]
+    return lines + [""] if len(lines) > 1 else []
 
 
 def format_point(point):
@@ -90,7 +116,8 @@ def format_text(table):
     n_held = sum(point["holds"] for point in wanted)
     return "\n".join(
         [f"{table['machine']}; medians of {table['rounds']} rounds", ""] +
-        format_figures(table["figures"]) + [""] + format_points(table["points"]) +
+        format_figures(table["figures"]) + [""] + format_paced(table["figures"]) +
+        format_points(table["points"]) +
         ["", f"{n_held} of {len(wanted)} points hold."])
 
 
