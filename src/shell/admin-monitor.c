@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/intl.h"
-#include "event/thread.h"
 #include "protocol/monitor.h"
 #include "rpc/error.h"
 #include "shell/admin.h"
+#include "shell/inbox.h"
 #include "shell/output.h"
 
 #include <inttypes.h>
@@ -12,17 +12,13 @@
 
 /* The command "monitor": shows the calls of a daemon as they pass. */
 
-/* Calls that may wait to be printed; those beyond that are counted. */
-#define MAX_WAITING 10000
-
 /* Between the library's I/O thread and the shell's. */
 typedef struct {
-  ReeveMutex lock;
-  ReeveCond changed;
-  GQueue calls REEVE_GUARDED; /* (element-type monitor_call_msg) (owned) */
-  uint64_t n_lost REEVE_GUARDED;
-  GError *closed REEVE_GUARDED; /* (owned) (nullable) */
-} Inbox;
+  ReeveInbox calls; /* (element-type monitor_call_msg) */
+  /* Of the I/O thread: calls that came while it was full, since the last one
+   * that is in it. */
+  uint64_t n_lost;
+} Watch;
 
 static void
 call_free (gpointer data)
@@ -38,13 +34,11 @@ take_call (ReeveConnection *connection,
            gpointer data)
 {
   const monitor_call_msg *from = body;
-  Inbox *inbox = data;
+  Watch *self = data;
   monitor_call_msg *call;
 
-  REEVE_LOCK_SCOPE (&inbox->lock);
-
-  if (inbox->calls.length == MAX_WAITING) {
-    inbox->n_lost += from->lost + 1;
+  if (reeve_inbox_is_full (&self->calls)) {
+    self->n_lost += from->lost + 1;
     return;
   }
 
@@ -54,44 +48,9 @@ take_call (ReeveConnection *connection,
   call->prog = g_strdup (from->prog);
   call->proc = g_strdup (from->proc);
   call->error = g_strdup (from->error);
-  call->lost += inbox->n_lost;
-  inbox->n_lost = 0;
-  g_queue_push_tail (&inbox->calls, call);
-  reeve_cond_signal (&inbox->changed);
-}
-
-/* In the I/O thread. */
-static void
-take_close (ReeveConnection *connection, const GError *reason, gpointer data)
-{
-  Inbox *inbox = data;
-
-  REEVE_LOCK_SCOPE (&inbox->lock);
-
-  if (inbox->closed == NULL)
-    inbox->closed = g_error_copy (reason);
-  reeve_cond_signal (&inbox->changed);
-}
-
-/* (transfer full) (nullable): NULL at @end_us (-1: never), and with @error set
- * when the connection is lost. */
-static monitor_call_msg *
-wait_for_call (Inbox *inbox, gint64 end_us, GError **error)
-{
-  REEVE_LOCK_SCOPE (&inbox->lock);
-
-  for (;;) {
-    if (!g_queue_is_empty (&inbox->calls))
-      return g_queue_pop_head (&inbox->calls);
-    if (inbox->closed != NULL) {
-      g_propagate_error (error, g_error_copy (inbox->closed));
-      return NULL;
-    }
-    if (end_us < 0)
-      reeve_cond_wait (&inbox->changed, &inbox->lock);
-    else if (!reeve_cond_wait_until (&inbox->changed, &inbox->lock, end_us))
-      return NULL;
-  }
+  call->lost += self->n_lost;
+  self->n_lost = 0;
+  reeve_inbox_push (&self->calls, call);
 }
 
 /* ------------------------------------------------------------- printing --- */
@@ -154,7 +113,7 @@ print_call (ReeveShell *shell, const monitor_call_msg *call)
 /* Until the time is up, or so many were printed (0: no end). */
 static gboolean
 print_calls (ReeveShell *shell,
-             Inbox *inbox,
+             ReeveInbox *calls,
              gint64 end_us,
              uint64_t n_wanted,
              GError **error)
@@ -162,7 +121,7 @@ print_calls (ReeveShell *shell,
   g_autoptr (GError) why = NULL;
   monitor_call_msg *call;
 
-  while ((call = wait_for_call (inbox, end_us, &why)) != NULL) {
+  while ((call = reeve_inbox_pop (calls, end_us, NULL, &why)) != NULL) {
     print_call (shell, call);
     call_free (call);
     if (n_wanted > 0 && --n_wanted == 0)
@@ -184,7 +143,7 @@ print_calls (ReeveShell *shell,
 static gboolean
 watch (ReeveShell *shell,
        const ReeveArguments *arguments,
-       Inbox *inbox,
+       Watch *self,
        GError **error)
 {
   const char *name = reeve_arguments_get (arguments, "procedure");
@@ -205,13 +164,14 @@ watch (ReeveShell *shell,
   if (reeve_shell_connect_admin (shell, error) == NULL)
     return FALSE;
   subscription = reeve_connection_subscribe (shell->admin, &monitor_program,
-                                             NULL, take_call, inbox, NULL);
-  reeve_connection_set_close_func (shell->admin, take_close, inbox, NULL);
+                                             NULL, take_call, self, NULL);
+  reeve_connection_set_close_func (shell->admin, reeve_inbox_take_close,
+                                   &self->calls, NULL);
   is_done =
       reeve_shell_call_admin_socket (shell, &monitor_program,
                                      MONITOR_PROC_START, &args, NULL, error) &&
       print_calls (
-          shell, inbox,
+          shell, &self->calls,
           timeout < 0 ? -1 : g_get_monotonic_time () + timeout * G_USEC_PER_SEC,
           (uint64_t) count, error);
   if (!reeve_connection_is_closed (shell->admin))
@@ -227,15 +187,11 @@ reeve_admin_run_monitor (ReeveShell *shell,
                          const ReeveArguments *arguments,
                          GError **error)
 {
-  Inbox inbox = { .calls = G_QUEUE_INIT };
+  Watch self = { 0 };
   gboolean is_done;
 
-  reeve_mutex_init (&inbox.lock);
-  reeve_cond_init (&inbox.changed);
-  is_done = watch (shell, arguments, &inbox, error);
-  g_queue_clear_full (&inbox.calls, call_free);
-  g_clear_error (&inbox.closed);
-  reeve_cond_clear (&inbox.changed);
-  reeve_mutex_clear (&inbox.lock);
+  reeve_inbox_init (&self.calls, call_free);
+  is_done = watch (shell, arguments, &self, error);
+  reeve_inbox_clear (&self.calls);
   return is_done;
 }

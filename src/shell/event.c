@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/state-names.h"
 #include "event/intl.h"
-#include "event/thread.h"
 #include "protocol/watch.h"
 #include "rpc/error.h"
 #include "rpc/wire-json.h"
 #include "shell/command.h"
 #include "shell/event-names.h"
+#include "shell/inbox.h"
 #include "shell/machine-name.h"
 #include "shell/output.h"
 
@@ -15,18 +15,6 @@
 #include <stdio.h>
 
 /* The command "event": waits for what happens to machines. */
-
-/* Events that may wait to be printed; beyond that the oldest are dropped. */
-#define MAX_WAITING 10000
-
-/* Between the library's I/O thread and the shell's. */
-typedef struct {
-  ReeveMutex lock;
-  ReeveCond changed;
-  GQueue events REEVE_GUARDED; /* (element-type Event) (owned) */
-  uint64_t n_dropped REEVE_GUARDED;
-  GError *closed REEVE_GUARDED; /* (owned) (nullable) */
-} Inbox;
 
 typedef struct {
   const char *name;  /* NULL for one of the connection's own */
@@ -79,24 +67,12 @@ reeve_event_name (size_t index)
 }
 
 static void
-event_free (Event *self)
+event_free (gpointer data)
 {
+  Event *self = data;
+
   json_node_unref (self->body);
   g_free (self);
-}
-
-/* @event: (transfer full) */
-static void
-push (Inbox *inbox, Event *event)
-{
-  REEVE_LOCK_SCOPE (&inbox->lock);
-
-  g_queue_push_tail (&inbox->events, event);
-  if (inbox->events.length > MAX_WAITING) {
-    event_free (g_queue_pop_head (&inbox->events));
-    inbox->n_dropped++;
-  }
-  reeve_cond_signal (&inbox->changed);
 }
 
 /* In the I/O thread. */
@@ -106,7 +82,6 @@ take_event (ReeveConnection *connection,
             gconstpointer body,
             gpointer data)
 {
-  Inbox *inbox = data;
   Event *event;
   size_t i = 0;
 
@@ -119,7 +94,7 @@ take_event (ReeveConnection *connection,
   event->name = events[i].name;
   event->time_us = g_get_real_time ();
   event->body = reeve_json_encode (procedure->args, body);
-  push (inbox, event);
+  reeve_inbox_push (data, event);
 }
 
 /* In the I/O thread: the connection was lost, or is back. */
@@ -138,46 +113,20 @@ take_watch (ReeveConnection *connection,
   event->procedure = procedure->number;
   event->time_us = g_get_real_time ();
   event->body = reeve_json_encode (procedure->args, body);
-  push (data, event);
+  reeve_inbox_push (data, event);
 }
 
-/* In the I/O thread. */
-static void
-take_close (ReeveConnection *connection, const GError *reason, gpointer data)
-{
-  Inbox *inbox = data;
-
-  REEVE_LOCK_SCOPE (&inbox->lock);
-
-  if (inbox->closed == NULL)
-    inbox->closed = g_error_copy (reason);
-  reeve_cond_signal (&inbox->changed);
-}
-
-/* (transfer full) (nullable): NULL at @end_us (-1: never), and with @error set
- * when the connection is lost. */
+/* As reeve_inbox_pop(). */
 static Event *
-wait_for_event (Inbox *inbox, gint64 end_us, GError **error)
+wait_for_event (ReeveInbox *inbox, gint64 end_us, GError **error)
 {
-  REEVE_LOCK_SCOPE (&inbox->lock);
+  uint64_t n_dropped = 0;
+  Event *event = reeve_inbox_pop (inbox, end_us, &n_dropped, error);
 
-  for (;;) {
-    if (inbox->n_dropped > 0) {
-      fprintf (stderr, _ ("warning: %" PRIu64 " events were dropped\n"),
-               inbox->n_dropped);
-      inbox->n_dropped = 0;
-    }
-    if (!g_queue_is_empty (&inbox->events))
-      return g_queue_pop_head (&inbox->events);
-    if (inbox->closed != NULL) {
-      g_propagate_error (error, g_error_copy (inbox->closed));
-      return NULL;
-    }
-    if (end_us < 0)
-      reeve_cond_wait (&inbox->changed, &inbox->lock);
-    else if (!reeve_cond_wait_until (&inbox->changed, &inbox->lock, end_us))
-      return NULL;
-  }
+  if (n_dropped > 0)
+    fprintf (stderr, _ ("warning: %" PRIu64 " events were dropped\n"),
+             n_dropped);
+  return event;
 }
 
 static char *
@@ -412,7 +361,7 @@ deregister_events (ReeveShell *shell, GArray *callbacks)
 /* Prints until the time is up, or after one event unless @is_loop. */
 static gboolean
 print_events (ReeveShell *shell,
-              Inbox *inbox,
+              ReeveInbox *inbox,
               gint64 end_us,
               gboolean is_loop,
               gboolean has_time,
@@ -453,7 +402,7 @@ static gboolean
 watch (ReeveShell *shell,
        const ReeveArguments *arguments,
        remote_domain *domain,
-       Inbox *inbox,
+       ReeveInbox *inbox,
        GError **error)
 {
   g_autoptr (GArray) callbacks = g_array_new (FALSE, FALSE, sizeof (int32_t));
@@ -475,7 +424,8 @@ watch (ReeveShell *shell,
                                              NULL, take_event, inbox, NULL);
   watching = reeve_connection_subscribe (shell->connection, &watch_program,
                                          NULL, take_watch, inbox, NULL);
-  reeve_connection_set_close_func (shell->connection, take_close, inbox, NULL);
+  reeve_connection_set_close_func (shell->connection, reeve_inbox_take_close,
+                                   inbox, NULL);
   is_done = register_events (shell, name, domain, callbacks, error) &&
             print_events (shell, inbox, end_us,
                           reeve_arguments_has (arguments, "loop"),
@@ -492,7 +442,7 @@ run_event (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
 {
   const char *name = reeve_arguments_get (arguments, "domain");
   remote_domain domain = { 0 };
-  Inbox inbox = { .events = G_QUEUE_INIT };
+  ReeveInbox inbox;
   gboolean is_done;
 
   if (reeve_arguments_has (arguments, "list"))
@@ -503,14 +453,10 @@ run_event (ReeveShell *shell, const ReeveArguments *arguments, GError **error)
   if (name != NULL && !reeve_machine_name_resolve (shell, name, &domain, error))
     return FALSE;
 
-  reeve_mutex_init (&inbox.lock);
-  reeve_cond_init (&inbox.changed);
+  reeve_inbox_init (&inbox, event_free);
   is_done =
       watch (shell, arguments, name != NULL ? &domain : NULL, &inbox, error);
-  g_queue_clear_full (&inbox.events, (GDestroyNotify) event_free);
-  g_clear_error (&inbox.closed);
-  reeve_cond_clear (&inbox.changed);
-  reeve_mutex_clear (&inbox.lock);
+  reeve_inbox_clear (&inbox);
   remote_domain_clear (&domain);
   return is_done;
 }
