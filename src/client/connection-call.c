@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/call-frame.h"
+#include "client/call-task.h"
 #include "client/connection-private.h"
-#include "client/io-thread.h"
 #include "event/fd-closer.h"
 #include "event/fd.h"
 #include "event/intl.h"
@@ -19,6 +19,7 @@
 
 /* One call that waits for its reply. */
 typedef struct {
+  ReeveCallTask async; /* if it is asynchronous */
   uint32_t serial;
   const ReeveProgram *program;
   const ReeveProcedure *procedure;
@@ -40,12 +41,6 @@ typedef struct {
   /* Of a synchronous call. */
   ReeveCond done;
   ReeveConnectionStream *stream; /* (nullable): which it opens */
-
-  /* Of an asynchronous one. */
-  GTask *task;    /* (owned) (nullable) */
-  int timeout_ms; /* immutable */
-  int timeout;    /* of the I/O thread, as is what follows */
-  gulong cancel_handler;
 } Pending;
 
 static Pending *
@@ -93,27 +88,7 @@ settle_locked (ReeveConnection *self, Pending *pending, GError *failure)
   pending->is_done = TRUE;
   pending->failure = failure;
   reeve_cond_signal (&pending->done);
-  return g_steal_pointer (&pending->task);
-}
-
-/* The task's own data is the pending call, which it frees. */
-static void
-complete (ReeveLoop *loop, gpointer data)
-{
-  GTask *task = data;
-  Pending *pending = g_task_get_task_data (task);
-
-  reeve_loop_remove (loop, pending->timeout);
-  g_cancellable_disconnect (g_task_get_cancellable (task),
-                            pending->cancel_handler);
-  g_task_return_boolean (task, TRUE);
-  g_object_unref (task);
-}
-
-void
-reeve_connection_complete (ReeveConnection *self, GTask *task)
-{
-  reeve_loop_invoke (self->loop, complete, task);
+  return g_steal_pointer (&pending->async.task);
 }
 
 /* A call that ends by itself as the server forgot what it was to end. Its reply
@@ -256,7 +231,7 @@ reeve_connection_take_reply (ReeveConnection *self, ReeveInputFrame *frame)
         _ ("The server answers a call that was not made (serial %u)"),
         frame->header.serial);
   if (task != NULL)
-    reeve_connection_complete (self, task);
+    reeve_call_task_complete (task);
 }
 
 static gboolean
@@ -672,10 +647,13 @@ reeve_connection_call (ReeveConnection *self,
                                          error);
 }
 
-/* (nullable): the task of a call that has not ended, and ends now. */
+/* ReeveCallSettle */
 static GTask *
-settle_for_us (ReeveConnection *self, Pending *pending, gboolean is_late)
+settle_for_us (gpointer owner, gpointer data, gboolean is_late)
 {
+  ReeveConnection *self = owner;
+  Pending *pending = data;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (pending->is_done)
@@ -684,57 +662,6 @@ settle_for_us (ReeveConnection *self, Pending *pending, gboolean is_late)
   return settle_locked (self, pending,
                         is_late ? make_timeout_error_locked (self, pending)
                                 : make_cancel_error_locked (self, pending));
-}
-
-/* Ends an asynchronous call from our side, if it has not ended. */
-static void
-give_up (ReeveConnection *self, Pending *pending, gboolean is_late)
-{
-  GTask *task = settle_for_us (self, pending, is_late);
-
-  if (task != NULL)
-    reeve_connection_complete (self, task);
-}
-
-static void
-time_out_task (ReeveLoop *loop, int watch, gpointer data)
-{
-  GTask *task = data;
-
-  give_up (g_task_get_source_tag (task), g_task_get_task_data (task), TRUE);
-}
-
-/* The handler must not disconnect itself, so the I/O thread does it. */
-static void
-cancel_task_in_loop (ReeveLoop *loop, gpointer data)
-{
-  GTask *task = data;
-
-  give_up (g_task_get_source_tag (task), g_task_get_task_data (task), FALSE);
-  g_object_unref (task);
-}
-
-static void
-cancel_task (GCancellable *cancellable, gpointer data)
-{
-  reeve_loop_invoke (reeve_io_thread_get_loop (), cancel_task_in_loop,
-                     g_object_ref (data));
-}
-
-/* What may end the call from our side. Before anything can complete it, which
- * the I/O thread does, too. */
-static void
-arm (ReeveLoop *loop, gpointer data)
-{
-  GTask *task = data;
-  Pending *pending = g_task_get_task_data (task);
-  GCancellable *cancellable = g_task_get_cancellable (task);
-
-  pending->timeout = reeve_loop_add_timeout (
-      loop, pending->timeout_ms, time_out_task, task, g_object_unref);
-  if (cancellable != NULL)
-    pending->cancel_handler = g_cancellable_connect (
-        cancellable, G_CALLBACK (cancel_task), task, NULL);
 }
 
 void
@@ -747,36 +674,27 @@ reeve_connection_call_async (ReeveConnection *self,
                              GAsyncReadyCallback callback,
                              gpointer user_data)
 {
-  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+  g_autoptr (GTask) task = reeve_call_task_new (
+      reeve_connection_ref (self), (GDestroyNotify) reeve_connection_unref,
+      cancellable, callback, user_data);
   GTask *ended = NULL;
   GError *error = NULL;
-  Pending *pending;
+  Pending *pending = make_call (program, procedure, args, NULL, 0, &error);
 
-  g_task_set_source_tag (task, self);
-  g_task_set_check_cancellable (task, FALSE);
-  g_object_set_data_full (G_OBJECT (task), "connection",
-                          reeve_connection_ref (self),
-                          (GDestroyNotify) reeve_connection_unref);
-  pending = make_call (program, procedure, args, NULL, 0, &error);
   if (pending == NULL) {
     g_task_return_error (task, error);
-    g_object_unref (task);
     return;
   }
 
-  g_task_set_task_data (task, pending, pending_free);
-  pending->task = g_object_ref (task);
-  pending->timeout_ms =
-      timeout_ms < 0 ? REEVE_CONNECTION_TIMEOUT_MS : timeout_ms;
-  reeve_loop_invoke (self->loop, arm, g_object_ref (task));
+  reeve_call_task_arm (&pending->async, task, pending_free, settle_for_us,
+                       timeout_ms < 0 ? REEVE_CONNECTION_TIMEOUT_MS
+                                      : timeout_ms);
   if (!start_call (self, pending, &ended, &error)) {
     pending->failure = error;
-    g_clear_object (&pending->task);
-    ended = g_object_ref (task);
+    ended = g_steal_pointer (&pending->async.task);
   }
   if (ended != NULL)
-    reeve_connection_complete (self, ended);
-  g_object_unref (task);
+    reeve_call_task_complete (ended);
 }
 
 gboolean

@@ -211,8 +211,6 @@ gboolean reeve_connection_call_for_stream (ReeveConnection *self,
                                            int timeout_ms,
                                            GCancellable *cancellable,
                                            GError **error);
-/* @task: (transfer full) */
-void reeve_connection_complete (ReeveConnection *self, GTask *task);
 
 /* connection-stream-frame.c */
 void reeve_connection_register_stream_locked (ReeveConnection *self,

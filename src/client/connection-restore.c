@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/call-task.h"
 #include "client/connection-private.h"
 #include "event/intl.h"
 #include "protocol/watch.h"
@@ -395,7 +396,7 @@ detach (ReeveConnection *self, const GError *reason)
   reeve_stream_free (stream);
   reeve_connection_clear_fds (self);
   for (unsigned i = 0; i < tasks->len; i++)
-    reeve_connection_complete (self, tasks->pdata[i]);
+    reeve_call_task_complete (tasks->pdata[i]);
   reeve_reconnect_disconnected (&self->reconnect, get_now_ms ());
   reeve_connection_tell (self, &watch_program, WATCH_PROC_LOST, &lost);
   schedule (self);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/connection.h"
 
+#include "client/call-task.h"
 #include "client/connection-private.h"
 #include "client/io-thread.h"
 #include "event/intl.h"
@@ -108,7 +109,7 @@ reeve_connection_end (ReeveConnection *self, GError *reason)
 
   reeve_loop_invoke (self->loop, drop_stream, self);
   for (unsigned i = 0; i < tasks->len; i++)
-    reeve_connection_complete (self, tasks->pdata[i]);
+    reeve_call_task_complete (tasks->pdata[i]);
   if (close_call.func != NULL)
     close_call.func (self, copy, close_call.data);
   if (close_call.free_func != NULL)

@@ -1,6 +1,5 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/io-thread.h"
 #include "client/peer-private.h"
 #include "event/intl.h"
 #include "rpc/error.h"
@@ -62,27 +61,7 @@ settle_locked (ReevePeer *self, ReevePeerCall *call, GError *failure)
   call->is_done = TRUE;
   call->failure = failure;
   reeve_cond_signal (&call->done);
-  return g_steal_pointer (&call->task);
-}
-
-/* The task's own data is the call, which it frees. */
-static void
-complete (ReeveLoop *loop, gpointer data)
-{
-  GTask *task = data;
-  ReevePeerCall *call = g_task_get_task_data (task);
-
-  reeve_loop_remove (loop, call->timeout);
-  g_cancellable_disconnect (g_task_get_cancellable (task),
-                            call->cancel_handler);
-  g_task_return_boolean (task, TRUE);
-  g_object_unref (task);
-}
-
-void
-reeve_peer_complete (ReevePeer *self, GTask *task)
-{
-  reeve_loop_invoke (self->loop, complete, task);
+  return g_steal_pointer (&call->async.task);
 }
 
 GPtrArray *
@@ -235,7 +214,7 @@ reeve_peer_take_answer (ReevePeer *self,
   gboolean is_known = match_answer (self, id, is_refusal, answer, &task);
 
   if (task != NULL)
-    reeve_peer_complete (self, task);
+    reeve_call_task_complete (task);
   return is_known;
 }
 
@@ -262,7 +241,7 @@ reeve_peer_take_next_answer (ReevePeer *self, GBytes *answer)
   gboolean is_known = match_next (self, answer, &task);
 
   if (task != NULL)
-    reeve_peer_complete (self, task);
+    reeve_call_task_complete (task);
   return is_known;
 }
 
@@ -332,10 +311,13 @@ reeve_peer_call_wait (ReevePeer *self,
 
 /* --------------------------------------------------------- asynchronous -- */
 
-/* (nullable): the task of a call that has not ended, and ends now. */
+/* ReeveCallSettle */
 static GTask *
-settle_for_us (ReevePeer *self, ReevePeerCall *call, gboolean is_late)
+settle_for_us (gpointer owner, gpointer data, gboolean is_late)
 {
+  ReevePeer *self = owner;
+  ReevePeerCall *call = data;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (call->is_done)
@@ -346,49 +328,9 @@ settle_for_us (ReevePeer *self, ReevePeerCall *call, gboolean is_late)
 }
 
 static void
-give_up (GTask *task, gboolean is_late)
+free_call (gpointer data)
 {
-  ReevePeer *self = g_task_get_source_tag (task);
-  GTask *ended = settle_for_us (self, g_task_get_task_data (task), is_late);
-
-  if (ended != NULL)
-    reeve_peer_complete (self, ended);
-}
-
-static void
-time_out_task (ReeveLoop *loop, int watch, gpointer data)
-{
-  give_up (data, TRUE);
-}
-
-static void
-cancel_task_in_loop (ReeveLoop *loop, gpointer data)
-{
-  give_up (data, FALSE);
-  g_object_unref (data);
-}
-
-/* The handler must not disconnect itself, so the I/O thread does it. */
-static void
-cancel_task (GCancellable *cancellable, gpointer data)
-{
-  reeve_loop_invoke (reeve_io_thread_get_loop (), cancel_task_in_loop,
-                     g_object_ref (data));
-}
-
-/* Before anything can complete it, which the I/O thread does, too. */
-static void
-arm (ReeveLoop *loop, gpointer data)
-{
-  GTask *task = data;
-  ReevePeerCall *call = g_task_get_task_data (task);
-  GCancellable *cancellable = g_task_get_cancellable (task);
-
-  call->timeout = reeve_loop_add_timeout (loop, call->timeout_ms, time_out_task,
-                                          task, g_object_unref);
-  if (cancellable != NULL)
-    call->cancel_handler = g_cancellable_connect (
-        cancellable, G_CALLBACK (cancel_task), task, NULL);
+  reeve_peer_call_free (data);
 }
 
 void
@@ -401,23 +343,18 @@ reeve_peer_call_start_async (ReevePeer *self,
                              GAsyncReadyCallback callback,
                              gpointer user_data)
 {
-  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+  g_autoptr (GTask) task = reeve_call_task_new (
+      reeve_peer_ref (self), (GDestroyNotify) reeve_peer_unref, cancellable,
+      callback, user_data);
 
-  g_task_set_source_tag (task, self);
-  g_task_set_check_cancellable (task, FALSE);
-  g_object_set_data_full (G_OBJECT (task), "peer", reeve_peer_ref (self),
-                          (GDestroyNotify) reeve_peer_unref);
-  g_task_set_task_data (task, call, (GDestroyNotify) reeve_peer_call_free);
-  call->timeout_ms = timeout_ms < 0 ? REEVE_PEER_TIMEOUT_MS : timeout_ms;
-  call->task = task;
   call->is_done = message == NULL;
-  reeve_loop_invoke (self->loop, arm, g_object_ref (task));
+  reeve_call_task_arm (&call->async, task, free_call, settle_for_us,
+                       timeout_ms < 0 ? REEVE_PEER_TIMEOUT_MS : timeout_ms);
   if (message != NULL && start_call (self, call, message, &failure))
     return;
 
   call->failure = failure;
-  call->task = NULL;
-  reeve_peer_complete (self, task);
+  reeve_call_task_complete (g_steal_pointer (&call->async.task));
 }
 
 ReevePeerCall *

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "client/call-task.h"
 #include "client/peer.h"
 #include "event/loop.h"
 #include "event/refs.h"
@@ -30,6 +31,7 @@ extern const ReevePeerWire reeve_peer_json_wire;
 
 /* One call that waits for its answer. */
 typedef struct {
+  ReeveCallTask async; /* if it is asynchronous */
   uint64_t id;
   char *name; /* (owned): of what is called; immutable */
 
@@ -42,12 +44,6 @@ typedef struct {
 
   /* Of a synchronous call. */
   ReeveCond done;
-
-  /* Of an asynchronous one. */
-  GTask *task;    /* (owned) (nullable) */
-  int timeout_ms; /* immutable */
-  int timeout;    /* of the I/O thread, as is what follows */
-  gulong cancel_handler;
 } ReevePeerCall;
 
 struct _ReevePeer {
@@ -137,8 +133,6 @@ reeve_peer_call_wait_finish (GAsyncResult *result, GError **error);
  * without the lock. */
 GPtrArray *reeve_peer_fail_calls_locked (ReevePeer *self, const GError *reason)
     REEVE_REQUIRES (self->lock);
-/* @task: (transfer full) */
-void reeve_peer_complete (ReevePeer *self, GTask *task);
 /* An answer came. @answer: (transfer full). FALSE: nobody ever asked for it.
  * Thread: the I/O thread. */
 gboolean reeve_peer_take_answer (ReevePeer *self,

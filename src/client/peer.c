@@ -100,7 +100,7 @@ reeve_peer_fail (ReevePeer *self, int code, const char *format, ...)
 
   reeve_loop_invoke (self->loop, drop_stream, self);
   for (unsigned i = 0; i < tasks->len; i++)
-    reeve_peer_complete (self, tasks->pdata[i]);
+    reeve_call_task_complete (tasks->pdata[i]);
 }
 
 void
