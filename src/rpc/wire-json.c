@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "rpc/error.h"
+#include "rpc/json-parse.h"
 #include "rpc/json-value.h"
 #include "rpc/uuid.h"
 
@@ -13,77 +14,17 @@
 
 /* -------------------------------------------------------------- encode --- */
 
+/* What has no parts: its text says what it is. */
 static JsonNode *
-encode_int (int64_t value)
+encode_scalar (const ReeveType *type, gconstpointer value)
 {
-  JsonNode *node = json_node_alloc ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  JsonNode *node;
 
-  if (value <= REEVE_JSON_EXACT_MAX && value >= -REEVE_JSON_EXACT_MAX) {
-    json_node_init_int (node, value);
-  } else {
-    g_autofree char *text = g_strdup_printf ("%" PRId64, value);
-
-    json_node_init_string (node, text);
-  }
+  reeve_json_value_print (type, value, text);
+  node = reeve_json_parse (text->str, text->len, NULL);
+  g_assert (node != NULL);
   return node;
-}
-
-static JsonNode *
-encode_uint (uint64_t value)
-{
-  g_autofree char *text = NULL;
-
-  if (value <= (uint64_t) REEVE_JSON_EXACT_MAX)
-    return encode_int ((int64_t) value);
-
-  text = g_strdup_printf ("%" PRIu64, value);
-  return json_node_init_string (json_node_alloc (), text);
-}
-
-/* JSON has no numbers that are not finite. */
-static JsonNode *
-encode_real (double value)
-{
-  JsonNode *node = json_node_alloc ();
-
-  if (isfinite (value))
-    return json_node_init_double (node, value);
-  return json_node_init_string (node, isnan (value)       ? "nan"
-                                      : value == INFINITY ? "inf"
-                                                          : "-inf");
-}
-
-static JsonNode *
-encode_enum (const ReeveType *type, int32_t value)
-{
-  for (size_t i = 0; i < type->n_values; i++)
-    if (type->values[i].value == value)
-      return json_node_init_string (json_node_alloc (), type->values[i].name);
-
-  return encode_int (value);
-}
-
-static JsonNode *
-encode_text (const char *text)
-{
-  g_autofree char *valid = g_utf8_make_valid (text == NULL ? "" : text, -1);
-
-  return json_node_init_string (json_node_alloc (), valid);
-}
-
-static JsonNode *
-encode_bytes (const ReeveType *type, const uint8_t *data, size_t size)
-{
-  g_autofree char *text = NULL;
-
-  if (reeve_json_is_uuid (type)) {
-    text = g_malloc (REEVE_UUID_TEXT_SIZE);
-    reeve_uuid_format (data, text);
-  } else {
-    text = g_base64_encode (data, size);
-  }
-
-  return json_node_init_string (json_node_alloc (), text);
 }
 
 static JsonNode *
@@ -147,43 +88,9 @@ encode_optional (const ReeveType *type, const void *value)
 JsonNode *
 reeve_json_encode (const ReeveType *type, gconstpointer value)
 {
-  const ReeveBytes *bytes = value;
   const ReeveArray *array = value;
 
   switch (type->kind) {
-  case REEVE_KIND_VOID:
-    return json_node_new (JSON_NODE_NULL);
-  case REEVE_KIND_CHAR:
-    return encode_int (*(const int8_t *) value);
-  case REEVE_KIND_UCHAR:
-    return encode_int (*(const uint8_t *) value);
-  case REEVE_KIND_SHORT:
-    return encode_int (*(const int16_t *) value);
-  case REEVE_KIND_USHORT:
-    return encode_int (*(const uint16_t *) value);
-  case REEVE_KIND_INT:
-    return encode_int (*(const int32_t *) value);
-  case REEVE_KIND_UINT:
-    return encode_int (*(const uint32_t *) value);
-  case REEVE_KIND_HYPER:
-    return encode_int (*(const int64_t *) value);
-  case REEVE_KIND_UHYPER:
-    return encode_uint (*(const uint64_t *) value);
-  case REEVE_KIND_FLOAT:
-    return encode_real (*(const float *) value);
-  case REEVE_KIND_DOUBLE:
-    return encode_real (*(const double *) value);
-  case REEVE_KIND_BOOL:
-    return json_node_init_boolean (json_node_alloc (),
-                                   *(const int32_t *) value != 0);
-  case REEVE_KIND_ENUM:
-    return encode_enum (type, *(const int32_t *) value);
-  case REEVE_KIND_STRING:
-    return encode_text (*(char *const *) value);
-  case REEVE_KIND_OPAQUE_FIXED:
-    return encode_bytes (type, value, type->limit);
-  case REEVE_KIND_OPAQUE:
-    return encode_bytes (type, bytes->data, bytes->size);
   case REEVE_KIND_ARRAY_FIXED:
     return encode_items (type->element, value, type->limit);
   case REEVE_KIND_ARRAY:
@@ -193,9 +100,9 @@ reeve_json_encode (const ReeveType *type, gconstpointer value)
   case REEVE_KIND_STRUCT:
   case REEVE_KIND_UNION:
     return encode_object (type, value);
+  default:
+    return encode_scalar (type, value);
   }
-
-  g_assert_not_reached ();
 }
 
 /* -------------------------------------------------------------- decode --- */
