@@ -35,25 +35,18 @@ MODULES = {"libvirt-python": "libvirt", "python3-gi": "gi"}
 WAIT_S = 30
 
 
-def wait_for(what, condition, timeout_s=WAIT_S):
-    """Returns the first true value of condition()."""
+def wait_for(what, get, timeout_s=WAIT_S, is_right=bool):
+    """Returns the first value of get() that is right."""
     deadline = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
+    while not is_right(value := get()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"no {what} within {timeout_s} s")
+            raise AssertionError(f"no {what} within {timeout_s} s, but {value!r}")
         time.sleep(0.005)
+    return value
 
 
 def wait_for_value(expected, get, timeout_s=WAIT_S):
-    """Waits until get() is what is expected."""
-    deadline = time.monotonic() + timeout_s
-    while (value := get()) != expected:
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{value!r} has not become {expected!r} within {timeout_s} s")
-        time.sleep(0.005)
+    wait_for(repr(expected), get, timeout_s, lambda value: value == expected)
 
 
 def run(*words, stdin="", timeout_s=WAIT_S, check=True):

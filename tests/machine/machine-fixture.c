@@ -143,6 +143,36 @@ fixture_restart (Fixture *self)
   fixture_open_list (self);
 }
 
+static void
+run_row (gconstpointer data)
+{
+  const FixtureRow *row = data;
+  Fixture self;
+
+  if (row->needs_qemu && !fixture_has_qemu ())
+    return;
+  fixture_set_up (&self);
+  row->func (&self);
+  fixture_tear_down (&self);
+}
+
+int
+fixture_main (int argc,
+              char **argv,
+              const char *path,
+              const FixtureRow *rows,
+              size_t n_rows)
+{
+  g_test_init (&argc, &argv, NULL);
+  alarm (240); /* a hang is a failure */
+  for (size_t i = 0; i < n_rows; i++) {
+    g_autofree char *name = g_strconcat (path, "/", rows[i].name, NULL);
+
+    g_test_add_data_func (name, &rows[i], run_row);
+  }
+  return g_test_run ();
+}
+
 void
 fixture_turn (Fixture *self)
 {

@@ -49,6 +49,19 @@ void fixture_restart (Fixture *self);
 void fixture_close_list (Fixture *self);
 void fixture_open_list (Fixture *self);
 
+typedef struct {
+  const char *name;
+  void (*func) (Fixture *self);
+  gboolean needs_qemu;
+} FixtureRow;
+
+/* main(): each row has a fixture of its own, and is named @path/NAME. */
+int fixture_main (int argc,
+                  char **argv,
+                  const char *path,
+                  const FixtureRow *rows,
+                  size_t n_rows);
+
 /* One turn of the loop, waiting for something to happen. */
 void fixture_turn (Fixture *self);
 /* Turns it until *@count is not 0. */

@@ -304,44 +304,22 @@ test_subscriber_leaves_by_itself (Fixture *fixture)
   g_assert_cmpuint (subscriber.n_freed, ==, 1);
 }
 
-typedef struct {
-  const char *name;
-  void (*func) (Fixture *fixture);
-} TestRow;
-
-static const TestRow rows[] = {
-  { "outlives-a-restart", test_outlives_a_restart },
-  { "define-again-updates", test_define_again_updates },
-  { "names-and-uuids-are-unique", test_names_and_uuids_are_unique },
-  { "undefine", test_undefine },
-  { "rename", test_rename },
-  { "a-full-disk-changes-nothing", test_a_full_disk_changes_nothing },
-  { "bad-files-are-left-alone", test_bad_files_are_left_alone },
-  { "update", test_update },
-  { "lookups-name-what-is-missing", test_lookups_name_what_is_missing },
-  { "subscriber-leaves-by-itself", test_subscriber_leaves_by_itself },
+static const FixtureRow rows[] = {
+  { "outlives-a-restart", test_outlives_a_restart, FALSE },
+  { "define-again-updates", test_define_again_updates, FALSE },
+  { "names-and-uuids-are-unique", test_names_and_uuids_are_unique, FALSE },
+  { "undefine", test_undefine, FALSE },
+  { "rename", test_rename, FALSE },
+  { "a-full-disk-changes-nothing", test_a_full_disk_changes_nothing, FALSE },
+  { "bad-files-are-left-alone", test_bad_files_are_left_alone, FALSE },
+  { "update", test_update, FALSE },
+  { "lookups-name-what-is-missing", test_lookups_name_what_is_missing, FALSE },
+  { "subscriber-leaves-by-itself", test_subscriber_leaves_by_itself, FALSE },
 };
-
-static void
-run_row (gconstpointer data)
-{
-  const TestRow *row = data;
-  Fixture fixture;
-
-  fixture_set_up (&fixture);
-  row->func (&fixture);
-  fixture_tear_down (&fixture);
-}
 
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree char *path =
-        g_strconcat ("/machine/machine-list/", rows[i].name, NULL);
-
-    g_test_add_data_func (path, &rows[i], run_row);
-  }
-  return g_test_run ();
+  return fixture_main (argc, argv, "/machine/machine-list", rows,
+                       G_N_ELEMENTS (rows));
 }

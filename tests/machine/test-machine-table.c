@@ -208,13 +208,7 @@ test_live_xml_is_shared (Fixture *fixture)
   reeve_machine_xml_unref (next_run);
 }
 
-typedef struct {
-  const char *name;
-  void (*func) (Fixture *fixture);
-  gboolean needs_qemu;
-} TestRow;
-
-static const TestRow rows[] = {
+static const FixtureRow rows[] = {
   { "is-shared", test_is_shared, FALSE },
   { "each-change-of-a-definition", test_each_change_of_a_definition, FALSE },
   { "its-revision-is-of-now", test_its_revision_is_of_now, FALSE },
@@ -224,28 +218,9 @@ static const TestRow rows[] = {
   { "live-xml-is-shared", test_live_xml_is_shared, TRUE },
 };
 
-static void
-run_row (gconstpointer data)
-{
-  const TestRow *row = data;
-  Fixture fixture;
-
-  if (row->needs_qemu && !fixture_has_qemu ())
-    return;
-  fixture_set_up (&fixture);
-  row->func (&fixture);
-  fixture_tear_down (&fixture);
-}
-
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree char *path =
-        g_strconcat ("/machine/machine-table/", rows[i].name, NULL);
-
-    g_test_add_data_func (path, &rows[i], run_row);
-  }
-  return g_test_run ();
+  return fixture_main (argc, argv, "/machine/machine-table", rows,
+                       G_N_ELEMENTS (rows));
 }

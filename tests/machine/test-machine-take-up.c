@@ -17,8 +17,6 @@
 /* A daemon that ends, in every way, while machines run: a child of the test
  * plays it. */
 
-typedef void (*TestFunc) (Fixture *fixture);
-
 /* How many QEMUs of this test's machine there are. */
 static unsigned
 count_processes (Fixture *fixture)
@@ -443,49 +441,24 @@ test_autostart_once_for_each_boot (Fixture *fixture)
   assert_state (machine, "5/0");
 }
 
-typedef struct {
-  const char *name;
-  TestFunc func;
-} TestRow;
-
-static const TestRow rows[] = {
-  { "after-a-kill", test_after_a_kill },
-  { "after-an-orderly-end", test_after_an_orderly_end },
-  { "killed-while-starting", test_killed_while_starting },
-  { "killed-while-starting-paused", test_killed_while_starting_paused },
-  { "a-transient-one", test_a_transient_one },
-  { "autodestroy-ends-it", test_autodestroy_ends_it },
-  { "powered-off-meanwhile", test_powered_off_meanwhile },
-  { "died-meanwhile", test_died_meanwhile },
-  { "stopped-meanwhile", test_stopped_meanwhile },
-  { "a-reused-pid", test_a_reused_pid },
-  { "a-lost-monitor-is-tried-again", test_a_lost_monitor_is_tried_again },
-  { "autostart-once-for-each-boot", test_autostart_once_for_each_boot },
+static const FixtureRow rows[] = {
+  { "after-a-kill", test_after_a_kill, TRUE },
+  { "after-an-orderly-end", test_after_an_orderly_end, TRUE },
+  { "killed-while-starting", test_killed_while_starting, TRUE },
+  { "killed-while-starting-paused", test_killed_while_starting_paused, TRUE },
+  { "a-transient-one", test_a_transient_one, TRUE },
+  { "autodestroy-ends-it", test_autodestroy_ends_it, TRUE },
+  { "powered-off-meanwhile", test_powered_off_meanwhile, TRUE },
+  { "died-meanwhile", test_died_meanwhile, TRUE },
+  { "stopped-meanwhile", test_stopped_meanwhile, TRUE },
+  { "a-reused-pid", test_a_reused_pid, TRUE },
+  { "a-lost-monitor-is-tried-again", test_a_lost_monitor_is_tried_again, TRUE },
+  { "autostart-once-for-each-boot", test_autostart_once_for_each_boot, TRUE },
 };
-
-static void
-run_row (gconstpointer data)
-{
-  const TestRow *row = data;
-  Fixture fixture;
-
-  if (!fixture_has_qemu ())
-    return;
-  fixture_set_up (&fixture);
-  row->func (&fixture);
-  fixture_tear_down (&fixture);
-}
 
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  alarm (240); /* a hang is a failure */
-  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree char *path =
-        g_strconcat ("/machine/machine-take-up/", rows[i].name, NULL);
-
-    g_test_add_data_func (path, &rows[i], run_row);
-  }
-  return g_test_run ();
+  return fixture_main (argc, argv, "/machine/machine-take-up", rows,
+                       G_N_ELEMENTS (rows));
 }

@@ -11,8 +11,6 @@
 
 /* Real QEMUs, in TCG, with guests of a few bytes. */
 
-typedef void (*TestFunc) (Fixture *fixture);
-
 static void
 test_start_and_destroy (Fixture *fixture)
 {
@@ -504,67 +502,43 @@ test_autodestroy (Fixture *fixture)
   fixture_wait_for_event (fixture, "5/1");
 }
 
-typedef struct {
-  const char *name;
-  TestFunc func;
-} TestRow;
-
-static const TestRow rows[] = {
-  { "start-and-destroy", test_start_and_destroy },
-  { "start-paused", test_start_paused },
-  { "suspend-and-resume", test_suspend_and_resume },
-  { "start-twice", test_start_twice },
-  { "a-bad-device-says-why", test_a_bad_device_says_why },
-  { "a-missing-emulator-says-so", test_a_missing_emulator_says_so },
-  { "guest-powers-off", test_guest_powers_off },
-  { "shutdown-presses-the-button", test_shutdown_presses_the_button },
-  { "reboot-is-a-power-off-and-a-reset",
-    test_reboot_is_a_power_off_and_a_reset },
-  { "resets-are-told-once", test_resets_are_told_once },
-  { "reboot-means-destroy", test_reboot_means_destroy },
-  { "power-off-means-restart", test_power_off_means_restart },
-  { "panic-ends-it-as-crashed", test_panic_ends_it_as_crashed },
-  { "panic-preserved", test_panic_preserved },
-  { "killed-from-outside-is-crashed", test_killed_from_outside_is_crashed },
+static const FixtureRow rows[] = {
+  { "start-and-destroy", test_start_and_destroy, TRUE },
+  { "start-paused", test_start_paused, TRUE },
+  { "suspend-and-resume", test_suspend_and_resume, TRUE },
+  { "start-twice", test_start_twice, TRUE },
+  { "a-bad-device-says-why", test_a_bad_device_says_why, TRUE },
+  { "a-missing-emulator-says-so", test_a_missing_emulator_says_so, TRUE },
+  { "guest-powers-off", test_guest_powers_off, TRUE },
+  { "shutdown-presses-the-button", test_shutdown_presses_the_button, TRUE },
+  { "reboot-is-a-power-off-and-a-reset", test_reboot_is_a_power_off_and_a_reset,
+    TRUE },
+  { "resets-are-told-once", test_resets_are_told_once, TRUE },
+  { "reboot-means-destroy", test_reboot_means_destroy, TRUE },
+  { "power-off-means-restart", test_power_off_means_restart, TRUE },
+  { "panic-ends-it-as-crashed", test_panic_ends_it_as_crashed, TRUE },
+  { "panic-preserved", test_panic_preserved, TRUE },
+  { "killed-from-outside-is-crashed", test_killed_from_outside_is_crashed,
+    TRUE },
   { "terminated-from-outside-is-destroyed",
-    test_terminated_from_outside_is_destroyed },
-  { "stopped-delays-nobody", test_stopped_delays_nobody },
-  { "destroy-aborts-what-hangs", test_destroy_aborts_what_hangs },
-  { "destroy-during-a-start", test_destroy_during_a_start },
+    test_terminated_from_outside_is_destroyed, TRUE },
+  { "stopped-delays-nobody", test_stopped_delays_nobody, TRUE },
+  { "destroy-aborts-what-hangs", test_destroy_aborts_what_hangs, TRUE },
+  { "destroy-during-a-start", test_destroy_during_a_start, TRUE },
   { "start-that-hangs-ends-at-its-deadline",
-    test_start_that_hangs_ends_at_its_deadline },
-  { "monitor-commands", test_monitor_commands },
-  { "quit-through-the-monitor", test_quit_through_the_monitor },
-  { "keys", test_keys },
-  { "memory", test_memory },
-  { "memory-without-a-balloon", test_memory_without_a_balloon },
-  { "transient-vanishes", test_transient_vanishes },
-  { "autodestroy", test_autodestroy },
+    test_start_that_hangs_ends_at_its_deadline, TRUE },
+  { "monitor-commands", test_monitor_commands, TRUE },
+  { "quit-through-the-monitor", test_quit_through_the_monitor, TRUE },
+  { "keys", test_keys, TRUE },
+  { "memory", test_memory, TRUE },
+  { "memory-without-a-balloon", test_memory_without_a_balloon, TRUE },
+  { "transient-vanishes", test_transient_vanishes, TRUE },
+  { "autodestroy", test_autodestroy, TRUE },
 };
-
-static void
-run_row (gconstpointer data)
-{
-  const TestRow *row = data;
-  Fixture fixture;
-
-  if (!fixture_has_qemu ())
-    return;
-  fixture_set_up (&fixture);
-  row->func (&fixture);
-  fixture_tear_down (&fixture);
-}
 
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  alarm (240); /* a hang is a failure */
-  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree char *path =
-        g_strconcat ("/machine/machine/", rows[i].name, NULL);
-
-    g_test_add_data_func (path, &rows[i], run_row);
-  }
-  return g_test_run ();
+  return fixture_main (argc, argv, "/machine/machine", rows,
+                       G_N_ELEMENTS (rows));
 }
