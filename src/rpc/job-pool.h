@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 G_BEGIN_DECLS
@@ -62,10 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReeveJobGroup, reeve_job_group_unref)
  */
 typedef struct _ReeveJob ReeveJob;
 struct _ReeveJob {
-  GList link; /* of the pool, while it is queued; link.data is the job */
-  gboolean is_queued; /* of the pool, as the link */
-  gboolean is_priority;
-  gboolean is_short;
+  GList link;     /* of the pool, while it is queued; link.data is the job */
+  bool is_queued; /* of the pool, as the link */
+  bool is_priority;
+  bool is_short;
   ReeveJobGroup *group;
   void (*run) (ReeveJob *self);
   const char *name;

@@ -70,37 +70,27 @@ typedef struct {
 } ReeveIntake;
 
 /* There may be very many, so what is yes or no takes a byte, and what there is
- * only while something goes on is made when that begins. */
+ * only while something goes on is made when that begins. What a read looks at
+ * comes first, and is together, in each of the parts. */
 struct _ReeveServerClient {
   uint64_t id; /* immutable, as what follows; first, so that the key of the
                   server's table is the client, and is stored once */
   ReeveServer *server;   /* (owned) */
   ReeveServerLoop *home; /* the loop that it is of */
   ReeveJobGroup *jobs;   /* (owned): whose turn its calls take */
-  gint64 connect_time;
   ReeveTransport transport;
-  struct ucred peer;
-  ReeveWires wires; /* that it may choose from */
-  ReeveAuth auth;
-  bool has_peer;
   atomic_bool is_read_only;
   atomic_bool is_authenticated;
+  bool has_peer;
   bool has_wire; /* of the loop's thread */
-  unsigned n_groups;
-  gid_t *groups;   /* (owned) (nullable): the main one first */
-  char *address;   /* (owned) (nullable) */
-  char *sasl_name; /* (owned) (nullable): before is_authenticated */
-  char *x509_name; /* (owned) (nullable): before the first call */
-
-  /* Of the loop's thread. */
-  ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts, and
-                                      until that thread sees that it is over */
-
-  GList *unauth; /* (nullable): in the server's list, under its lock */
 
   /* XDR until the loop's thread has seen the first byte, then immutable. */
   const ReeveWire *wire;
   gpointer wire_state; /* (owned): of the loop's thread */
+
+  /* Of the loop's thread. */
+  ReeveClientHandshake *handshake; /* (owned) (nullable): while it lasts, and
+                                      until that thread sees that it is over */
 
   /* Of the reader: what was read and not taken yet. */
   uint8_t *input; /* (owned) (nullable) */
@@ -108,13 +98,11 @@ struct _ReeveServerClient {
   size_t input_capacity;
   size_t n_seen; /* bytes of it that look_ahead() has seen */
   ReeveFdInbox inbox;
-  gint64 taken_us;      /* when the calls of now were */
-  gint64 last_taken_us; /* and those before */
-  ReeveCall *lone;      /* (nullable): is not pushed yet */
-  ReeveKeepalive keepalive;
-  int keepalive_watch; /* a timeout; 0 unless the client asked for it */
-  int patience;        /* a timeout until it has to be authenticated; 0: none */
-  bool has_had_turn;   /* the loop comes back to it */
+  gint64 taken_us;        /* when the calls of now were */
+  gint64 last_taken_us;   /* and those before */
+  ReeveCall *lone;        /* (nullable): is not pushed yet */
+  int keepalive_watch;    /* a timeout; 0 unless the client asked for it */
+  bool has_had_turn;      /* the loop comes back to it */
   atomic_bool has_spoken; /* something came; any thread reads it */
   bool is_refused;        /* it is one too many; immutable once it is heard */
   bool is_swept;          /* the loop looks for overdue calls */
@@ -141,17 +129,8 @@ struct _ReeveServerClient {
   size_t n_call_bytes REEVE_GUARDED; /* of their arguments */
   GByteArray *held REEVE_GUARDED;    /* (owned) (nullable): replies that go with
                                         the next */
-  int reader_slot REEVE_GUARDED;     /* in the ReeveCallReader */
-  ReeveReplyBatch *shared REEVE_GUARDED; /* (nullable): those of workers that
-                                            the loop may take replies of */
-  ReeveClientOutput replies REEVE_GUARDED;
-  ReeveClientOutput event_queue REEVE_GUARDED;
+  GBytes *current REEVE_GUARDED;     /* (owned) (nullable): partly written */
   ReeveClientStreams *streams REEVE_GUARDED; /* (owned) (nullable) */
-  GBytes *current REEVE_GUARDED;       /* (owned) (nullable): partly written */
-  size_t current_offset REEVE_GUARDED; /* carriers of fds included */
-  GList *fds REEVE_GUARDED; /* (element-type ReeveClientFds) (owned): in the
-                               order of their replies, the current one first */
-  ReeveClientAttached *attached REEVE_GUARDED; /* (owned): the newest first */
   bool is_shaking REEVE_GUARDED;   /* a handshake; nothing else is sent */
   bool is_watched REEVE_GUARDED;   /* the loop writes what is held, soon */
   bool is_throttled REEVE_GUARDED; /* its calls wait for room */
@@ -162,6 +141,32 @@ struct _ReeveServerClient {
   bool is_all_taken REEVE_GUARDED; /* and all that came was taken: it is closed
                                       when that is answered */
   bool is_closing REEVE_GUARDED;   /* the loop was told to close it */
+  ReeveClientOutput replies REEVE_GUARDED;
+  ReeveClientOutput event_queue REEVE_GUARDED;
+  size_t current_offset REEVE_GUARDED; /* carriers of fds included */
+  GList *fds REEVE_GUARDED; /* (element-type ReeveClientFds) (owned): in the
+                               order of their replies, the current one first */
+  int reader_slot REEVE_GUARDED;         /* in the ReeveCallReader */
+  ReeveReplyBatch *shared REEVE_GUARDED; /* (nullable): those of workers that
+                                            the loop may take replies of */
+  ReeveClientAttached *attached REEVE_GUARDED; /* (owned): the newest first */
+
+  /* Immutable. */
+  gint64 connect_time;
+  struct ucred peer;
+  ReeveWires wires; /* that it may choose from */
+  ReeveAuth auth;
+  unsigned n_groups;
+  gid_t *groups;   /* (owned) (nullable): the main one first */
+  char *address;   /* (owned) (nullable) */
+  char *sasl_name; /* (owned) (nullable): before is_authenticated */
+  char *x509_name; /* (owned) (nullable): before the first call */
+
+  GList *unauth; /* (nullable): in the server's list, under its lock */
+
+  /* Of the loop's thread. */
+  ReeveKeepalive keepalive;
+  int patience; /* a timeout until it has to be authenticated; 0: none */
 };
 
 /* -------------------------------------------------- server-client.c --- */

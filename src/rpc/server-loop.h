@@ -37,8 +37,11 @@ struct _ReeveServerLoop {
   GPtrArray *calling; /* (element-type ReeveServerClient) (owned): who had calls
                          in flight at the last sweep, or since */
   int flush;
-  GPtrArray *watched;          /* (element-type ReeveServerClient) (owned) */
-  gconstpointer last_caller;   /* that called last; may be gone */
+  GPtrArray *watched;        /* (element-type ReeveServerClient) (owned) */
+  gconstpointer last_caller; /* that called last; may be gone */
+  /* What was called last; NULL if that is not there. */
+  ReeveServerProgram *last_program;
+  const ReeveProcedure *last_procedure;
   uint8_t *scratch;            /* (owned): room for one read */
   ReeveReplyBatch batch;       /* for the replies that it leads to */
   ReeveCallMemory call_memory; /* as it says */

@@ -95,7 +95,6 @@ struct _ReeveCall {
   gint64 start_us;
   gint64 deadline_us; /* immutable */
   void *args;         /* (owned) (nullable): of the thread that runs it */
-  gboolean has_args_in_place; /* they point into the payload */
   /* (nullable): the name in them of what it is about; who answers it in
    * another thread may read it */
   _Atomic (const char *) object;
@@ -105,19 +104,20 @@ struct _ReeveCall {
 
   /* Under the client's lock. */
   GList link;                /* in the client's calls, while it is in flight */
-  gboolean is_in_flight;     /* or was; set before anybody else knows of it */
-  atomic_bool is_answered;   /* may be read without it */
   GCancellable *cancellable; /* (owned) (nullable) */
+  bool is_in_flight;         /* or was; set before anybody else knows of it */
+  atomic_bool is_answered;   /* may be read without it */
 
   /* Of the thread that runs it, then of the one that answers it. */
+  bool has_args_in_place; /* they point into the payload */
+  bool is_deferred;
+  bool is_moved; /* from the loop's thread to the pool */
+  bool is_counted;
+  bool closes;        /* the client, when it is answered */
   GArray *fds;        /* (element-type int) (owned) (nullable): -1 if taken */
   GArray *reply_fds;  /* (element-type int) (owned) (nullable) */
   gpointer ret_owner; /* (owned): what the handler lent */
-  GDestroyNotify free_owner; /* (nullable): of it */
-  gboolean is_deferred;
-  gboolean is_moved; /* from the loop's thread to the pool */
-  gboolean is_counted;
-  gboolean closes;              /* the client, when it is answered */
+  GDestroyNotify free_owner;    /* (nullable): of it */
   ReeveDataStream *data_stream; /* (owned) (nullable): until it goes live */
 
   uint32_t payload_size; /* immutable; one byte more is there */

@@ -55,6 +55,24 @@ check_status (const ReeveHeader *header, GError **error)
   return FALSE;
 }
 
+/* Mostly, it is what was called last. */
+static const ReeveProcedure *
+find_procedure (ReeveServerLoop *home,
+                const ReeveHeader *header,
+                ReeveServerProgram **program,
+                GError **error)
+{
+  const ReeveProgram *last =
+      home->last_procedure == NULL ? NULL : home->last_program->program;
+
+  if (last == NULL || header->procedure != home->last_procedure->number ||
+      header->program != last->number || header->version != last->version)
+    home->last_procedure =
+        reeve_server_find (home->server, header, &home->last_program, error);
+  *program = home->last_program;
+  return home->last_procedure;
+}
+
 static void
 take_call (ReeveServerClient *self, Frame *frame, ReeveIntake *intake)
 {
@@ -62,7 +80,7 @@ take_call (ReeveServerClient *self, Frame *frame, ReeveIntake *intake)
   const ReeveHeader *header = &frame->header;
   ReeveServerProgram *program;
   const ReeveProcedure *procedure =
-      reeve_server_find (self->server, header, &program, &error);
+      find_procedure (self->home, header, &program, &error);
   ReeveCall *call;
 
   if (procedure == NULL || !check_status (header, &error) ||
