@@ -3,12 +3,29 @@
 #include "rpc/call-reader.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* After a call that lasted, or when no other worker was left, clients are not
  * given away again at once: to give one and to take it back costs more than a
  * call. */
 #define REST_US (20 * 1000)
+/* The worker waits a look longer for each so many clients: the more there are,
+ * the more there is to be given back, and to be given again. */
+#define CLIENTS_A_LOOK 8
+/* A wait that nothing ends is no harm. It does not cost the setting of a timer
+ * that is due before those that the kernel has anyway. */
+#define WAIT_MS 100
+/* What the file that ends a wait has in place of a slot. */
+#define WAKE_SLOT REEVE_CALL_READER_CLIENTS
+
+static gboolean
+watch (ReeveCallReader *self, int fd, int slot)
+{
+  struct epoll_event event = { .events = EPOLLIN, .data.fd = slot };
+
+  return epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
 
 void
 reeve_call_reader_init (ReeveCallReader *self)
@@ -16,6 +33,8 @@ reeve_call_reader_init (ReeveCallReader *self)
   reeve_mutex_init (&self->lock);
   /* Without, no client is given. */
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  watch (self, self->wake_fd, WAKE_SLOT);
 }
 
 void
@@ -24,6 +43,8 @@ reeve_call_reader_clear (ReeveCallReader *self)
   g_assert (atomic_load (&self->n_clients) == 0);
   if (self->epoll_fd >= 0)
     close (self->epoll_fd);
+  if (self->wake_fd >= 0)
+    close (self->wake_fd);
   reeve_mutex_clear (&self->lock);
 }
 
@@ -35,15 +56,6 @@ find_slot_locked (ReeveCallReader *self) REEVE_REQUIRES (self->lock)
     if (~self->used[i] != 0)
       return (int) (64 * i) + __builtin_ctzll (~self->used[i]);
   return -1;
-}
-
-static gboolean
-watch (ReeveCallReader *self, int fd, int slot)
-{
-  struct epoll_event event = { .events = EPOLLIN, .data.fd = slot };
-
-  return slot >= 0 &&
-         epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 ReeveCallReaderAnswer
@@ -58,11 +70,12 @@ reeve_call_reader_add (ReeveCallReader *self,
 
   REEVE_LOCK_SCOPE (&self->lock);
 
+  /* Two that wait could take from each other what wakes one of them. */
   stays = atomic_load (&self->worker) == NULL;
-  if (stays && !may_stay)
+  if (stays && (!may_stay || self->is_waiting))
     return REEVE_CALL_READER_REFUSED;
   *slot = find_slot_locked (self);
-  if (!watch (self, fd, *slot))
+  if (*slot < 0 || !watch (self, fd, *slot))
     return REEVE_CALL_READER_REFUSED;
 
   self->clients[*slot] = reeve_server_client_ref (client);
@@ -71,10 +84,18 @@ reeve_call_reader_add (ReeveCallReader *self,
   if (!stays)
     return REEVE_CALL_READER_GIVEN;
 
+  worker->seen = UINT_MAX;
   worker->is_looked_at = self->is_looked_at;
   self->is_looked_at = TRUE;
   atomic_store (&self->worker, worker);
   return REEVE_CALL_READER_STAYS;
+}
+
+static void
+wake_locked (ReeveCallReader *self) REEVE_REQUIRES (self->lock)
+{
+  if (self->is_waiting)
+    eventfd_write (self->wake_fd, 1);
 }
 
 static ReeveServerClient *
@@ -86,7 +107,8 @@ forget (ReeveCallReader *self, int slot)
 
   client = g_steal_pointer (&self->clients[slot]);
   self->used[slot / 64] &= ~(UINT64_C (1) << slot % 64);
-  atomic_fetch_sub (&self->n_clients, 1);
+  if (atomic_fetch_sub (&self->n_clients, 1) == 1)
+    wake_locked (self);
   return client;
 }
 
@@ -103,26 +125,42 @@ reeve_call_reader_has (ReeveCallReader *self, ReeveCallWorker *worker)
   return atomic_load_explicit (&self->worker, memory_order_relaxed) == worker;
 }
 
+static gboolean
+begin_wait (ReeveCallReader *self, ReeveCallWorker *worker)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  /* Else somebody else may wait. */
+  if (atomic_load (&self->worker) != worker ||
+      atomic_load (&self->n_clients) == 0)
+    return FALSE;
+
+  self->is_waiting = TRUE;
+  return TRUE;
+}
+
 static unsigned
-find_ready (ReeveCallReader *self,
-            ReeveCallWorker *worker,
-            const struct epoll_event *events,
-            int n_events,
-            ReeveServerClient **ready)
+end_wait (ReeveCallReader *self,
+          ReeveCallWorker *worker,
+          const struct epoll_event *events,
+          int n_events,
+          ReeveServerClient **ready)
 {
   unsigned n_ready = 0;
+  eventfd_t value;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (atomic_load (&self->worker) != worker)
-    return 0;
-
+  self->is_waiting = FALSE;
   /* A slot may be another client's meanwhile: then that has nothing to say. */
   for (int i = 0; i < n_events; i++) {
-    ReeveServerClient *client = self->clients[events[i].data.fd];
+    int slot = events[i].data.fd;
 
-    if (client != NULL)
-      ready[n_ready++] = reeve_server_client_ref (client);
+    if (slot == WAKE_SLOT)
+      eventfd_read (self->wake_fd, &value);
+    else if (self->clients[slot] != NULL &&
+             atomic_load (&self->worker) == worker)
+      ready[n_ready++] = reeve_server_client_ref (self->clients[slot]);
   }
   return n_ready;
 }
@@ -133,10 +171,14 @@ reeve_call_reader_wait (ReeveCallReader *self,
                         ReeveServerClient **ready)
 {
   struct epoll_event events[REEVE_CALL_READER_TURN];
-  int n_events = epoll_wait (self->epoll_fd, events, REEVE_CALL_READER_TURN,
-                             REEVE_CALL_READER_PATIENCE_MS);
+  int n_events;
 
-  return n_events <= 0 ? 0 : find_ready (self, worker, events, n_events, ready);
+  if (!begin_wait (self, worker))
+    return 0;
+
+  n_events =
+      epoll_wait (self->epoll_fd, events, REEVE_CALL_READER_TURN, WAIT_MS);
+  return end_wait (self, worker, events, n_events, ready);
 }
 
 void
@@ -150,6 +192,7 @@ end_locked (ReeveCallReader *self, ReeveGivenClients *given)
     REEVE_REQUIRES (self->lock)
 {
   atomic_store (&self->worker, NULL);
+  wake_locked (self);
   for (unsigned i = 0; i < REEVE_CALL_READER_CLIENTS; i++)
     if (self->clients[i] != NULL)
       given->clients[given->n_clients++] =
@@ -176,27 +219,42 @@ reeve_call_reader_begin_look (ReeveCallReader *self)
   self->is_looked_at = TRUE;
 }
 
-/* Whether it runs the call that it ran at the last look. */
+/* Whether the worker is to end; @is_stuck: (out): because of a call that lasts,
+ * or because others need it. */
 static gboolean
-lasts (ReeveCallWorker *self)
+look_at_locked (ReeveCallReader *self,
+                ReeveCallWorker *worker,
+                gboolean has_spare,
+                gboolean *is_stuck) REEVE_REQUIRES (self->lock)
 {
-  unsigned seen = self->seen;
+  unsigned turn = atomic_load_explicit (&worker->turn, memory_order_relaxed);
+  gboolean runs = turn % 2 != 0;
 
-  self->seen = atomic_load_explicit (&self->turn, memory_order_relaxed);
-  return self->seen % 2 != 0 && self->seen == seen;
+  worker->n_same = turn == worker->seen ? worker->n_same + 1 : 0;
+  worker->seen = turn;
+  *is_stuck = runs ? worker->n_same > 0 : !has_spare;
+  return *is_stuck ||
+         (!runs &&
+          worker->n_same > atomic_load (&self->n_clients) / CLIENTS_A_LOOK);
 }
 
 gboolean
-reeve_call_reader_look (ReeveCallReader *self, ReeveGivenClients *given)
+reeve_call_reader_look (ReeveCallReader *self,
+                        gboolean has_spare,
+                        gint64 now_us,
+                        ReeveGivenClients *given)
 {
   ReeveCallWorker *worker;
+  gboolean is_stuck = FALSE;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   given->n_clients = 0;
   worker = atomic_load (&self->worker);
-  if (worker != NULL && lasts (worker))
+  if (worker != NULL && look_at_locked (self, worker, has_spare, &is_stuck))
     end_locked (self, given);
+  if (is_stuck)
+    reeve_call_reader_rest (self, now_us);
   self->is_looked_at = atomic_load (&self->worker) != NULL;
   return self->is_looked_at;
 }

@@ -13,13 +13,12 @@ G_BEGIN_DECLS
 #define REEVE_CALL_READER_CLIENTS 256
 /* And so many of them have a turn before one asks again who is ready. */
 #define REEVE_CALL_READER_TURN 32
-/* How long one waits for a client to be ready, in a turn. */
-#define REEVE_CALL_READER_PATIENCE_MS 1
 
 /* What a worker is known by, while it is the reader; on its stack. */
 typedef struct {
   atomic_uint turn;      /* odd while it runs a call */
-  unsigned seen;         /* of that, at the loop's last look */
+  unsigned seen;         /* of that, at the loop's last look; under the lock */
+  unsigned n_same;       /* looks since that changed; the same */
   gboolean is_looked_at; /* the loop looks already */
 } ReeveCallWorker;
 
@@ -37,11 +36,13 @@ typedef struct {
  */
 typedef struct {
   ReeveMutex lock;
-  int epoll_fd; /* immutable */
+  int epoll_fd; /* immutable, as what follows */
+  int wake_fd;  /* ends a wait, by being readable */
   /* (owned) (nullable): by slot */
   ReeveServerClient *clients[REEVE_CALL_READER_CLIENTS] REEVE_GUARDED;
   uint64_t used[REEVE_CALL_READER_CLIENTS / 64] REEVE_GUARDED; /* slots */
   gboolean is_looked_at REEVE_GUARDED;
+  gboolean is_waiting REEVE_GUARDED; /* a worker, which may be none any more */
   /* Changed under the lock. */
   atomic_uint n_clients;
   _Atomic (ReeveCallWorker *) worker; /* (nullable) */
@@ -91,8 +92,9 @@ void reeve_call_reader_remove (ReeveCallReader *self, int slot, int fd);
 gboolean reeve_call_reader_has (ReeveCallReader *self, ReeveCallWorker *worker);
 
 /* Waits for clients to be ready, and returns how many are; 0 also when @worker
- * is the worker no more. @ready: (array length=REEVE_CALL_READER_TURN) (out)
- * (transfer full): those. Some may be given no more. Thread: the worker. */
+ * is the worker no more, or has no clients. @ready: (array
+ * length=REEVE_CALL_READER_TURN) (out) (transfer full): those. Some may be
+ * given no more. Thread: the worker. */
 unsigned reeve_call_reader_wait (ReeveCallReader *self,
                                  ReeveCallWorker *worker,
                                  ReeveServerClient **ready);
@@ -109,11 +111,23 @@ void reeve_call_reader_leave (ReeveCallReader *self,
 /* From now on the loop looks each millisecond. Thread: loop. */
 void reeve_call_reader_begin_look (ReeveCallReader *self);
 
-/* Whether there is a worker, and the loop has to look again. One that runs the
- * same call as at the last look is the worker no more: all that are given are
- * to be given back. Thread: loop. */
-gboolean
-reeve_call_reader_look (ReeveCallReader *self, ReeveGivenClients *given);
+/**
+ * reeve_call_reader_look:
+ * @has_spare: whether the pool has other workers that wait
+ * @given: (out): all that are to be given back
+ *
+ * A worker that runs the same call as at the last look is the worker no more;
+ * nor is one that waits while there is no spare one, or has waited so long that
+ * its clients are taken for silent.
+ *
+ * Thread: loop.
+ *
+ * Returns: whether there is a worker, and the loop has to look again
+ */
+gboolean reeve_call_reader_look (ReeveCallReader *self,
+                                 gboolean has_spare,
+                                 gint64 now_us,
+                                 ReeveGivenClients *given);
 
 /* For a while nobody becomes the worker. Thread: any. */
 void reeve_call_reader_rest (ReeveCallReader *self, gint64 now_us);

@@ -16,9 +16,6 @@
 
 /* A call that is longer is the loop's to read. */
 #define READ_SIZE 4096
-/* The worker waits a millisecond longer for each so many clients: the more
- * there are, the more there is to be given back, and to be given again. */
-#define CLIENTS_A_MS 8
 
 /* ------------------------------------------------------ the loop's side --- */
 
@@ -84,10 +81,11 @@ gboolean
 reeve_server_loop_look_at_reader (ReeveServerLoop *self)
 {
   ReeveGivenClients given;
-  gboolean is_read = reeve_call_reader_look (&self->reader, &given);
+  gboolean is_read = reeve_call_reader_look (
+      &self->reader,
+      reeve_job_pool_has_spare (reeve_server_get_pool (self->server)),
+      g_get_monotonic_time (), &given);
 
-  if (given.n_clients > 0)
-    reeve_call_reader_rest (&self->reader, g_get_monotonic_time ());
   give_all_back (&given);
   return is_read;
 }
@@ -290,9 +288,9 @@ serve (Stay *self, ReeveServerClient *client, unsigned n_behind)
 
 /* Nobody called; whether the worker waits on. */
 static gboolean
-wait_on (Stay *self, unsigned n_times)
+wait_on (Stay *self)
 {
-  return n_times <= atomic_load (&self->reader->n_clients) / CLIENTS_A_MS &&
+  return atomic_load (&self->reader->n_clients) > 0 &&
          reeve_call_reader_has (self->reader, &self->worker) &&
          may_go_on (self, NULL);
 }
@@ -301,16 +299,14 @@ static void
 read_on (Stay *self)
 {
   ReeveServerClient *ready[REEVE_CALL_READER_TURN];
-  unsigned n_silent = 0;
   gboolean stays = may_go_on (self, NULL);
 
   while (stays) {
     unsigned n_ready =
         reeve_call_reader_wait (self->reader, &self->worker, ready);
 
-    n_silent = n_ready > 0 ? 0 : n_silent + 1;
     if (n_ready == 0)
-      stays = wait_on (self, n_silent);
+      stays = wait_on (self);
     for (unsigned i = 0; i < n_ready; i++) {
       stays = stays && serve (self, ready[i], n_ready - i - 1);
       reeve_server_client_unref (ready[i]);

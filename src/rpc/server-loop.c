@@ -57,7 +57,8 @@ flush (ReeveLoop *loop, int watch, gpointer data)
 
   if (pool != NULL)
     reeve_job_pool_look (pool);
-  self->looks = self->looks && reeve_server_loop_look_at_reader (self);
+  self->looks =
+      self->looks && pool != NULL && reeve_server_loop_look_at_reader (self);
   for (unsigned i = self->watched->len; i-- > 0;)
     if (!reeve_server_client_flush (self->watched->pdata[i]))
       g_ptr_array_remove_index_fast (self->watched, i);
@@ -91,6 +92,7 @@ reeve_server_loop_let_go (ReeveServerLoop *self)
 {
   g_ptr_array_set_size (self->calling, 0);
   g_ptr_array_set_size (self->watched, 0);
+  self->looks = FALSE;
 }
 
 /* -------------------------------------------------- from other threads --- */
