@@ -142,6 +142,9 @@ reeve_calls_unref (ReeveCall *const *calls, unsigned n_calls)
     n_freed++;
   }
 
+  /* Where none was freed, whoever has them may have freed the client. */
+  if (n_freed == 0)
+    return;
   reeve_call_memory_give (&client->home->call_memory, &pieces);
   reeve_server_client_drop (client, n_freed);
 }
