@@ -194,6 +194,6 @@ reeve_machine_list_autostart (ReeveMachineList *self)
                error->message);
 
   for (guint i = 0; i < machines->len; i++)
-    reeve_machine_start (machines->pdata[i], REEVE_MACHINE_START_NONE, NULL,
-                         G_MAXINT64, on_started, NULL);
+    reeve_machine_start_plainly (machines->pdata[i], G_MAXINT64, on_started,
+                                 NULL);
 }

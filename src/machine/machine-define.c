@@ -469,9 +469,8 @@ destroy_owned (ReeveLoop *loop, gpointer data)
     ReeveMachine *machine = g_ptr_array_index (machines, i);
 
     if (has_owner (machine, task->owner))
-      reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT,
-                             g_get_monotonic_time () + DESTROY_TIMEOUT_US, NULL,
-                             NULL);
+      reeve_machine_destroy_plainly (
+          machine, g_get_monotonic_time () + DESTROY_TIMEOUT_US, NULL, NULL);
   }
   reeve_machine_list_unref (task->list);
   g_free (task);

@@ -85,7 +85,7 @@ describe (ReeveCall *call,
 static gboolean
 run (ReeveCall *call,
      const machine_name *args,
-     ReeveRemoteOperation operation,
+     ReeveMachineOperation operation,
      GError **error)
 {
   g_autoptr (ReeveMachine) machine = find (call, args, error);
@@ -97,26 +97,6 @@ run (ReeveCall *call,
   return TRUE;
 }
 
-static void
-start (ReeveMachine *machine,
-       gint64 deadline_us,
-       ReeveMachineDone done,
-       gpointer data)
-{
-  reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL, deadline_us,
-                       done, data);
-}
-
-static void
-destroy (ReeveMachine *machine,
-         gint64 deadline_us,
-         ReeveMachineDone done,
-         gpointer data)
-{
-  reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT, deadline_us,
-                         done, data);
-}
-
 #define RUN(name, operation)                                                   \
   static gboolean do_##name (ReeveCall *call, const machine_name *args,        \
                              GError **error)                                   \
@@ -124,10 +104,10 @@ destroy (ReeveMachine *machine,
     return run (call, args, operation, error);                                 \
   }
 
-RUN (start, start)
+RUN (start, reeve_machine_start_plainly)
 RUN (shutdown, reeve_machine_shutdown)
 RUN (reboot, reeve_machine_reboot)
-RUN (destroy, destroy)
+RUN (destroy, reeve_machine_destroy_plainly)
 RUN (suspend, reeve_machine_suspend)
 RUN (resume, reeve_machine_resume)
 

@@ -247,3 +247,13 @@ reeve_machine_start (ReeveMachine *self,
     reeve_machine_list_add_owner (self->list, owner);
   reeve_operation_submit (operation);
 }
+
+void
+reeve_machine_start_plainly (ReeveMachine *self,
+                             gint64 deadline_us,
+                             ReeveMachineDone done,
+                             gpointer data)
+{
+  reeve_machine_start (self, REEVE_MACHINE_START_NONE, NULL, deadline_us, done,
+                       data);
+}

@@ -325,3 +325,13 @@ reeve_machine_process_ended (ReeveMachine *self)
   cleanup->consoles = reeve_machine_steal_consoles (self);
   reeve_worker_lane_push (&self->lane, run_cleanup, on_cleaned_up, cleanup);
 }
+
+void
+reeve_machine_destroy_plainly (ReeveMachine *self,
+                               gint64 deadline_us,
+                               ReeveMachineDone done,
+                               gpointer data)
+{
+  reeve_machine_destroy (self, REEVE_MACHINE_DESTROY_DEFAULT, deadline_us, done,
+                         data);
+}

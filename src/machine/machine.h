@@ -241,6 +241,12 @@ void reeve_machine_get_monitor_state (ReeveMachine *self,
  * REEVE_ERROR_LIMIT when too many operations wait.
  */
 
+/* An operation that is told nothing but its deadline. */
+typedef void (*ReeveMachineOperation) (ReeveMachine *self,
+                                       gint64 deadline_us,
+                                       ReeveMachineDone done,
+                                       gpointer data);
+
 /**
  * reeve_machine_start:
  * @owner: (nullable): with %REEVE_MACHINE_START_AUTODESTROY, whose end ends
@@ -261,6 +267,11 @@ void reeve_machine_start (ReeveMachine *self,
                           gint64 deadline_us,
                           ReeveMachineDone done,
                           gpointer data);
+/* The same, without flags and owner. */
+void reeve_machine_start_plainly (ReeveMachine *self,
+                                  gint64 deadline_us,
+                                  ReeveMachineDone done,
+                                  gpointer data);
 
 /* Presses the power button; the guest may ignore it. */
 void reeve_machine_shutdown (ReeveMachine *self,
@@ -286,6 +297,11 @@ void reeve_machine_destroy (ReeveMachine *self,
                             gint64 deadline_us,
                             ReeveMachineDone done,
                             gpointer data);
+/* The same, without flags. */
+void reeve_machine_destroy_plainly (ReeveMachine *self,
+                                    gint64 deadline_us,
+                                    ReeveMachineDone done,
+                                    gpointer data);
 
 /* Stops the virtual processors; fine with a machine that is paused. */
 void reeve_machine_suspend (ReeveMachine *self,

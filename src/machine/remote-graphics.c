@@ -16,11 +16,9 @@ open_graphics (ReeveCall *call,
                const remote_domain_open_graphics_args *args,
                GError **error)
 {
-  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) machine = reeve_remote_find_with_flags (
+      call, &args->dom, args->flags, SKIPS_AUTH, error);
 
-  if (!reeve_remote_check_flags (call, args->flags, SKIPS_AUTH, error))
-    return FALSE;
-  machine = reeve_remote_find (call, &args->dom, error);
   if (machine == NULL)
     return FALSE;
   if (reeve_call_get_n_fds (call) != 1) {
@@ -42,12 +40,10 @@ open_graphics_fd (ReeveCall *call,
                   const remote_domain_open_graphics_fd_args *args,
                   GError **error)
 {
-  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) machine = reeve_remote_find_with_flags (
+      call, &args->dom, args->flags, SKIPS_AUTH, error);
   int ends[2];
 
-  if (!reeve_remote_check_flags (call, args->flags, SKIPS_AUTH, error))
-    return FALSE;
-  machine = reeve_remote_find (call, &args->dom, error);
   if (machine == NULL)
     return FALSE;
 

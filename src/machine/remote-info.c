@@ -97,13 +97,11 @@ domain_get_xml_desc (ReeveCall *call,
                      remote_domain_get_xml_desc_ret *ret,
                      GError **error)
 {
-  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) machine = reeve_remote_find_with_flags (
+      call, &args->dom, args->flags, XML_KNOWN, error);
   ReeveMachineXml *live = NULL;
   ReeveConfig *config;
 
-  if (!reeve_remote_check_flags (call, args->flags, XML_KNOWN, error))
-    return FALSE;
-  machine = reeve_remote_find (call, &args->dom, error);
   if (machine == NULL)
     return FALSE;
   if (!reeve_machine_has_live_xml (machine) && reeve_call_move_to_pool (call))

@@ -18,7 +18,7 @@ enum {
 static gboolean
 run (ReeveCall *call,
      const remote_domain *domain,
-     ReeveRemoteOperation operation,
+     ReeveMachineOperation operation,
      GError **error)
 {
   g_autoptr (ReeveMachine) machine = reeve_remote_find (call, domain, error);
@@ -37,11 +37,9 @@ start (ReeveCall *call,
        ReeveMachineDone done,
        GError **error)
 {
-  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) machine =
+      reeve_remote_find_with_flags (call, domain, flags, START_KNOWN, error);
 
-  if (!reeve_remote_check_flags (call, flags, START_KNOWN, error))
-    return FALSE;
-  machine = reeve_remote_find (call, domain, error);
   if (machine == NULL)
     return FALSE;
 

@@ -54,6 +54,14 @@ ReeveMachine *reeve_remote_find (ReeveCall *call,
                                  const remote_domain *domain,
                                  GError **error);
 
+/* As reeve_remote_find(), if @flags has no bit but those of @known; else fails
+ * as reeve_remote_check_flags(). */
+ReeveMachine *reeve_remote_find_with_flags (ReeveCall *call,
+                                            const remote_domain *domain,
+                                            uint32_t flags,
+                                            uint32_t known,
+                                            GError **error);
+
 /* remote-access.c: how a policy finds what a call is about. */
 void reeve_remote_add_objects (ReeveServer *server);
 
@@ -94,15 +102,10 @@ void reeve_remote_answer_handle (ReeveMachine *machine,
                                  const GError *error,
                                  gpointer data);
 
-/* An operation that is told nothing but its deadline. */
-typedef void (*ReeveRemoteOperation) (ReeveMachine *machine,
-                                      gint64 deadline_us,
-                                      ReeveMachineDone done,
-                                      gpointer data);
 /* Defers @call until it has ended; the answer is nothing. */
 void reeve_remote_run (ReeveCall *call,
                        ReeveMachine *machine,
-                       ReeveRemoteOperation operation);
+                       ReeveMachineOperation operation);
 
 /* The bits of libvirt's DomainModificationImpact. */
 enum {

@@ -86,11 +86,9 @@ domain_memory_stats (ReeveCall *call,
                      remote_domain_memory_stats_ret *ret,
                      GError **error)
 {
-  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) machine =
+      reeve_remote_find_with_flags (call, &args->dom, args->flags, 0, error);
 
-  if (!reeve_remote_check_flags (call, args->flags, 0, error))
-    return FALSE;
-  machine = reeve_remote_find (call, &args->dom, error);
   if (machine == NULL)
     return FALSE;
 

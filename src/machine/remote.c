@@ -103,6 +103,18 @@ reeve_remote_find (ReeveCall *call, const remote_domain *domain, GError **error)
                                          domain->uuid, error);
 }
 
+ReeveMachine *
+reeve_remote_find_with_flags (ReeveCall *call,
+                              const remote_domain *domain,
+                              uint32_t flags,
+                              uint32_t known,
+                              GError **error)
+{
+  return reeve_remote_check_flags (call, flags, known, error)
+             ? reeve_remote_find (call, domain, error)
+             : NULL;
+}
+
 void
 reeve_remote_fill (remote_domain *domain, ReeveMachine *machine)
 {
@@ -147,7 +159,7 @@ reeve_remote_answer (ReeveMachine *machine, const GError *error, gpointer data)
 void
 reeve_remote_run (ReeveCall *call,
                   ReeveMachine *machine,
-                  ReeveRemoteOperation operation)
+                  ReeveMachineOperation operation)
 {
   operation (machine, reeve_remote_get_deadline_us (call), reeve_remote_answer,
              reeve_call_defer (call));

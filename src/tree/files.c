@@ -118,42 +118,19 @@ finish (ReeveMachine *machine, const GError *error, gpointer data)
   reeve_tree_write_end (data, error == NULL ? 0 : reeve_tree_get_errno (error));
 }
 
-static void
-start (ReeveMachine *machine,
-       gint64 deadline_us,
-       ReeveMachineDone done,
-       gpointer data)
-{
-  reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL, deadline_us,
-                       done, data);
-}
-
-static void
-destroy (ReeveMachine *machine,
-         gint64 deadline_us,
-         ReeveMachineDone done,
-         gpointer data)
-{
-  reeve_machine_destroy (machine, REEVE_MACHINE_DESTROY_DEFAULT, deadline_us,
-                         done, data);
-}
-
 typedef struct {
   const char *name;
   const char *tag;
-  void (*run) (ReeveMachine *machine,
-               gint64 deadline_us,
-               ReeveMachineDone done,
-               gpointer data);
+  ReeveMachineOperation run;
 } Command;
 
 static const Command commands[] = {
-  { "destroy", "domain:stop", destroy },
+  { "destroy", "domain:stop", reeve_machine_destroy_plainly },
   { "reboot", "domain:init_control", reeve_machine_reboot },
   { "reset", "domain:reset", reeve_machine_reset },
   { "resume", "domain:suspend", reeve_machine_resume },
   { "shutdown", "domain:init_control", reeve_machine_shutdown },
-  { "start", "domain:start", start },
+  { "start", "domain:start", reeve_machine_start_plainly },
   { "suspend", "domain:suspend", reeve_machine_suspend },
 };
 

@@ -314,10 +314,7 @@ fixture_start (Fixture *self,
 int
 fixture_run (Fixture *self,
              ReeveMachine *machine,
-             void (*operation) (ReeveMachine *machine,
-                                gint64 deadline_us,
-                                ReeveMachineDone done,
-                                gpointer data))
+             ReeveMachineOperation operation)
 {
   Ended ended = { 0 };
   int code;

@@ -91,10 +91,7 @@ void fixture_start (Fixture *self,
 /* Returns the error's code. */
 int fixture_run (Fixture *self,
                  ReeveMachine *machine,
-                 void (*operation) (ReeveMachine *machine,
-                                    gint64 deadline_us,
-                                    ReeveMachineDone done,
-                                    gpointer data));
+                 ReeveMachineOperation operation);
 int fixture_destroy (Fixture *self, ReeveMachine *machine);
 
 /* "3/1": state and reason. */
