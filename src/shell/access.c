@@ -52,12 +52,8 @@ call (ReeveShell *shell,
       gpointer ret,
       GError **error)
 {
-  ReeveConnection *connection = reeve_shell_connect (shell, error);
-
-  return connection != NULL &&
-         reeve_connection_call (connection, &reeve_program,
-                                reeve_program_find (&reeve_program, procedure),
-                                args, ret, shell->timeout_ms, NULL, error);
+  return reeve_shell_call_program (shell, &reeve_program, procedure, args, ret,
+                                   shell->timeout_ms, error);
 }
 
 /* ---------------------------------------------------------------- list --- */

@@ -261,10 +261,8 @@ show_programs (ReeveShell *shell, GError **error)
   reeve_program_list_ret ret = { 0 };
   JsonArray *rows;
 
-  if (!reeve_connection_call (
-          shell->connection, &reeve_program,
-          reeve_program_find (&reeve_program, REEVE_PROC_PROGRAM_LIST), NULL,
-          &ret, shell->timeout_ms, NULL, error))
+  if (!reeve_shell_call_program (shell, &reeve_program, REEVE_PROC_PROGRAM_LIST,
+                                 NULL, &ret, shell->timeout_ms, error))
     return FALSE;
 
   rows = json_array_new ();

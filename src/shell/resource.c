@@ -33,14 +33,9 @@ call (ReeveShell *shell,
       gpointer ret,
       GError **error)
 {
-  ReeveConnection *connection = reeve_shell_connect (shell, error);
-
-  return connection != NULL &&
-         reeve_connection_call (
-             connection, &resource_program,
-             reeve_program_find (&resource_program, procedure), args, ret,
-             shell->timeout_ms < 0 ? WAIT_MS + ANSWER_MS : shell->timeout_ms,
-             NULL, error);
+  return reeve_shell_call_program (
+      shell, &resource_program, procedure, args, ret,
+      shell->timeout_ms < 0 ? WAIT_MS + ANSWER_MS : shell->timeout_ms, error);
 }
 
 /* Why a step of a COMBINE failed. Returns: %FALSE */

@@ -61,20 +61,31 @@ reeve_shell_connect (ReeveShell *self, GError **error)
 }
 
 gboolean
+reeve_shell_call_program (ReeveShell *self,
+                          const ReeveProgram *program,
+                          int32_t procedure,
+                          gconstpointer args,
+                          gpointer ret,
+                          int timeout_ms,
+                          GError **error)
+{
+  ReeveConnection *connection = reeve_shell_connect (self, error);
+
+  return connection != NULL &&
+         reeve_connection_call (connection, program,
+                                reeve_program_find (program, procedure), args,
+                                ret, timeout_ms, NULL, error);
+}
+
+gboolean
 reeve_shell_call (ReeveShell *self,
                   int32_t procedure,
                   gconstpointer args,
                   gpointer ret,
                   GError **error)
 {
-  ReeveConnection *connection = reeve_shell_connect (self, error);
-
-  if (connection == NULL)
-    return FALSE;
-
-  return reeve_connection_call (connection, &remote_program,
-                                reeve_program_find (&remote_program, procedure),
-                                args, ret, self->timeout_ms, NULL, error);
+  return reeve_shell_call_program (self, &remote_program, procedure, args, ret,
+                                   self->timeout_ms, error);
 }
 
 /* There is no admin socket that is read-only. */

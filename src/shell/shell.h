@@ -68,7 +68,16 @@ gboolean reeve_shell_call (ReeveShell *self,
                            gpointer ret,
                            GError **error);
 
-/* (transfer none): the same to the admin socket of the daemon. */
+/* The same for another program, and another timeout. */
+gboolean reeve_shell_call_program (ReeveShell *self,
+                                   const ReeveProgram *program,
+                                   int32_t procedure,
+                                   gconstpointer args,
+                                   gpointer ret,
+                                   int timeout_ms,
+                                   GError **error);
+
+/* (transfer none): connects to the admin socket of the daemon. */
 ReeveConnection *reeve_shell_connect_admin (ReeveShell *self, GError **error);
 
 /* Calls a procedure of the `admin` program, on the admin socket of the daemon
