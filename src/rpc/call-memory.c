@@ -13,32 +13,34 @@ struct _ReeveCallMemoryPiece {
 #define LONGEST REEVE_CALL_MEMORY_SIZE
 #endif
 
-gpointer
-reeve_call_memory_new (size_t size)
+static gpointer
+allocate (size_t size)
 {
   return g_malloc (MAX (size, LONGEST));
 }
 
 gpointer
-reeve_call_memory_take (ReeveCallMemory *self, size_t size)
+reeve_call_memory_take (ReeveCallMemory *self,
+                        ReeveCallStock *stock,
+                        size_t size)
 {
   ReeveCallMemoryPiece *piece;
 
   if (size > LONGEST)
-    return reeve_call_memory_new (size);
+    return allocate (size);
 
-  /* All at once: nobody else takes any, so none can come back meanwhile under
-   * an address that was seen before. */
-  if (self->ready == NULL) {
-    self->ready =
+  /* All at once: so none can come back meanwhile under an address that was seen
+   * before. */
+  if (stock->first == NULL) {
+    stock->first =
         atomic_exchange_explicit (&self->returned, NULL, memory_order_acquire);
     atomic_store_explicit (&self->n_returned, 0, memory_order_relaxed);
   }
-  piece = self->ready;
+  piece = stock->first;
   if (piece == NULL)
-    return reeve_call_memory_new (size);
+    return allocate (size);
 
-  self->ready = piece->next;
+  stock->first = piece->next;
   return piece;
 }
 
@@ -97,6 +99,11 @@ reeve_call_memory_give (ReeveCallMemory *self,
 void
 reeve_call_memory_clear (ReeveCallMemory *self)
 {
-  free_all (g_steal_pointer (&self->ready));
   free_all (atomic_exchange (&self->returned, NULL));
+}
+
+void
+reeve_call_stock_clear (ReeveCallStock *self)
+{
+  free_all (g_steal_pointer (&self->first));
 }

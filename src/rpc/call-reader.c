@@ -16,6 +16,9 @@
 /* A wait that nothing ends is no harm. It does not cost the setting of a timer
  * that is due before those that the kernel has anyway. */
 #define WAIT_MS 100
+/* Who looks later than this had no processor meanwhile, and nor may the worker
+ * have had one: one such look alone says nothing. */
+#define LATE_LOOK_US 2000
 /* What the file that ends a wait has in place of a slot. */
 #define WAKE_SLOT REEVE_CALL_READER_CLIENTS
 
@@ -225,14 +228,17 @@ static gboolean
 look_at_locked (ReeveCallReader *self,
                 ReeveCallWorker *worker,
                 gboolean has_spare,
+                gint64 now_us,
                 gboolean *is_stuck) REEVE_REQUIRES (self->lock)
 {
   unsigned turn = atomic_load_explicit (&worker->turn, memory_order_relaxed);
+  unsigned n_late = now_us - worker->looked_us > LATE_LOOK_US ? 1 : 0;
   gboolean runs = turn % 2 != 0;
 
   worker->n_same = turn == worker->seen ? worker->n_same + 1 : 0;
   worker->seen = turn;
-  *is_stuck = runs ? worker->n_same > 0 : !has_spare;
+  worker->looked_us = now_us;
+  *is_stuck = runs ? worker->n_same > n_late : !has_spare;
   return *is_stuck ||
          (!runs &&
           worker->n_same > atomic_load (&self->n_clients) / CLIENTS_A_LOOK);
@@ -251,7 +257,8 @@ reeve_call_reader_look (ReeveCallReader *self,
 
   given->n_clients = 0;
   worker = atomic_load (&self->worker);
-  if (worker != NULL && look_at_locked (self, worker, has_spare, &is_stuck))
+  if (worker != NULL &&
+      look_at_locked (self, worker, has_spare, now_us, &is_stuck))
     end_locked (self, given);
   if (is_stuck)
     reeve_call_reader_rest (self, now_us);

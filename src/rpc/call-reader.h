@@ -19,6 +19,7 @@ typedef struct {
   atomic_uint turn;      /* odd while it runs a call */
   unsigned seen;         /* of that, at the loop's last look; under the lock */
   unsigned n_same;       /* looks since that changed; the same */
+  gint64 looked_us;      /* when that was; the same */
   gboolean is_looked_at; /* the loop looks already */
 } ReeveCallWorker;
 

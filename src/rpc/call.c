@@ -11,16 +11,6 @@
 
 #include <string.h>
 
-/* What was given back is for the loop's thread. */
-static gpointer
-take_memory (ReeveServerClient *client, size_t size)
-{
-  return atomic_load_explicit (&client->reader, memory_order_relaxed) ==
-                 REEVE_READER_WORKER
-             ? reeve_call_memory_new (size)
-             : reeve_call_memory_take (&client->home->call_memory, size);
-}
-
 /* A string at the end of the arguments, which stay in the payload, needs its
  * end. */
 static size_t
@@ -31,13 +21,15 @@ get_size (size_t payload_size)
 
 ReeveCall *
 reeve_call_new (ReeveServerClient *client,
+                ReeveCallStock *stock,
                 ReeveServerProgram *program,
                 const ReeveProcedure *procedure,
                 const ReeveHeader *header,
                 const uint8_t *payload,
                 size_t payload_size)
 {
-  ReeveCall *self = take_memory (client, get_size (payload_size));
+  ReeveCall *self = reeve_call_memory_take (&client->home->call_memory, stock,
+                                            get_size (payload_size));
 
   memset (self, 0, sizeof *self);
   self->job.link.data = &self->job;

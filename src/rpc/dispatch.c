@@ -264,9 +264,12 @@ reeve_reply_batch_take (ReeveReplyBatch *self, ReeveReplyBatch *taken)
 
 /* A worker's, of several short calls: should one of them last, the loop's
  * thread sends the replies to those before it, and others take those behind it.
- * Returns how many were run. */
-static unsigned
-run_short (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
+ */
+static void
+run_short (ReeveReplyBatch *self,
+           ReeveJob *const *jobs,
+           unsigned n_jobs,
+           const ReeveProcedurePace *pace)
 {
   g_autoptr (ReeveServerClient) client =
       reeve_server_client_ref (((ReeveCall *) jobs[0])->client);
@@ -280,13 +283,16 @@ run_short (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
     reeve_server_client_begin_job (client);
     reeve_reply_batch_run (self, (ReeveCall *) jobs[n_run++]);
   } while (n_run < n_jobs && reeve_job_begin_next ());
+  reeve_procedure_pace_end (pace, n_run);
   reeve_reply_batch_flush (self);
   reeve_mutex_clear (&self->lock);
-  return n_run;
 }
 
 static void
-run_all (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
+run_all (ReeveReplyBatch *self,
+         ReeveJob *const *jobs,
+         unsigned n_jobs,
+         const ReeveProcedurePace *pace)
 {
   for (unsigned i = 0; i < n_jobs; i++) {
     ReeveCall *call = (ReeveCall *) jobs[i];
@@ -294,7 +300,22 @@ run_all (ReeveReplyBatch *self, ReeveJob *const *jobs, unsigned n_jobs)
     reeve_server_client_begin_job (call->client);
     reeve_reply_batch_run (self, call);
   }
+  reeve_procedure_pace_end (pace, n_jobs);
   reeve_reply_batch_flush (self);
+}
+
+void
+reeve_reply_batch_run_jobs (ReeveReplyBatch *self,
+                            ReeveJob *const *jobs,
+                            unsigned n_jobs)
+{
+  ReeveProcedurePace pace;
+
+  reeve_procedure_pace_begin (&pace, (ReeveCall *) jobs[0]);
+  if (n_jobs > 1 && !jobs[0]->is_priority)
+    run_short (self, jobs, n_jobs, &pace);
+  else
+    run_all (self, jobs, n_jobs, &pace);
 }
 
 void
@@ -307,15 +328,9 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
     .capacity = sizeof first,
   };
   ReeveCall *call = (ReeveCall *) jobs[0];
-  ReeveProcedurePace pace;
   ReeveServerClient *offered = reeve_server_client_ref_offered (call->client);
 
-  reeve_procedure_pace_begin (&pace, call);
-  if (n_jobs > 1 && !jobs[0]->is_priority)
-    n_jobs = run_short (&batch, jobs, n_jobs);
-  else
-    run_all (&batch, jobs, n_jobs);
-  reeve_procedure_pace_end (&pace, n_jobs);
+  reeve_reply_batch_run_jobs (&batch, jobs, n_jobs);
   if (offered != NULL)
     reeve_server_client_stay (offered, &batch);
   reeve_reply_batch_clear (&batch);

@@ -705,6 +705,23 @@ reeve_job_pool_has_spare (ReeveJobPool *self)
   return self->ordinary_crew.n_waiting > 0;
 }
 
+/* Jobs that nobody queued have the turn of their group all the same. */
+static void
+fill_locked (ReeveJobPool *self,
+             Batch *batch,
+             ReeveJob *const *jobs,
+             unsigned n_jobs) REEVE_REQUIRES (self->lock)
+{
+  batch->n_jobs = n_jobs;
+  if (n_jobs == 0)
+    return;
+
+  memcpy (batch->jobs, jobs, n_jobs * sizeof jobs[0]);
+  batch->group = get_group_locked (self, jobs[0]);
+  batch->group->n_running++;
+  reeve_refs_inc (&batch->group->refs);
+}
+
 /* What the worker took is done, and so is its group's turn. */
 static void
 end_turn_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
@@ -715,7 +732,9 @@ end_turn_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
 }
 
 gboolean
-reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job)
+reeve_job_pool_go_on (ReeveJobPool *self,
+                      ReeveJob *const *jobs,
+                      unsigned n_jobs)
 {
   Run *run = current_run;
   Crew *crew = &self->ordinary_crew;
@@ -727,9 +746,9 @@ reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job)
     return FALSE;
 
   end_turn_locked (self, run);
-  run->batch->n_jobs = job == NULL ? 0 : 1;
-  atomic_store (&run->turn, TURN (run->batch->n_jobs, run->batch->n_jobs));
-  run->what.name = job == NULL ? NULL : job->name;
+  fill_locked (self, run->batch, jobs, n_jobs);
+  atomic_store (&run->turn, TURN (MIN (n_jobs, 1), n_jobs));
+  run->what.name = n_jobs == 0 ? NULL : jobs[0]->name;
   run->what.start_us = get_rough_time_us ();
   g_queue_unlink (&self->running, &run->link);
   g_queue_push_tail_link (&self->running, &run->link);

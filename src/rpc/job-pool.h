@@ -164,17 +164,21 @@ gboolean reeve_job_pool_has_spare (ReeveJobPool *self);
 
 /**
  * reeve_job_pool_go_on:
- * @job: (nullable): not in the queue
+ * @jobs: (array length=n_jobs): normal ones that were never pushed, of one
+ *   group; several only if they are short
+ * @n_jobs: up to %REEVE_JOB_BATCH; 0: it waits for jobs
  *
- * The worker that calls is done with its jobs and would run @job, which came to
- * it by another way, or wait for one. Not while it is the last one that others
- * could have, nor when there are too many.
+ * The worker that calls is done with its jobs and would run @jobs, which came
+ * to it by another way, as if it had taken them. Not while it is the last one
+ * that others could have, nor when there are too many.
  *
  * Thread: a worker, in #ReeveJobFunc with normal jobs.
  *
  * Returns: whether it may
  */
-gboolean reeve_job_pool_go_on (ReeveJobPool *self, const ReeveJob *job);
+gboolean reeve_job_pool_go_on (ReeveJobPool *self,
+                               ReeveJob *const *jobs,
+                               unsigned n_jobs);
 
 /* Whether no job is queued, and none runs. Thread: any. */
 gboolean reeve_job_pool_is_idle (ReeveJobPool *self);

@@ -261,9 +261,9 @@ make_call (ReeveServerClient *client,
   size_t id_size = request->id.text == NULL ? 0 : request->id.size;
   size_t params_size = request->params.text == NULL ? 0 : request->params.size;
   size_t name_size = strlen (name) + 1;
-  ReeveCall *call = reeve_call_new (client, program, procedure, &header, NULL,
-                                    sizeof (ReeveJsonCall) + name_size +
-                                        id_size + params_size);
+  ReeveCall *call = reeve_call_new (
+      client, &client->home->call_stock, program, procedure, &header, NULL,
+      sizeof (ReeveJsonCall) + name_size + id_size + params_size);
   ReeveJsonCall *json = reeve_json_call_get (call);
 
   *json = (ReeveJsonCall){ .form = request->form,

@@ -17,10 +17,10 @@
 /* Bytes that are read of a client whose calls have to wait, to see whether it
  * asks if we are alive. */
 #define LOOK_AHEAD_SIZE 65536
-/* Who calls again after this time or less may be read by a worker; after that,
- * where one reads others already. */
-#define GAP_US 1000
-#define LONG_GAP_US 20000
+/* A worker may read clients that call again after this time or less, where one
+ * waits for others already, or, of whomever, a call comes as often as this. */
+#define GAP_US 20000
+#define PAUSE_US 1000
 
 /* Who is not known yet has one call in flight: it authenticates by one call
  * after the other, and nothing is taken that came before it was known. */
@@ -236,88 +236,110 @@ reeve_server_client_look_for_overdue (ReeveServerClient *self)
   reeve_server_loop_sweep (self->home, self);
 }
 
-/* @is_last: nothing else is left to do in this turn, so that the call's worker
- * may read what comes next. */
+/* @is_last: nothing else is left to do in this turn, so that their worker may
+ * read what comes next. */
 static void
-push_lone (ReeveServerClient *self, gboolean is_last)
+push_last (ReeveServerClient *self, gboolean is_last)
 {
-  ReeveCall *call = g_steal_pointer (&self->lone);
+  GQueue *jobs = &self->home->last_jobs;
 
-  if (call == NULL)
+  if (g_queue_is_empty (jobs))
     return;
+
   if (is_last)
     reeve_server_client_offer (self);
-  reeve_server_push_job (self->server, &call->job);
+  reeve_server_push (self->server, jobs);
 }
 
-/* Whether the time since its last call, and that there is room, let a worker
- * read it. */
+/* Whether the times since its last call and since that of anybody, and that
+ * there is room, let a worker read it. */
 static gboolean
-is_soon (ReeveServerClient *self, gint64 gap_us)
+is_soon (ReeveServerClient *self, gint64 gap_us, gint64 pause_us)
 {
   ReeveCallReader *reader = &self->home->reader;
   unsigned n_clients =
       atomic_load_explicit (&reader->n_clients, memory_order_relaxed);
 
-  return gap_us <= (n_clients > 0 ? LONG_GAP_US : GAP_US) &&
+  return gap_us <= GAP_US && (n_clients > 0 || pause_us <= PAUSE_US) &&
          n_clients < REEVE_CALL_READER_CLIENTS &&
          !reeve_call_reader_rests (reader, self->taken_us);
 }
 
-/* (nullable): the call, if a worker may read what comes next. It came alone,
- * soon after others that did; and it is short, or from the only one who calls.
- */
-static ReeveCall *
-find_lone (ReeveServerClient *self, ReeveIntake *intake)
+/* Whether a worker could read such calls, and all that came are such. */
+static gboolean
+are_plain (ReeveIntake *intake)
 {
-  ReeveCall *call = g_queue_peek_head (&intake->jobs);
-  gboolean is_same = reeve_server_loop_note_caller (self->home, self);
-  gint64 gap_us = self->taken_us - self->last_taken_us;
+  const ReeveCall *first = g_queue_peek_head (&intake->jobs);
 
-  self->last_taken_us = self->taken_us;
-  if (intake->jobs.length > 1)
-    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
-  if (intake->jobs.length != 1 || !g_queue_is_empty (&intake->inline_calls) ||
-      call->job.is_priority || intake->answers != NULL ||
-      !is_soon (self, gap_us))
-    return NULL;
-  if (self->n_singles_due > 0)
-    self->n_singles_due--;
-  return self->n_singles_due == 0 && (is_same || call->job.is_short) ? call
-                                                                     : NULL;
+  if (first == NULL || intake->jobs.length > REEVE_JOB_BATCH ||
+      !g_queue_is_empty (&intake->inline_calls) || intake->answers != NULL ||
+      first->job.is_priority)
+    return FALSE;
+
+  for (const GList *link = intake->jobs.head->next; link != NULL;
+       link = link->next)
+    if (((const ReeveCall *) link->data)->procedure != first->procedure)
+      return FALSE;
+  return intake->jobs.length == 1 ||
+         reeve_procedure_is_quick (first->program, first->procedure);
+}
+
+/* Whether a worker may read what comes next: they came soon after others like
+ * them, and are short, or one from the only one who calls. */
+static gboolean
+may_be_given (ReeveServerClient *self, ReeveIntake *intake)
+{
+  const ReeveCall *first = g_queue_peek_head (&intake->jobs);
+  ReeveServerLoop *home = self->home;
+  gboolean is_same = home->last_caller == self;
+  gint64 gap_us = self->taken_us - self->last_taken_us;
+  gint64 pause_us = self->taken_us - home->last_taken_us;
+
+  home->last_caller = self;
+  self->last_taken_us = home->last_taken_us = self->taken_us;
+  if (!are_plain (intake)) {
+    self->n_plain_due = REEVE_READER_PLAIN_AFTER_OTHERS;
+    return FALSE;
+  }
+  if (!is_soon (self, gap_us, pause_us))
+    return FALSE;
+  if (self->n_plain_due > 0)
+    self->n_plain_due--;
+  return self->n_plain_due == 0 && (is_same || first->job.is_short);
 }
 
 static void
-start_jobs (ReeveServerClient *self, ReeveIntake *intake, ReeveCall *lone)
+start_jobs (ReeveServerClient *self, ReeveIntake *intake, gboolean is_given)
 {
+  unsigned n_jobs = intake->jobs.length;
   unsigned n_calls;
 
   if (put_in_flight (self, intake, &n_calls))
     reeve_server_loop_watch (self->home, self);
   reeve_server_client_look_for_overdue (self);
-  if (n_calls > 1) {
-    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
-    lone = NULL;
+  if (n_calls > n_jobs) {
+    self->n_plain_due = REEVE_READER_PLAIN_AFTER_OTHERS;
+    is_given = FALSE;
   }
-  if (lone != NULL)
-    g_queue_unlink (&intake->jobs, &lone->job.link);
-  self->lone = lone;
-  reeve_server_push (self->server, &intake->jobs);
+  if (is_given)
+    self->home->last_jobs = intake->jobs;
+  else
+    reeve_server_push (self->server, &intake->jobs);
 }
 
 static void
 start_calls (ReeveServerClient *self, ReeveIntake *intake)
 {
-  ReeveCall *lone;
+  gboolean is_given;
 
   if (g_queue_is_empty (&intake->jobs) &&
       g_queue_is_empty (&intake->inline_calls))
     return;
 
-  push_lone (self, FALSE);
-  lone = find_lone (self, intake);
+  push_last (self, FALSE);
+  is_given = may_be_given (self, intake);
   if (!g_queue_is_empty (&intake->jobs))
-    start_jobs (self, intake, lone);
+    start_jobs (self, intake, is_given);
   if (!g_queue_is_empty (&intake->inline_calls))
     run_inline (self, &intake->inline_calls);
 }
@@ -551,6 +573,16 @@ receive (ReeveServerClient *self, void *data, size_t size, unsigned *room)
                                    reeve_server_client_get_fds_in (self));
 }
 
+void
+reeve_server_client_note_bad_input (ReeveServerClient *self, int reason)
+{
+  if (reason == EPROTO)
+    g_message (_ ("Client %" PRIu64 ": too many file descriptors came"),
+               self->id);
+  else if (reason == EBADMSG)
+    g_message (_ ("Client %" PRIu64 ": what came cannot be decoded"), self->id);
+}
+
 static void
 read_some (ReeveServerClient *self)
 {
@@ -579,12 +611,8 @@ read_some (ReeveServerClient *self)
   }
   if (n_read <= 0 ||
       !reeve_fd_inbox_note (&self->inbox, self->input_size + (size_t) n_read)) {
-    if (n_read > 0 || (n_read < 0 && errno == EPROTO))
-      g_message (_ ("Client %" PRIu64 ": too many file descriptors came"),
-                 self->id);
-    else if (n_read < 0 && errno == EBADMSG)
-      g_message (_ ("Client %" PRIu64 ": what came cannot be decoded"),
-                 self->id);
+    if (n_read != 0)
+      reeve_server_client_note_bad_input (self, n_read > 0 ? EPROTO : errno);
     reeve_server_client_close_now (self);
     return;
   }
@@ -616,7 +644,7 @@ read_input (ReeveServerClient *self)
   do
     read_some (self);
   while (self->has_layer && has_more (self));
-  push_lone (self, TRUE);
+  push_last (self, TRUE);
 }
 
 void
@@ -637,7 +665,7 @@ resume (ReeveLoop *loop, gpointer data)
     take_input (self, self->input, self->input_size, get_room (self));
   reeve_server_client_read_more (self);
   reeve_server_client_check_end (self);
-  push_lone (self, TRUE);
+  push_last (self, TRUE);
   reeve_server_client_unref (self);
 }
 

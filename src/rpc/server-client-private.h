@@ -37,10 +37,10 @@ typedef struct {
 typedef struct _ReeveClientAttached ReeveClientAttached;
 typedef struct _ReeveClientHandshake ReeveClientHandshake;
 
-/* Who makes so many calls one after the other may be read by a worker; */
-#define REEVE_READER_SINGLES 3
-/* and so many, after several at once, or what is no plain call. */
-#define REEVE_READER_SINGLES_AFTER_OTHERS 16
+/* Who sends so often nothing but plain calls may be read by a worker; */
+#define REEVE_READER_PLAIN 3
+/* and so often, after something else. */
+#define REEVE_READER_PLAIN_AFTER_OTHERS 16
 
 /* Who reads a client, and has what was read and not taken yet. */
 typedef enum {
@@ -100,7 +100,6 @@ struct _ReeveServerClient {
   ReeveFdInbox inbox;
   gint64 taken_us;        /* when the calls of now were */
   gint64 last_taken_us;   /* and those before */
-  ReeveCall *lone;        /* (nullable): is not pushed yet */
   int keepalive_watch;    /* a timeout; 0 unless the client asked for it */
   bool has_had_turn;      /* the loop comes back to it */
   atomic_bool has_spoken; /* something came; any thread reads it */
@@ -108,7 +107,7 @@ struct _ReeveServerClient {
   bool is_swept;          /* the loop looks for overdue calls */
   bool has_layer;         /* its stream has one; of the loop's thread */
   bool is_gone;           /* it was closed; the same */
-  uint8_t n_singles_due;  /* of the reader: calls one after the other, before a
+  uint8_t n_plain_due;    /* of the reader: so often plain calls, before a
                              worker may read it */
 
   /* A ReeveReader: the loop's thread offers, and takes an offer back; what
@@ -228,7 +227,10 @@ void reeve_server_client_resume_locked (ReeveServerClient *self)
 gboolean reeve_server_client_has_room_locked (ReeveServerClient *self)
     REEVE_REQUIRES (self->lock);
 
-/* What a worker read is for the loop's thread. */
+/* Says why the client is closed. @reason: an errno of reading */
+void reeve_server_client_note_bad_input (ReeveServerClient *self, int reason);
+
+/* What a worker read, or what a layer has, is for the loop's thread. */
 void reeve_server_client_keep_locked (ReeveServerClient *self,
                                       const uint8_t *data,
                                       size_t size) REEVE_REQUIRES (self->lock);
@@ -250,8 +252,8 @@ void reeve_server_client_restore_keepalive (ReeveServerClient *self,
 
 /* -------------------------------------------- server-client-reader.c --- */
 
-/* The call that is to be pushed may make its worker the reader. Thread: loop.
- */
+/* The calls that are to be pushed may make their worker the reader. Thread:
+ * loop. */
 void reeve_server_client_offer (ReeveServerClient *self);
 /* Before the loop's thread touches what is of the reader. */
 void reeve_server_client_reclaim (ReeveServerClient *self);

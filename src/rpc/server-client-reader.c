@@ -6,16 +6,16 @@
 #include <errno.h>
 
 /*
- * Clients that make one call after the other are given to a worker that
- * answered one of them: from then on that waits for all of them, in an epoll of
- * its own, reads their calls and runs them, so that neither the loop nor
- * another worker has to wake. The loop's thread offers a client; it reads again
- * when the client sends what is not one plain short call, when nobody calls any
- * more, or when a call lasts.
+ * Clients that call again and again are given to a worker that answered one of
+ * them: from then on that waits for all of them, in an epoll of its own, reads
+ * their calls and runs them, so that neither the loop nor another worker has to
+ * wake. The loop's thread offers a client; it reads again when the client sends
+ * anything but plain short calls, when nobody calls any more, or when a call
+ * lasts.
  */
 
-/* A call that is longer is the loop's to read. */
-#define READ_SIZE 4096
+/* What is longer is the loop's to read. */
+#define READ_SIZE 16384
 
 /* ------------------------------------------------------ the loop's side --- */
 
@@ -57,6 +57,30 @@ give_back (ReeveServerClient *self)
     give_back_locked (self);
 }
 
+/* Returns whether the loop is to look for replies that its worker keeps, from
+ * now on. */
+static gboolean
+begin_watch (ReeveServerClient *self)
+{
+  gboolean was_watched;
+
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  was_watched = self->is_watched;
+  self->is_watched =
+      was_watched || self->shared != NULL || atomic_load (&self->n_waiting) > 1;
+  return self->is_watched && !was_watched;
+}
+
+/* Thread: loop. */
+static void
+take_back (ReeveServerClient *self)
+{
+  give_back (self);
+  if (begin_watch (self))
+    reeve_server_loop_watch (self->home, self);
+}
+
 void
 reeve_server_client_reclaim (ReeveServerClient *self)
 {
@@ -65,16 +89,7 @@ reeve_server_client_reclaim (ReeveServerClient *self)
   if (atomic_load (&self->reader) != REEVE_READER_LOOP &&
       !atomic_compare_exchange_strong (&self->reader, &reader,
                                        REEVE_READER_LOOP))
-    give_back (self);
-}
-
-static void
-give_all_back (ReeveGivenClients *given)
-{
-  for (unsigned i = 0; i < given->n_clients; i++) {
-    give_back (given->clients[i]);
-    reeve_server_client_unref (given->clients[i]);
-  }
+    take_back (self);
 }
 
 gboolean
@@ -86,7 +101,10 @@ reeve_server_loop_look_at_reader (ReeveServerLoop *self)
       reeve_job_pool_has_spare (reeve_server_get_pool (self->server)),
       g_get_monotonic_time (), &given);
 
-  give_all_back (&given);
+  for (unsigned i = 0; i < given.n_clients; i++) {
+    take_back (given.clients[i]);
+    reeve_server_client_unref (given.clients[i]);
+  }
   return is_read;
 }
 
@@ -97,7 +115,7 @@ reeve_server_loop_look_at_reader (ReeveServerLoop *self)
 static gboolean
 is_plain_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
-  return self->stream != NULL && !reeve_stream_has_layer (self->stream) &&
+  return self->stream != NULL && !reeve_stream_has_input (self->stream) &&
          atomic_load (&self->is_authenticated) && !self->is_refused &&
          self->events == REEVE_EVENT_READABLE &&
          g_queue_is_empty (&self->calls) &&
@@ -144,95 +162,177 @@ give (ReeveServerClient *self, ReeveCallWorker *worker)
   return give_locked (self, worker, may_stay);
 }
 
-/* (nullable): if that is one whole call which may run as it is. */
-static ReeveCall *
-make_call_locked (ReeveServerClient *self, const uint8_t *data, size_t size)
-    REEVE_REQUIRES (self->lock)
+/* Calls of one client that came together, all of one procedure. */
+typedef struct {
+  ReeveJob *jobs[REEVE_JOB_BATCH];
+  unsigned n_jobs;
+  gboolean is_for_us;    /* else they are for the pool */
+  int reason;            /* an errno: nothing more can be read */
+  ReeveCallStock *stock; /* the worker's */
+} Calls;
+
+static const ReeveCall *
+get_first (const Calls *self)
 {
+  return (const ReeveCall *) self->jobs[0];
+}
+
+/* (nullable): what is called, if that may run as it is. */
+static const ReeveProcedure *
+find (ReeveServerClient *self,
+      const ReeveHeader *header,
+      ReeveServerProgram **program)
+{
+  const ReeveProcedure *procedure =
+      reeve_server_find (self->server, header, program, NULL);
+
+  return procedure != NULL && procedure->dispatch == REEVE_DISPATCH_NORMAL &&
+                 (!atomic_load (&self->is_read_only) ||
+                  (procedure->flags & REEVE_PROCEDURE_READ_ONLY) != 0)
+             ? procedure
+             : NULL;
+}
+
+/* Whether that may run behind those that came first. */
+static gboolean
+may_follow (const ReeveCall *first, const ReeveHeader *header)
+{
+  return header->program == first->header.program &&
+         header->version == first->header.version &&
+         header->procedure == first->header.procedure &&
+         reeve_procedure_is_quick (first->program, first->procedure);
+}
+
+/* (nullable): what @data begins with, if it is a call that may run as it is. */
+static ReeveCall *
+make_call_locked (ReeveServerClient *self,
+                  const Calls *calls,
+                  const uint8_t *data,
+                  size_t length) REEVE_REQUIRES (self->lock)
+{
+  const ReeveCall *first = calls->n_jobs > 0 ? get_first (calls) : NULL;
   const ReeveProcedure *procedure;
   ReeveServerProgram *program;
   ReeveHeader header;
 
-  if (size < REEVE_PAYLOAD_OFFSET || reeve_length_decode (data) != size ||
-      reeve_fd_inbox_get_size (&self->inbox) > 0 ||
+  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
+  if (header.type != REEVE_MESSAGE_CALL || header.status != REEVE_STATUS_OK ||
+      length > REEVE_LIMIT (self->server, max_message_bytes) ||
       !reeve_server_client_has_room_locked (self))
     return NULL;
-
-  reeve_header_decode (&header, data + REEVE_LENGTH_SIZE);
-  if (header.type != REEVE_MESSAGE_CALL || header.status != REEVE_STATUS_OK)
+  if (first == NULL) {
+    procedure = find (self, &header, &program);
+    if (procedure == NULL)
+      return NULL;
+  } else if (may_follow (first, &header)) {
+    procedure = first->procedure;
+    program = first->program;
+  } else {
     return NULL;
-  procedure = reeve_server_find (self->server, &header, &program, NULL);
-  if (procedure == NULL || procedure->dispatch != REEVE_DISPATCH_NORMAL ||
-      (atomic_load (&self->is_read_only) &&
-       (procedure->flags & REEVE_PROCEDURE_READ_ONLY) == 0))
-    return NULL;
+  }
 
-  self->taken_us = g_get_monotonic_time ();
-  return reeve_call_new (self, program, procedure, &header,
+  return reeve_call_new (self, calls->stock, program, procedure, &header,
                          data + REEVE_PAYLOAD_OFFSET,
-                         size - REEVE_PAYLOAD_OFFSET);
+                         length - REEVE_PAYLOAD_OFFSET);
 }
 
-/* (nullable): if something else is there, or nothing, that is for the loop's
+/* The length of the whole message that @data begins with; else 0. */
+static size_t
+get_length (const uint8_t *data, size_t size)
+{
+  size_t length = size < REEVE_PAYLOAD_OFFSET ? 0 : reeve_length_decode (data);
+
+  return length < REEVE_PAYLOAD_OFFSET || length > size ? 0 : length;
+}
+
+/* Puts the calls that @data begins with in flight; returns how many bytes they
+ * are. */
+static size_t
+make_calls_locked (ReeveServerClient *self,
+                   const uint8_t *data,
+                   size_t size,
+                   Calls *calls) REEVE_REQUIRES (self->lock)
+{
+  size_t used = 0;
+  size_t length;
+
+  self->taken_us = g_get_monotonic_time ();
+  while (calls->n_jobs < REEVE_JOB_BATCH &&
+         (length = get_length (data + used, size - used)) > 0) {
+    ReeveCall *call = make_call_locked (self, calls, data + used, length);
+
+    if (call == NULL)
+      break;
+    reeve_server_client_begin_call_locked (self, call);
+    calls->jobs[calls->n_jobs++] = &call->job;
+    used += length;
+  }
+  return used;
+}
+
+/* FALSE: something else is there as well, or nothing: that is for the loop's
  * thread to see. */
-static ReeveCall *
-receive_call_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+static gboolean
+receive_calls_locked (ReeveServerClient *self, Calls *calls)
+    REEVE_REQUIRES (self->lock)
 {
   uint8_t data[READ_SIZE];
-  ReeveCall *call = NULL;
+  size_t used = 0;
   gssize n_read;
 
   n_read = reeve_stream_recv_lazily (self->stream, data, sizeof data,
                                      reeve_server_client_get_fds_in (self));
-  if (n_read > 0 && reeve_fd_inbox_note (&self->inbox, (size_t) n_read))
-    call = make_call_locked (self, data, (size_t) n_read);
-  if (call != NULL)
-    return call;
+  if (n_read > 0 && reeve_fd_inbox_note (&self->inbox, (size_t) n_read) &&
+      reeve_fd_inbox_get_size (&self->inbox) == 0)
+    used = make_calls_locked (self, data, (size_t) n_read, calls);
+  if (n_read > 0 && used == (size_t) n_read &&
+      !reeve_stream_has_input (self->stream))
+    return TRUE;
 
-  if (n_read > 0)
-    reeve_server_client_keep_locked (self, data, (size_t) n_read);
-  else if (n_read < 0 && errno != EAGAIN && errno != EINTR)
+  if (n_read > 0) {
+    reeve_server_client_keep_locked (self, data + used, (size_t) n_read - used);
+  } else if (n_read < 0 && errno != EAGAIN && errno != EINTR) {
+    calls->reason = errno;
     reeve_server_client_close (self);
-  return NULL;
+  }
+  return FALSE;
 }
 
-/* Whether the worker runs it; @n_behind: how many are ready besides. A client
- * that is alone makes nobody wait. */
+/* Whether the worker runs them; @n_behind: how many clients are ready besides.
+ * A client that is alone makes nobody wait. */
 static gboolean
-is_for_reader (const ReeveCall *call, unsigned n_behind)
+are_for_reader (const Calls *calls, unsigned n_behind)
 {
-  return atomic_load_explicit (&call->client->home->reader.n_clients,
+  const ReeveCall *first = get_first (calls);
+
+  if (calls->n_jobs > 1)
+    return TRUE;
+  return atomic_load_explicit (&first->client->home->reader.n_clients,
                                memory_order_relaxed) == 1 ||
-         (call->job.is_short &&
+         (first->job.is_short &&
           (n_behind == 0 ||
-           reeve_procedure_is_quick (call->program, call->procedure)));
+           reeve_procedure_is_quick (first->program, first->procedure)));
 }
 
-/* (nullable): a call in flight; else the loop's thread reads again. */
-static ReeveCall *
-read_call (ReeveServerClient *self, unsigned n_behind, gboolean *is_for_us)
+/* What is left, the loop's thread reads. */
+static void
+read_calls (ReeveServerClient *self, unsigned n_behind, Calls *calls)
 {
-  ReeveCall *call;
+  gboolean is_plain;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (atomic_load (&self->reader) != REEVE_READER_WORKER)
-    return NULL;
-  call = self->is_closing || reeve_server_is_frozen (self->server) ||
-                 !g_queue_is_empty (&self->calls)
-             ? NULL
-             : receive_call_locked (self);
-  if (call == NULL) {
-    self->n_singles_due = REEVE_READER_SINGLES_AFTER_OTHERS;
-    give_back_locked (self);
-    return NULL;
-  }
+    return;
 
-  reeve_server_client_begin_call_locked (self, call);
-  *is_for_us = is_for_reader (call, n_behind);
-  if (!*is_for_us && !call->job.is_short)
+  is_plain = !self->is_closing && !reeve_server_is_frozen (self->server) &&
+             g_queue_is_empty (&self->calls) &&
+             receive_calls_locked (self, calls);
+  calls->is_for_us = is_plain && are_for_reader (calls, n_behind);
+  if (!is_plain)
+    self->n_plain_due = REEVE_READER_PLAIN_AFTER_OTHERS;
+  if (!is_plain || (!calls->is_for_us && !get_first (calls)->job.is_short))
     give_back_locked (self);
-  return call;
 }
 
 /* A worker that reads. */
@@ -241,14 +341,15 @@ typedef struct {
   ReeveCallReader *reader;
   ReeveJobPool *pool;
   ReeveReplyBatch *batch;
+  ReeveCallStock stock;
 } Stay;
 
 /* Whether others have workers, too; if not, it is long until one stays again.
  */
 static gboolean
-may_go_on (Stay *self, const ReeveJob *job)
+may_go_on (Stay *self, ReeveJob *const *jobs, unsigned n_jobs)
 {
-  if (reeve_job_pool_go_on (self->pool, job))
+  if (reeve_job_pool_go_on (self->pool, jobs, n_jobs))
     return TRUE;
 
   reeve_call_reader_rest (self->reader, g_get_monotonic_time ());
@@ -256,15 +357,40 @@ may_go_on (Stay *self, const ReeveJob *job)
 }
 
 static void
-run_call (Stay *self, ReeveCall *call)
+watch (ReeveServerLoop *home, gpointer data)
 {
-  ReeveProcedurePace pace;
+  g_autoptr (ReeveServerClient) self = data;
 
+  if (begin_watch (self))
+    reeve_server_loop_watch (home, self);
+}
+
+/* Who runs several keeps their replies. */
+static void
+have_it_watched (ReeveServerClient *self)
+{
+  reeve_server_loop_send (self->home, watch, reeve_server_client_ref (self));
+}
+
+static void
+push (ReeveServerClient *self, const Calls *calls)
+{
+  for (unsigned i = 0; i < calls->n_jobs; i++)
+    reeve_server_client_push_call (self, (ReeveCall *) calls->jobs[i]);
+  if (calls->n_jobs > 1)
+    have_it_watched (self);
+}
+
+/* Whoever takes the client back looks whether calls wait; if that was before
+ * these did, it is seen here. */
+static void
+run (Stay *self, ReeveServerClient *client, const Calls *calls)
+{
+  atomic_fetch_add (&client->n_waiting, calls->n_jobs);
+  if (calls->n_jobs > 1 && atomic_load (&client->reader) != REEVE_READER_WORKER)
+    have_it_watched (client);
   reeve_call_worker_turn (&self->worker);
-  reeve_procedure_pace_begin (&pace, call);
-  reeve_reply_batch_run (self->batch, call);
-  reeve_reply_batch_flush (self->batch);
-  reeve_procedure_pace_end (&pace, 1);
+  reeve_reply_batch_run_jobs (self->batch, calls->jobs, calls->n_jobs);
   reeve_call_worker_turn (&self->worker);
 }
 
@@ -272,18 +398,19 @@ run_call (Stay *self, ReeveCall *call)
 static gboolean
 serve (Stay *self, ReeveServerClient *client, unsigned n_behind)
 {
-  gboolean is_for_us = FALSE;
-  ReeveCall *call = read_call (client, n_behind, &is_for_us);
+  Calls calls = { .stock = &self->stock };
 
-  if (call == NULL)
+  read_calls (client, n_behind, &calls);
+  reeve_server_client_note_bad_input (client, calls.reason);
+  if (calls.n_jobs == 0)
     return TRUE;
-  if (is_for_us && may_go_on (self, &call->job)) {
-    run_call (self, call);
+  if (calls.is_for_us && may_go_on (self, calls.jobs, calls.n_jobs)) {
+    run (self, client, &calls);
     return reeve_call_reader_has (self->reader, &self->worker);
   }
 
-  reeve_server_client_push_call (client, call);
-  return !is_for_us;
+  push (client, &calls);
+  return !calls.is_for_us;
 }
 
 /* Nobody called; whether the worker waits on. */
@@ -292,14 +419,14 @@ wait_on (Stay *self)
 {
   return atomic_load (&self->reader->n_clients) > 0 &&
          reeve_call_reader_has (self->reader, &self->worker) &&
-         may_go_on (self, NULL);
+         may_go_on (self, NULL, 0);
 }
 
 static void
 read_on (Stay *self)
 {
   ReeveServerClient *ready[REEVE_CALL_READER_TURN];
-  gboolean stays = may_go_on (self, NULL);
+  gboolean stays = may_go_on (self, NULL, 0);
 
   while (stays) {
     unsigned n_ready =
@@ -342,6 +469,10 @@ reeve_server_client_stay (ReeveServerClient *self, ReeveReplyBatch *batch)
   if (!stay.worker.is_looked_at)
     reeve_server_loop_send (home, reeve_server_loop_begin_look, NULL);
   read_on (&stay);
+  reeve_call_stock_clear (&stay.stock);
   reeve_call_reader_leave (stay.reader, &stay.worker, &given);
-  give_all_back (&given);
+  for (unsigned i = 0; i < given.n_clients; i++) {
+    give_back (given.clients[i]);
+    reeve_server_client_unref (given.clients[i]);
+  }
 }

@@ -134,7 +134,7 @@ reeve_server_client_new (ReeveServerLoop *home,
   self->auth = options->auth;
   self->wires = options->wires;
   self->wire = &reeve_xdr_wire;
-  self->n_singles_due = REEVE_READER_SINGLES;
+  self->n_plain_due = REEVE_READER_PLAIN;
   atomic_init (&self->is_read_only,
                (options->flags & REEVE_SERVICE_READ_ONLY) != 0);
   reeve_mutex_init (&self->lock);

@@ -38,15 +38,6 @@ reeve_server_loop_sweep (ReeveServerLoop *self, ReeveServerClient *client)
   g_ptr_array_add (self->calling, reeve_server_client_ref (client));
 }
 
-gboolean
-reeve_server_loop_note_caller (ReeveServerLoop *self, ReeveServerClient *client)
-{
-  gboolean is_same = self->last_caller == client;
-
-  self->last_caller = client;
-  return is_same;
-}
-
 /* --------------------------------------------------- replies that wait --- */
 
 static void
@@ -275,6 +266,7 @@ reeve_server_loop_free (ReeveServerLoop *self) REEVE_UNCHECKED
   g_ptr_array_unref (self->watched);
   reeve_call_reader_clear (&self->reader);
   reeve_reply_batch_clear (&self->batch);
+  reeve_call_stock_clear (&self->call_stock);
   reeve_call_memory_clear (&self->call_memory);
   g_free (self->scratch);
   reeve_mutex_clear (&self->lock);

@@ -38,12 +38,16 @@ struct _ReeveServerLoop {
                          in flight at the last sweep, or since */
   int flush;
   GPtrArray *watched;        /* (element-type ReeveServerClient) (owned) */
+  GQueue last_jobs;          /* of the client that is read; they are pushed when
+                                all was taken */
   gconstpointer last_caller; /* that called last; may be gone */
+  gint64 last_taken_us;      /* when that was */
   /* What was called last; NULL if that is not there. */
   ReeveServerProgram *last_program;
   const ReeveProcedure *last_procedure;
-  uint8_t *scratch;            /* (owned): room for one read */
-  ReeveReplyBatch batch;       /* for the replies that it leads to */
+  uint8_t *scratch;      /* (owned): room for one read */
+  ReeveReplyBatch batch; /* for the replies that it leads to */
+  ReeveCallStock call_stock;
   ReeveCallMemory call_memory; /* as it says */
 };
 
@@ -87,9 +91,6 @@ void reeve_server_loop_begin_look (ReeveServerLoop *self, gpointer data);
 /* Takes all clients back from one that has a call that lasts; whether the loop
  * has to look again. */
 gboolean reeve_server_loop_look_at_reader (ReeveServerLoop *self);
-/* A client makes a call; whether it made the one before, too. */
-gboolean reeve_server_loop_note_caller (ReeveServerLoop *self,
-                                        ReeveServerClient *client);
 /* Its clients are about to be closed: looks at none of them any more. */
 void reeve_server_loop_let_go (ReeveServerLoop *self);
 

@@ -124,8 +124,10 @@ struct _ReeveCall {
   uint8_t payload[] __attribute__ ((aligned (8)));
 };
 
-/* @payload: (nullable): if %NULL, the caller fills it in */
+/* @stock: of the thread that calls; @payload: (nullable): if %NULL, the caller
+ * fills it in */
 ReeveCall *reeve_call_new (ReeveServerClient *client,
+                           ReeveCallStock *stock,
                            ReeveServerProgram *program,
                            const ReeveProcedure *procedure,
                            const ReeveHeader *header,
@@ -158,7 +160,8 @@ typedef struct {
 
 void
 reeve_procedure_pace_begin (ReeveProcedurePace *self, const ReeveCall *call);
-void reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls);
+void
+reeve_procedure_pace_end (const ReeveProcedurePace *self, unsigned n_calls);
 
 /* Whether its calls take but microseconds, as a rule. */
 gboolean reeve_procedure_is_short (ReeveServerProgram *program,
@@ -220,6 +223,11 @@ reeve_reply_batch_make_room (ReeveReplyBatch *self, size_t size)
 /* Runs @call (transfer full) and keeps its reply; sends what is kept when the
  * batch is full. */
 void reeve_reply_batch_run (ReeveReplyBatch *self, ReeveCall *call);
+/* @jobs: what a worker has of the pool: calls of one client. Their replies are
+ * sent when all are run. Thread: a worker. */
+void reeve_reply_batch_run_jobs (ReeveReplyBatch *self,
+                                 ReeveJob *const *jobs,
+                                 unsigned n_jobs);
 /* Sends what is kept. */
 void reeve_reply_batch_flush (ReeveReplyBatch *self);
 /* What is kept in a shared batch goes into @taken, for

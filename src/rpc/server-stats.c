@@ -107,7 +107,7 @@ reeve_procedure_pace_begin (ReeveProcedurePace *self, const ReeveCall *call)
 
 /* One call that lasts counts for a while. */
 void
-reeve_procedure_pace_end (ReeveProcedurePace *self, unsigned n_calls)
+reeve_procedure_pace_end (const ReeveProcedurePace *self, unsigned n_calls)
 {
   gint64 took_us, now_ns, old_ns;
 

@@ -180,7 +180,8 @@ take_call (ReeveServerClient *client,
   header.version = program->program->version;
   header.procedure = procedure->number;
   reeve_intake_add_call (
-      intake, reeve_call_new (client, program, procedure, &header, data, size));
+      intake, reeve_call_new (client, &client->home->call_stock, program,
+                              procedure, &header, data, size));
 }
 
 static void

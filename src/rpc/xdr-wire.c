@@ -94,8 +94,8 @@ take_call (ReeveServerClient *self, Frame *frame, ReeveIntake *intake)
     return;
   }
 
-  call = reeve_call_new (self, program, procedure, header, frame->payload,
-                         frame->size);
+  call = reeve_call_new (self, &self->home->call_stock, program, procedure,
+                         header, frame->payload, frame->size);
   if ((procedure->flags & REEVE_PROCEDURE_FDS_IN) != 0 && frame->n_fds > 0) {
     reeve_call_take_fds (call, frame->fds, frame->n_fds);
     atomic_fetch_add (&self->n_fds, frame->n_fds);

@@ -27,16 +27,18 @@ static void
 test_is_used_again (void)
 {
   ReeveCallMemory memory = { 0 };
-  gpointer first = reeve_call_memory_take (&memory, SIZE);
+  ReeveCallStock stock = { 0 };
+  gpointer first = reeve_call_memory_take (&memory, &stock, SIZE);
   gpointer again;
 
   memset (first, 1, SIZE);
   give (&memory, first, SIZE);
-  again = reeve_call_memory_take (&memory, REEVE_CALL_MEMORY_SIZE);
+  again = reeve_call_memory_take (&memory, &stock, REEVE_CALL_MEMORY_SIZE);
   if (IS_KEPT)
     g_assert_true (again == first);
   memset (again, 2, REEVE_CALL_MEMORY_SIZE);
   give (&memory, again, REEVE_CALL_MEMORY_SIZE);
+  reeve_call_stock_clear (&stock);
   reeve_call_memory_clear (&memory);
 }
 
@@ -44,11 +46,14 @@ static void
 test_long_ones_are_not_kept (void)
 {
   ReeveCallMemory memory = { 0 };
-  gpointer piece = reeve_call_memory_take (&memory, REEVE_CALL_MEMORY_SIZE + 1);
+  ReeveCallStock stock = { 0 };
+  gpointer piece =
+      reeve_call_memory_take (&memory, &stock, REEVE_CALL_MEMORY_SIZE + 1);
 
   memset (piece, 1, REEVE_CALL_MEMORY_SIZE + 1);
   give (&memory, piece, REEVE_CALL_MEMORY_SIZE + 1);
   g_assert_null (memory.returned);
+  reeve_call_stock_clear (&stock);
   reeve_call_memory_clear (&memory);
 }
 
@@ -56,13 +61,15 @@ static void
 test_keeps_no_more_than_so_many (void)
 {
   ReeveCallMemory memory = { 0 };
+  ReeveCallStock stock = { 0 };
   gpointer pieces[2 * REEVE_CALL_MEMORY_MAX];
 
   for (size_t i = 0; i < G_N_ELEMENTS (pieces); i++)
-    pieces[i] = reeve_call_memory_take (&memory, SIZE);
+    pieces[i] = reeve_call_memory_take (&memory, &stock, SIZE);
   for (size_t i = 0; i < G_N_ELEMENTS (pieces); i++)
     give (&memory, pieces[i], SIZE);
   g_assert_cmpuint (memory.n_returned, ==, IS_KEPT ? REEVE_CALL_MEMORY_MAX : 0);
+  reeve_call_stock_clear (&stock);
   reeve_call_memory_clear (&memory);
 }
 
@@ -110,6 +117,7 @@ static void
 test_threads_give_back (void)
 {
   ReeveCallMemory memory = { 0 };
+  ReeveCallStock stock = { 0 };
   Giver givers[N_THREADS];
   GThread *threads[N_THREADS];
 
@@ -118,13 +126,14 @@ test_threads_give_back (void)
     threads[i] = g_thread_new ("give", give_back, &givers[i]);
   }
   for (guint64 i = 0; i < N_THREADS * N_PIECES; i++) {
-    guint64 *piece = reeve_call_memory_take (&memory, SIZE);
+    guint64 *piece = reeve_call_memory_take (&memory, &stock, SIZE);
 
     piece[0] = piece[SIZE / 8 - 1] = i;
     hand_over (&givers[i % N_THREADS], piece);
   }
   for (int i = 0; i < N_THREADS; i++)
     g_thread_join (threads[i]);
+  reeve_call_stock_clear (&stock);
   reeve_call_memory_clear (&memory);
 }
 

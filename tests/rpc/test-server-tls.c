@@ -5,7 +5,7 @@
 #include "event/thread.h"
 #include "rpc/error.h"
 #include "rpc/message.h"
-#include "rpc/server.h"
+#include "rpc/server-client-private.h"
 #include "rpc/stream-layer.h"
 #include "tests/rpc/patience.h"
 #include "tls-fixture.h"
@@ -26,6 +26,8 @@
 #define TIMEOUT_MS 200
 /* More than there are threads for handshakes. */
 #define N_HALF_OPEN 24
+/* Records that are sent one behind the other. */
+#define N_AT_ONCE 5
 /* The most that a client says at once in its handshake. */
 #define SAID_SIZE 4096
 /* Who may hear at a time that there are too many. */
@@ -384,6 +386,31 @@ test_call (Fixture *self, gconstpointer data)
   client_clear (&client);
 }
 
+/* Whoever reads the client, and however many records are there. */
+static void
+test_calls_again (Fixture *self, gconstpointer data)
+{
+  gint64 end_us = g_get_monotonic_time () + PATIENCE_MS * 1000;
+  uint8_t replies[N_AT_ONCE * REEVE_PAYLOAD_OFFSET];
+  g_autoptr (ReeveServerClient) served = NULL;
+  uint32_t serial = 0;
+  Client client;
+
+  client_open (&client, self);
+  served = reeve_server_find_client (self->server, 1);
+  for (unsigned i = 0; i < 20; i++) {
+    do {
+      g_assert_cmpint (g_get_monotonic_time (), <, end_us);
+      client_call (&client, ++serial);
+    } while (atomic_load (&served->reader) != REEVE_READER_WORKER);
+    for (unsigned j = 0; j < N_AT_ONCE; j++)
+      client_send_call (&client, ++serial);
+    g_assert_cmpuint (client_read (&client, replies, sizeof replies), ==,
+                      sizeof replies);
+  }
+  client_clear (&client);
+}
+
 /* The call arrives with the last message of the handshake. */
 static void
 test_early_call (Fixture *self, gconstpointer data)
@@ -726,6 +753,7 @@ main (int argc, char **argv)
 #define ADD(name, data, func)                                                  \
   g_test_add ("/rpc/server-tls/" name, Fixture, data, set_up, func, tear_down)
   ADD ("call", NULL, test_call);
+  ADD ("call/again-and-again", NULL, test_calls_again);
   ADD ("call/behind-the-handshake", NULL, test_early_call);
   ADD ("refuses/no-certificate", NULL, test_refusal);
   ADD ("refuses/expired", "old", test_refusal);
