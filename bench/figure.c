@@ -17,8 +17,8 @@ print_quantiles (FILE *file, const char *name, const Quantiles *times)
 static void
 print_paced (FILE *file, const Run *run)
 {
-  fprintf (file, ", \"calls\": %.0f, \"disturbed\": %.4f", run->n_runs,
-           run->disturbed);
+  fprintf (file, ", \"calls\": %.0f, \"unattended\": %.4f, \"disturbed\": %.4f",
+           run->n_runs, run->unattended, run->disturbed);
   print_quantiles (file, "from_due", &run->from_due);
   print_quantiles (file, "from_sent", &run->from_sent);
   print_quantiles (file, "undisturbed", &run->undisturbed);

@@ -10,12 +10,16 @@
 
 #define MAX_EVENTS 64
 #define TIMEOUT_MS 30000
+/* Who makes paced calls looks at the clock after each system call; if it takes
+ * longer until the next time, something else had its core. */
+#define STAND_US 20
 
 typedef struct {
   Connection connection;
   Replies replies;
-  double due_us;       /* the paced call in flight */
-  double start_us;     /* the same, when it was sent if that is our fault */
+  double due_us;   /* the paced call in flight */
+  double start_us; /* the same, when it was sent if that is our fault */
+  double sent_us;  /* the same, when it was sent; 0: late, by standing still */
   unsigned n_requests; /* that a connection of connections_run() made */
 } Client;
 
@@ -258,10 +262,13 @@ clients_run (Clients *self,
 typedef struct {
   const GByteArray *frame;
   double interval_us;
-  double next_us;  /* when the next call is due */
-  double held_us;  /* when calls waited last because all clients had one */
-  double end_us;   /* no call is due later */
-  GPtrArray *free; /* (element-type Client): without a call in flight */
+  double next_us;     /* when the next call is due */
+  double held_us;     /* when calls waited last because all clients had one */
+  double end_us;      /* no call is due later */
+  double now_us;      /* at the last look at the clock */
+  double stood_us;    /* when we went on after having stood still */
+  gboolean is_behind; /* and did not catch up yet */
+  GPtrArray *free;    /* (element-type Client): without a call in flight */
   PacedTimes *times;
 } Pace;
 
@@ -274,18 +281,33 @@ get_now_us (void)
   return (double) time.tv_sec * 1e6 + (double) time.tv_nsec / 1e3;
 }
 
+static void
+look (Pace *self)
+{
+  double now_us = get_now_us ();
+
+  if (now_us > self->now_us + STAND_US) {
+    self->stood_us = now_us;
+    self->is_behind = TRUE;
+  }
+  self->now_us = now_us;
+}
+
 /* One that had to wait for a reply counts from when it was due, as it is the
  * server that is late; else it is we who come late to send it. */
 static void
-make_call (Pace *self, double now_us)
+make_call (Pace *self)
 {
   Client *client = g_ptr_array_steal_index_fast (self->free, 0);
 
   client->due_us = self->next_us;
   client->start_us = self->next_us;
+  if (self->next_us + STAND_US >= self->now_us)
+    self->is_behind = FALSE;
+  client->sent_us = self->is_behind ? 0 : self->now_us;
   if (self->next_us > self->held_us) {
-    client->start_us = now_us;
-    histogram_add (&self->times->late, now_us - self->next_us);
+    client->start_us = self->now_us;
+    histogram_add (&self->times->late, self->now_us - self->next_us);
   }
   self->next_us += self->interval_us;
   connection_send (&client->connection, self->frame->data, self->frame->len);
@@ -294,16 +316,26 @@ make_call (Pace *self, double now_us)
 static void
 make_due_calls (Pace *self)
 {
-  double now_us = get_now_us ();
-
-  while (self->next_us <= MIN (now_us, self->end_us)) {
+  look (self);
+  while (self->next_us <= MIN (self->now_us, self->end_us)) {
     if (self->free->len == 0) {
-      self->held_us = now_us;
+      self->held_us = self->now_us;
       return;
     }
-    make_call (self, now_us);
-    now_us = get_now_us ();
+    make_call (self);
+    look (self);
   }
+}
+
+static void
+note_reply (Pace *self, const Client *client, double now_us)
+{
+  double took_us = now_us - client->start_us;
+
+  histogram_add (&self->times->from_due, now_us - client->due_us);
+  histogram_add (&self->times->from_sent, took_us);
+  if (client->sent_us > self->stood_us)
+    histogram_add (&self->times->attended, took_us);
 }
 
 /* A reply was there when epoll told of it. What is due is made between two of
@@ -313,15 +345,16 @@ take_paced (Pace *self, int epoll_fd)
 {
   struct epoll_event events[MAX_EVENTS];
   int n_events = epoll_wait (epoll_fd, events, MAX_EVENTS, 0);
-  double now_us = get_now_us ();
+  double told_us;
 
+  look (self);
+  told_us = self->now_us;
   for (int i = 0; i < n_events; i++) {
     Client *client = events[i].data.ptr;
 
     if (take_replies (client) == 0)
       continue;
-    histogram_add (&self->times->from_due, now_us - client->due_us);
-    histogram_add (&self->times->from_sent, now_us - client->start_us);
+    note_reply (self, client, told_us);
     g_ptr_array_add (self->free, client);
     make_due_calls (self);
   }
@@ -342,6 +375,7 @@ clients_run_paced (Clients *self,
     .frame = frame,
     .interval_us = interval_us,
     .next_us = now_us,
+    .now_us = now_us,
     .end_us = now_us + (double) duration_us,
     .free = idle,
     .times = times,

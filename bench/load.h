@@ -39,6 +39,8 @@ Run clients_run (Clients *self,
 typedef struct {
   Histogram from_due;  /* to the reply, since a call was due by the clock */
   Histogram from_sent; /* the same, less what is in @late */
+  Histogram attended;  /* the same, of calls during which the caller did not
+                          stand still, and that it did not make late by it */
   Histogram late;      /* since a call was due, where a client was free all the
                           time: that it was made late says nothing of a server */
 } PacedTimes;

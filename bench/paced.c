@@ -17,8 +17,6 @@ typedef struct {
   PacedTimes all;
   PacedTimes window;
   Histogram undisturbed;
-  unsigned n_windows;
-  unsigned n_disturbed;
   gboolean is_stolen;
 } Paced;
 
@@ -27,11 +25,17 @@ add_window (Paced *self, gboolean disturbed)
 {
   histogram_add_all (&self->all.from_due, &self->window.from_due);
   histogram_add_all (&self->all.from_sent, &self->window.from_sent);
+  histogram_add_all (&self->all.attended, &self->window.attended);
   histogram_add_all (&self->all.late, &self->window.late);
   if (!disturbed)
-    histogram_add_all (&self->undisturbed, &self->window.from_sent);
-  self->n_disturbed += disturbed;
-  self->n_windows++;
+    histogram_add_all (&self->undisturbed, &self->window.attended);
+}
+
+/* The share of all that is not among them. */
+static double
+get_rest (const Paced *self, const Histogram *some)
+{
+  return 1 - (double) some->n_times / (double) self->all.from_due.n_times;
 }
 
 static Run
@@ -43,8 +47,8 @@ sum_up (const Paced *self, double interval_us)
     .from_due = histogram_get_quantiles (&self->all.from_due),
     .from_sent = histogram_get_quantiles (&self->all.from_sent),
     .late = histogram_get_quantiles (&self->all.late),
-    .disturbed =
-        self->is_stolen ? 1 : (double) self->n_disturbed / self->n_windows,
+    .unattended = get_rest (self, &self->all.attended),
+    .disturbed = self->is_stolen ? 1 : get_rest (self, &self->undisturbed),
   };
 
   /* The host tells in so large steps that it may have been any window. */

@@ -11,8 +11,10 @@ typedef struct {
   double n_runs;         /* were made, before the clock ran and after it, too */
   Quantiles from_due;    /* how long replies took */
   Quantiles from_sent;   /* the same, less what the caller was late */
-  Quantiles undisturbed; /* the same, while no others had the cores; zeros:
-                            there were too few such calls */
+  Quantiles undisturbed; /* the same, of calls that the caller attended, while
+                            no others had the cores; zeros: too few */
   Quantiles late;        /* how late the caller was */
-  double disturbed;      /* share of the time in which others had the cores */
+  double unattended; /* share of calls during which the caller stood still */
+  double disturbed;  /* share of those, and of calls while others had the
+                        cores */
 } Run;
