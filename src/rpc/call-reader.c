@@ -16,6 +16,9 @@
 /* A wait that nothing ends is no harm. It does not cost the setting of a timer
  * that is due before those that the kernel has anyway. */
 #define WAIT_MS 100
+/* A call that is seen at more looks than this lasts. It may be short, and its
+ * worker without a processor: who looks may have preempted it. */
+#define MAX_LOOKS 2
 /* Who looks later than this had no processor meanwhile, and nor may the worker
  * have had one: one such look alone says nothing. */
 #define LATE_LOOK_US 2000
@@ -238,7 +241,7 @@ look_at_locked (ReeveCallReader *self,
   worker->n_same = turn == worker->seen ? worker->n_same + 1 : 0;
   worker->seen = turn;
   worker->looked_us = now_us;
-  *is_stuck = runs ? worker->n_same > n_late : !has_spare;
+  *is_stuck = runs ? worker->n_same >= MAX_LOOKS + n_late : !has_spare;
   return *is_stuck ||
          (!runs &&
           worker->n_same > atomic_load (&self->n_clients) / CLIENTS_A_LOOK);

@@ -117,7 +117,7 @@ void reeve_call_reader_begin_look (ReeveCallReader *self);
  * @has_spare: whether the pool has other workers that wait
  * @given: (out): all that are to be given back
  *
- * A worker that runs the same call as at the last look is the worker no more;
+ * A worker that runs the same call as at the last looks is the worker no more;
  * nor is one that waits while there is no spare one, or has waited so long that
  * its clients are taken for silent.
  *
