@@ -254,6 +254,15 @@ take_priority_locked (ReeveJobPool *self, Batch *batch)
     g_queue_push_tail_link (&self->priority.lines, &line->link);
 }
 
+/* The batch has the turn of its group, until end_turn_locked(). */
+static void
+begin_turn_locked (Batch *batch, ReeveJobGroup *group)
+{
+  group->n_running++;
+  reeve_refs_inc (&group->refs);
+  batch->group = group;
+}
+
 static void
 take_normal_locked (ReeveJobPool *self, Batch *batch)
     REEVE_REQUIRES (self->lock)
@@ -261,11 +270,9 @@ take_normal_locked (ReeveJobPool *self, Batch *batch)
   Line *line = take_turn_locked (&self->normal, batch);
   ReeveJobGroup *group = get_group_locked (self, batch->jobs[0]);
 
-  group->n_running++;
+  begin_turn_locked (batch, group);
   if (line->jobs.length > 0)
     queue_normal_locked (self, group);
-  reeve_refs_inc (&group->refs);
-  batch->group = group;
 }
 
 /* Takes one job, or several priority or short jobs. */
@@ -307,6 +314,18 @@ get_rough_time_us (void)
   return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
+/* What the worker took is done, and so is its group's turn. */
+static void
+end_turn_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
+{
+  Batch *batch = run->batch;
+
+  self->n_done += batch->group == NULL ? batch->n_jobs
+                                       : GET_BEGUN (atomic_load (&run->turn));
+  if (batch->group != NULL)
+    end_normal_locked (self, g_steal_pointer (&batch->group));
+}
+
 /* The lock is given up while jobs run. */
 static void
 run_batch_locked (ReeveJobPool *self, Batch *batch, Run *run) REEVE_UNCHECKED
@@ -332,10 +351,7 @@ run_batch_locked (ReeveJobPool *self, Batch *batch, Run *run) REEVE_UNCHECKED
   pthread_mutex_lock (&self->lock.impl);
 
   g_queue_unlink (&self->running, &run->link);
-  self->n_done += batch->group == NULL ? batch->n_jobs
-                                       : GET_BEGUN (atomic_load (&run->turn));
-  if (batch->group != NULL)
-    end_normal_locked (self, batch->group);
+  end_turn_locked (self, run);
 }
 
 gboolean
@@ -717,18 +733,7 @@ fill_locked (ReeveJobPool *self,
     return;
 
   memcpy (batch->jobs, jobs, n_jobs * sizeof jobs[0]);
-  batch->group = get_group_locked (self, jobs[0]);
-  batch->group->n_running++;
-  reeve_refs_inc (&batch->group->refs);
-}
-
-/* What the worker took is done, and so is its group's turn. */
-static void
-end_turn_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
-{
-  self->n_done += GET_BEGUN (atomic_load (&run->turn));
-  if (run->batch->group != NULL)
-    end_normal_locked (self, g_steal_pointer (&run->batch->group));
+  begin_turn_locked (batch, get_group_locked (self, jobs[0]));
 }
 
 gboolean
