@@ -41,7 +41,8 @@ typedef struct {
   pthread_t thread;
   unsigned timeout_ms; /* of a handshake */
   gboolean is_tcp;     /* what connects */
-  char *name; /* (owned) (nullable): of the last caller's certificate */
+  /* Of the last caller; workers write them: */
+  char *_Atomic name; /* (owned) (nullable): in its certificate */
   atomic_int transport;
 } Fixture;
 
@@ -61,8 +62,8 @@ quick (ReeveCall *call, GError **error)
   Fixture *fixture = reeve_call_get_user_data (call);
   ReeveServerClient *client = reeve_call_get_client (call);
 
-  g_free (fixture->name);
-  fixture->name = g_strdup (reeve_server_client_get_x509_name (client));
+  g_free (atomic_exchange (
+      &fixture->name, g_strdup (reeve_server_client_get_x509_name (client))));
   atomic_store (&fixture->transport,
                 (int) reeve_server_client_get_transport (client));
   return TRUE;
@@ -112,7 +113,7 @@ tear_down (Fixture *self, gconstpointer data)
   reeve_server_unref (self->server);
   reeve_loop_unref (self->loop);
   reeve_tls_slot_unref (self->slot);
-  g_free (self->name);
+  g_free (atomic_load (&self->name));
 }
 
 /* -------------------------------------------------------------- client --- */
@@ -381,7 +382,7 @@ test_call (Fixture *self, gconstpointer data)
   client_open (&client, self);
   client_call (&client, 1);
   client_call (&client, 2);
-  g_assert_cmpstr (self->name, ==, "C=GB,O=Acme,CN=client");
+  g_assert_cmpstr (atomic_load (&self->name), ==, "C=GB,O=Acme,CN=client");
   g_assert_cmpint (atomic_load (&self->transport), ==, REEVE_TRANSPORT_TLS);
   client_clear (&client);
 }
