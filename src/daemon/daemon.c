@@ -583,7 +583,7 @@ meet_supervisor (ReeveDaemon *self)
     return;
 
   reeve_notify_become (self->notify, g_steal_pointer (&self->supervisor));
-  reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+  reeve_notify_send (self->notify, "READY=1\nSTATUS=%s", _ ("Ready"));
 }
 
 static void
@@ -594,7 +594,7 @@ tell_ready (ReeveDaemon *self)
   reeve_log_message (G_LOG_LEVEL_MESSAGE, REEVE_MESSAGE_READY,
                      _ ("%1$s %2$s is ready"), self->info->name,
                      self->info->version);
-  reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+  reeve_notify_send (self->notify, "READY=1\nSTATUS=%s", _ ("Ready"));
   meet_supervisor (self);
   self->watchdog = reeve_watchdog_new (self->loop, self->notify, self->servers,
                                        self->config->overdue_s * 1000);
@@ -608,8 +608,8 @@ stop_in_order (ReeveDaemon *self)
 
   if (!self->is_handed_over)
     reeve_notify_send (self->notify,
-                       "STOPPING=1\nSTATUS=Stopping\nEXTEND_TIMEOUT_USEC=%llu",
-                       (timeout_s + 1) * 1000000ULL);
+                       "STOPPING=1\nSTATUS=%s\nEXTEND_TIMEOUT_USEC=%llu",
+                       _ ("Stopping"), (timeout_s + 1) * 1000000ULL);
   reeve_control_name_remove (self->places->run_dir, self->info->name);
   stop (self);
   reeve_stop_guard_free (guard);

@@ -60,6 +60,16 @@ show (Monitor *self)
     reeve_notify_send (*self->plan->notify, "STATUS=%s", text);
 }
 
+/* @end: in words */
+static void
+tell_early_end (Monitor *self, const char *end)
+{
+  g_autofree char *text =
+      g_strdup_printf (_ ("It ended before it was ready: %s"), end);
+
+  reeve_notify_send (*self->plan->notify, "STATUS=%s", text);
+}
+
 static void
 log_crash (Monitor *self, gint64 wait_us)
 {
@@ -305,8 +315,7 @@ judge_end (Monitor *self, int status)
     g_message (_ ("Process %1$d: %2$s; it is not started again"),
                (int) self->pid, end);
   else if (WIFSIGNALED (status))
-    reeve_notify_send (*self->plan->notify,
-                       "STATUS=it ended before it was ready: %s", end);
+    tell_early_end (self, end);
   if (WIFEXITED (status))
     return WEXITSTATUS (status);
   return EXIT_FAILURE;

@@ -95,7 +95,7 @@ finish (ReeveLoop *loop, gpointer data)
   if (self->is_wanted)
     reeve_reload_start (self);
   else
-    reeve_notify_send (self->notify, "READY=1\nSTATUS=Ready");
+    reeve_notify_send (self->notify, "READY=1\nSTATUS=%s", _ ("Ready"));
   unref (self);
 }
 

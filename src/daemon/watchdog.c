@@ -28,6 +28,15 @@ is_named (const ReeveWatchdog *self, const ReeveJobPoolOldest *job)
          job->thread == self->named.thread;
 }
 
+static void
+tell_overdue (ReeveWatchdog *self, const ReeveJobPoolOldest *job)
+{
+  g_autofree char *text = g_strdup_printf (
+      _ ("%s is overdue"), job->name != NULL ? job->name : _ ("A job"));
+
+  reeve_notify_send (self->notify, "STATUS=%s", text);
+}
+
 static gboolean
 is_overdue (ReeveWatchdog *self, ReeveServer *server, gint64 now_us)
 {
@@ -45,8 +54,7 @@ is_overdue (ReeveWatchdog *self, ReeveServer *server, gint64 now_us)
                        job.name != NULL ? job.name : "?",
                        (unsigned) ((now_us - job.start_us) / G_USEC_PER_SEC),
                        (int) job.thread);
-    reeve_notify_send (self->notify, "STATUS=%s is overdue",
-                       job.name != NULL ? job.name : "A job");
+    tell_overdue (self, &job);
     self->named = job;
   }
   return TRUE;
@@ -91,7 +99,7 @@ look (ReeveLoop *loop, int watch, gpointer data)
     return;
 
   if (was_withheld)
-    reeve_notify_send (self->notify, "STATUS=Ready");
+    reeve_notify_send (self->notify, "STATUS=%s", _ ("Ready"));
   if (reeve_notify_get_watchdog (self->notify) > 0)
     reeve_notify_send (self->notify, "WATCHDOG=1");
 }

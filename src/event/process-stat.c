@@ -3,6 +3,7 @@
 #include "event/process-stat.h"
 
 #include "event/fd.h"
+#include "event/intl.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,8 +121,9 @@ reeve_process_describe_end (int status)
   int signum = WTERMSIG (status);
 
   if (WIFEXITED (status))
-    return g_strdup_printf ("exit status %d", WEXITSTATUS (status));
+    return g_strdup_printf (_ ("exit status %d"), WEXITSTATUS (status));
 
-  return g_strdup_printf ("killed (%s)%s", strsignal (signum),
-                          WCOREDUMP (status) ? ", core dumped" : "");
+  return g_strdup_printf (WCOREDUMP (status) ? _ ("killed (%s), core dumped")
+                                             : _ ("killed (%s)"),
+                          strsignal (signum));
 }

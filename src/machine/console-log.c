@@ -3,6 +3,7 @@
 #include "machine/console-log.h"
 
 #include "event/fd.h"
+#include "event/intl.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -182,7 +183,7 @@ reeve_console_log_append (ReeveConsoleLog *self,
 
   is_failing = !append (self, position, data, size);
   if (is_failing && !self->is_failing)
-    g_warning ("%s: %s; the console's text is not logged", self->path,
+    g_warning (_ ("%1$s: %2$s; the console's text is not logged"), self->path,
                g_strerror (errno));
   self->is_failing = is_failing;
 }

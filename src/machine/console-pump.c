@@ -115,8 +115,8 @@ free_blocks (ReeveConsole *self, int fd)
   if (fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                  (off_t) self->freed, (off_t) (end - self->freed)) < 0 &&
       !self->is_warned) {
-    g_warning ("%s: %s; it grows as long as the machine runs", self->spool_path,
-               g_strerror (errno));
+    g_warning (_ ("%1$s: %2$s; it grows as long as the machine runs"),
+               self->spool_path, g_strerror (errno));
     self->is_warned = TRUE;
   }
   self->freed = end;

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "event/fd.h"
+#include "event/intl.h"
 #include "machine/machine-private.h"
 
 #include <string.h>
@@ -203,7 +204,7 @@ on_uuid (JsonNode *result, const GError *error, gpointer data)
       memcmp (uuid, self->uuid, sizeof uuid) == 0)
     return;
 
-  g_warning ("%s: the monitor is that of another machine",
+  g_warning (_ ("%s: the monitor is that of another machine"),
              self->dir.monitor_path);
   reeve_machine_detach_monitor (self);
   set_lost (self, TRUE);

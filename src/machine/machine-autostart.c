@@ -167,10 +167,10 @@ on_started (ReeveMachine *machine, const GError *error, gpointer data)
 
   name = reeve_machine_dup_name (machine);
   if (error != NULL)
-    g_warning ("cannot start the machine '%s' by itself: %s", name,
+    g_warning (_ ("Cannot start the machine '%1$s' by itself: %2$s"), name,
                error->message);
   else
-    g_message ("started the machine '%s' by itself", name);
+    g_message (_ ("Started the machine '%s' by itself"), name);
   /* In the lane of what this run leaves: as long as the mark is there, so is
    * the directory that tells of the run. */
   reeve_worker_lane_push (&machine->lane, forget, on_forgotten,
@@ -190,7 +190,7 @@ reeve_machine_list_autostart (ReeveMachineList *self)
   if (is_boot_marked (self, boot_id))
     keep_marked (self, machines);
   else if (!mark_boot (self, machines, boot_id, &error))
-    g_warning ("machines may start by themselves more than once: %s",
+    g_warning (_ ("Machines may start by themselves more than once: %s"),
                error->message);
 
   for (guint i = 0; i < machines->len; i++)

@@ -149,7 +149,7 @@ take_dir (ReeveMachineList *self, const char *name)
     g_usleep (LOOK_INTERVAL_US);
   }
   if (error != NULL)
-    g_warning ("cannot take up the machine in %s: %s", dir.path,
+    g_warning (_ ("Cannot take up the machine in %1$s: %2$s"), dir.path,
                error->message);
   reeve_run_dir_clear (&dir);
 }
@@ -177,7 +177,7 @@ add_defined (ReeveConfig *config, gboolean is_autostart, gpointer data)
   reeve_machine_set_config (machine, config);
   reeve_machine_set_is_autostart (machine, is_autostart);
   if (!reeve_machine_list_add (self, machine))
-    g_warning ("the machine '%s' is defined twice",
+    g_warning (_ ("The machine '%s' is defined twice"),
                reeve_config_get_name (config));
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "event/intl.h"
 #include "machine/config.h"
 #include "machine/machine-private.h"
 #include "machine/qmp-parser.h"
@@ -125,7 +126,7 @@ on_restarted (JsonNode *result, const GError *error, gpointer data)
 
   if (error == NULL || self->phase != REEVE_PHASE_UP)
     return;
-  g_warning ("cannot restart the guest: %s", error->message);
+  g_warning (_ ("Cannot restart the guest: %s"), error->message);
   reeve_machine_stop (self, REEVE_END_PANIC);
 }
 

@@ -3,6 +3,7 @@
 #include "machine/spool-watch.h"
 
 #include "event/fd.h"
+#include "event/intl.h"
 #include "machine/paced-watch.h"
 
 #include <sys/inotify.h>
@@ -54,7 +55,7 @@ start_looking (ReeveSpoolWatch *self)
   if (self->look_timer >= 0)
     return;
 
-  g_warning ("inotify: %s; consoles are looked at each %d ms instead",
+  g_warning (_ ("inotify: %1$s; consoles are looked at each %2$d ms instead"),
              g_strerror (errno), LOOK_INTERVAL_MS);
   self->look_timer = reeve_loop_add_timeout (self->loop, LOOK_INTERVAL_MS,
                                              on_look, self, NULL);

@@ -174,7 +174,7 @@ reeve_store_load (const char *dir,
     const Entry *entry = &g_array_index (entries, Entry, i);
 
     if (entry->config == NULL)
-      g_warning ("cannot read %s/%s: %s", dir, entry->file,
+      g_warning (_ ("Cannot read %1$s/%2$s: %3$s"), dir, entry->file,
                  entry->error->message);
     else
       func (entry->config, g_hash_table_contains (marks, entry->file), data);

@@ -151,7 +151,7 @@ get_dispatch_name (ReeveDispatch dispatch)
   return dispatch < G_N_ELEMENTS (names) ? names[dispatch] : "?";
 }
 
-/* (transfer full): in the words of the .x file. */
+/* (transfer full): for programs as well, so in one language. */
 static char *
 describe_flags (uint32_t flags)
 {
@@ -166,6 +166,7 @@ describe_flags (uint32_t flags)
     { REEVE_PROCEDURE_FDS_IN, "files in" },
     { REEVE_PROCEDURE_FDS_OUT, "files out" },
     { REEVE_PROCEDURE_REPEATABLE, "repeatable" },
+    { REEVE_PROCEDURE_PURE, "pure" },
   };
   GString *text = g_string_new (NULL);
 

@@ -109,6 +109,8 @@ class Introspection(harness.TestCase):
         self.assertRegex(text, r"(?m)^Procedure: +metrics$")
         self.assertRegex(text, r"(?m)^Arguments: +void$")
         self.assertRegex(text, r"(?m)^Access: +connect:getattr$")
+        text = self.shell("introspect", "remote.domain_get_xml_desc").stdout
+        self.assertRegex(text, r"(?m)^Flags: +.*pure$")
 
     def test_unknown(self):
         self.assertEqual(self.shell("introspect", "machine.none", check=False).returncode, 2)

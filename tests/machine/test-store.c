@@ -129,9 +129,9 @@ test_each_bad_file_is_told (void)
   write_machine (dir, 200, 201);
   write_text (dir, 398, "<domain type='qemu'><name>m398</name></domain>");
   assert_loads (dir, marks);
-  log_capture_take ("warning cannot read */m003.xml: *");
-  log_capture_take ("warning cannot read */m200.xml: *'m201'");
-  log_capture_take ("warning cannot read */m398.xml: *<memory>*");
+  log_capture_take ("warning Cannot read */m003.xml: *");
+  log_capture_take ("warning Cannot read */m200.xml: *'m201'");
+  log_capture_take ("warning Cannot read */m398.xml: *<memory>*");
   log_capture_assert_empty ();
   remove_store (dir);
 }
