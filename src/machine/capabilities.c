@@ -77,6 +77,8 @@ add_type (GString *text, const char *name, const char *canonical)
 static void
 add_guest (GString *text, ReeveEmulator *emulator)
 {
+  g_autofree char *refusal = reeve_emulator_dup_kvm_refusal (emulator);
+
   g_string_append (text, "  <guest>\n    <os_type>hvm</os_type>\n"
                          "    <arch name='x86_64'>\n"
                          "      <wordsize>64</wordsize>\n");
@@ -89,7 +91,7 @@ add_guest (GString *text, ReeveEmulator *emulator)
     add_type (text, type->name, NULL);
   }
   g_string_append (text, "      <domain type='qemu'/>\n");
-  if (reeve_emulator_get_kvm_refusal (emulator) == NULL)
+  if (refusal == NULL)
     g_string_append (text, "      <domain type='kvm'/>\n");
   g_string_append (text, "    </arch>\n    <features>\n"
                          "      <acpi default='on' toggle='yes'/>\n"
@@ -164,6 +166,17 @@ add_devices (GString *text)
 }
 
 static gboolean
+check_kvm (ReeveEmulator *emulator, GError **error)
+{
+  g_autofree char *refusal = reeve_emulator_dup_kvm_refusal (emulator);
+
+  if (refusal != NULL)
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
+                 _ ("KVM cannot be used: %s"), refusal);
+  return refusal == NULL;
+}
+
+static gboolean
 check_choice (ReeveEmulator *emulator,
               const char *arch,
               const char *virt_type,
@@ -174,14 +187,8 @@ check_choice (ReeveEmulator *emulator,
                  _ ("The architecture “%s” is not supported"), arch);
     return FALSE;
   }
-  if (virt_type != NULL && g_str_equal (virt_type, "kvm")) {
-    const char *refusal = reeve_emulator_get_kvm_refusal (emulator);
-
-    if (refusal != NULL)
-      g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
-                   _ ("KVM cannot be used: %s"), refusal);
-    return refusal == NULL;
-  }
+  if (virt_type != NULL && g_str_equal (virt_type, "kvm"))
+    return check_kvm (emulator, error);
   if (virt_type != NULL && !g_str_equal (virt_type, "qemu")) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_INVALID_ARG,
                  _ ("unknown virttype: %s"), virt_type);
@@ -214,9 +221,8 @@ reeve_domain_capabilities_format (const char *path,
     return NULL;
   }
 
-  is_kvm = virt_type != NULL
-               ? g_str_equal (virt_type, "kvm")
-               : reeve_emulator_get_kvm_refusal (emulator) == NULL;
+  is_kvm = virt_type != NULL ? g_str_equal (virt_type, "kvm")
+                             : check_kvm (emulator, NULL);
   text = g_string_new ("<domainCapabilities>\n");
   add_element (text, 2, "path", "", emulator->path);
   g_string_append_printf (text,

@@ -5,7 +5,6 @@
 #include "event/intl.h"
 #include "event/thread.h"
 #include "machine/emulator-cache.h"
-#include "machine/kvm.h"
 #include "machine/probe.h"
 #include "rpc/error.h"
 
@@ -27,8 +26,11 @@ typedef struct {
   ReeveMutex lock; /* held while the binary is asked */
   gboolean is_asked REEVE_GUARDED;
   GError *failure REEVE_GUARDED; /* (nullable) */
+  gint64 failed_us REEVE_GUARDED;
   gboolean is_kvm_asked REEVE_GUARDED;
   char *kvm_refusal REEVE_GUARDED; /* (nullable) */
+  gboolean is_kvm_refusal_final REEVE_GUARDED;
+  gint64 kvm_refused_us REEVE_GUARDED;
 } Known;
 
 static ReeveMutex known_lock = { PTHREAD_MUTEX_INITIALIZER };
@@ -228,30 +230,41 @@ find_known (const char *path, const char *identity)
   return ref_emulator (known);
 }
 
+/* Whether who asked at @now_us has to be content with a failure of then. */
+static gboolean
+is_recent (gint64 failed_us, gint64 now_us)
+{
+  return now_us < failed_us + REEVE_EMULATOR_FAILURE_KEPT_US;
+}
+
 static void
 ask_locked (Known *self) REEVE_REQUIRES (self->lock)
 {
   ReeveEmulator *emulator = &self->emulator;
 
   self->is_asked = TRUE;
+  g_clear_error (&self->failure);
   if (reeve_emulator_cache_load (&cache, emulator, self->identity,
                                  &self->is_kvm_asked))
     return;
 
-  if (ask_all (emulator, &self->failure))
+  if (ask_all (emulator, &self->failure)) {
     reeve_emulator_cache_store (&cache, emulator, self->identity, FALSE);
-  else
+  } else {
+    self->failed_us = g_get_monotonic_time ();
     reeve_emulator_cache_remove (&cache, emulator->path);
+  }
 }
 
 static gboolean
-ensure_asked (ReeveEmulator *emulator, GError **error)
+ensure_asked (ReeveEmulator *emulator, gint64 now_us, GError **error)
 {
   Known *self = (Known *) emulator; /* its first member */
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (!self->is_asked)
+  if (!self->is_asked ||
+      (self->failure != NULL && !is_recent (self->failed_us, now_us)))
     ask_locked (self);
   if (self->failure == NULL)
     return TRUE;
@@ -263,7 +276,7 @@ ensure_asked (ReeveEmulator *emulator, GError **error)
 }
 
 ReeveEmulator *
-reeve_emulator_get (const char *path, GError **error)
+reeve_emulator_get_at (const char *path, gint64 now_us, GError **error)
 {
   g_autoptr (ReeveEmulator) emulator = NULL;
   g_autofree char *identity = NULL;
@@ -279,24 +292,49 @@ reeve_emulator_get (const char *path, GError **error)
 
   identity = reeve_emulator_cache_identify (path, &file);
   emulator = find_known (path, identity);
-  return ensure_asked (emulator, error) ? g_steal_pointer (&emulator) : NULL;
+  return ensure_asked (emulator, now_us, error) ? g_steal_pointer (&emulator)
+                                                : NULL;
 }
 
-const char *
-reeve_emulator_get_kvm_refusal (ReeveEmulator *emulator)
+ReeveEmulator *
+reeve_emulator_get (const char *path, GError **error)
+{
+  return reeve_emulator_get_at (path, g_get_monotonic_time (), error);
+}
+
+static void
+ask_kvm_locked (Known *self, ReeveKvmProbe probe) REEVE_REQUIRES (self->lock)
+{
+  self->is_kvm_asked = TRUE;
+  g_free (self->kvm_refusal);
+  self->kvm_refusal = probe (self->emulator.path, &self->is_kvm_refusal_final);
+  if (self->kvm_refusal == NULL)
+    reeve_emulator_cache_store (&cache, &self->emulator, self->identity, TRUE);
+  else
+    self->kvm_refused_us = g_get_monotonic_time ();
+}
+
+char *
+reeve_emulator_dup_kvm_refusal_at (ReeveEmulator *emulator,
+                                   ReeveKvmProbe probe,
+                                   gint64 now_us)
 {
   Known *self = (Known *) emulator; /* its first member */
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (self->is_kvm_asked)
-    return self->kvm_refusal;
+  if (!self->is_kvm_asked ||
+      (self->kvm_refusal != NULL && !self->is_kvm_refusal_final &&
+       !is_recent (self->kvm_refused_us, now_us)))
+    ask_kvm_locked (self, probe);
+  return g_strdup (self->kvm_refusal);
+}
 
-  self->is_kvm_asked = TRUE;
-  self->kvm_refusal = reeve_kvm_probe (emulator->path);
-  if (self->kvm_refusal == NULL)
-    reeve_emulator_cache_store (&cache, emulator, self->identity, TRUE);
-  return self->kvm_refusal;
+char *
+reeve_emulator_dup_kvm_refusal (ReeveEmulator *emulator)
+{
+  return reeve_emulator_dup_kvm_refusal_at (emulator, reeve_kvm_probe,
+                                            g_get_monotonic_time ());
 }
 
 void
@@ -345,13 +383,13 @@ reeve_emulator_fit_config (ReeveConfig *config, GError **error)
   const char *type = reeve_config_get_machine (config);
   g_autoptr (ReeveEmulator) self =
       reeve_emulator_get (reeve_config_get_emulator (config), error);
-  const char *refusal;
+  g_autofree char *refusal = NULL;
   const char *real_type;
 
   if (self == NULL)
     return NULL;
-  refusal = reeve_config_is_kvm (config) ? reeve_emulator_get_kvm_refusal (self)
-                                         : NULL;
+  if (reeve_config_is_kvm (config))
+    refusal = reeve_emulator_dup_kvm_refusal (self);
   if (refusal != NULL) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED,
                  _ ("KVM cannot be used: %s"), refusal);

@@ -4,6 +4,7 @@
 
 #include "event/refs.h"
 #include "machine/config.h"
+#include "machine/kvm.h"
 
 G_BEGIN_DECLS
 
@@ -47,34 +48,47 @@ void reeve_emulator_open_cache (const char *dir);
 /* Forgets also what this process knows. When there are no workers. */
 void reeve_emulator_close_cache (void);
 
+/* A binary that failed may do so for a reason outside of it: a library that is
+ * not there yet, a host that is busy. It is asked again after this, so that one
+ * that is broken does not cost each caller a process. */
+#define REEVE_EMULATOR_FAILURE_KEPT_US (5 * G_USEC_PER_SEC)
+
 /**
  * reeve_emulator_get:
  * @path: of the binary
  *
  * Asks the binary when it is first named, unless an earlier daemon has, and
- * again when the file, its modules or the use of KVM change; a failure is
- * remembered as long, by this process. Starts processes and waits for them:
- * call it from a worker.
+ * again when the file, its modules or the use of KVM change. A failure is told
+ * to those who waited for it, and for some seconds more. Starts processes and
+ * waits for them: call it from a worker.
  *
  * Errors: %REEVE_ERROR_CONFIG_UNSUPPORTED, with the path and the reason.
  *
  * Thread: any. Returns: (transfer full)
  */
 ReeveEmulator *reeve_emulator_get (const char *path, GError **error);
+/* As above, of somebody who asks at @now_us, of the monotonic clock. */
+ReeveEmulator *
+reeve_emulator_get_at (const char *path, gint64 now_us, GError **error);
 
 /* The one that is used when a definition names none. */
 #define REEVE_EMULATOR_DEFAULT "/usr/bin/qemu-system-x86_64"
 ReeveEmulator *reeve_emulator_get_default (GError **error);
 
 /**
- * reeve_emulator_get_kvm_refusal:
+ * reeve_emulator_dup_kvm_refusal:
  *
  * Starts a guest when it is first asked, unless one ran since the host booted.
- * Thread: a worker's.
+ * A refusal that may pass is asked for again as a failure of
+ * reeve_emulator_get() is. Thread: a worker's.
  *
- * Returns: (nullable): why KVM is not used; %NULL when it is
+ * Returns: (transfer full) (nullable): why KVM is not used; %NULL when it is
  */
-const char *reeve_emulator_get_kvm_refusal (ReeveEmulator *self);
+char *reeve_emulator_dup_kvm_refusal (ReeveEmulator *self);
+/* As above, by @probe, of somebody who asks at @now_us. */
+char *reeve_emulator_dup_kvm_refusal_at (ReeveEmulator *self,
+                                         ReeveKvmProbe probe,
+                                         gint64 now_us);
 
 /* The real name of a type: of an alias, of itself; (nullable) if the emulator
  * has none of that name. */

@@ -93,11 +93,12 @@ run_guest (const char *emulator)
 }
 
 char *
-reeve_kvm_probe (const char *emulator)
+reeve_kvm_probe (const char *emulator, gboolean *is_final)
 {
   REEVE_AUTOFD int fd = -1;
 
-  if (!has_extensions ())
+  *is_final = !has_extensions ();
+  if (*is_final)
     return g_strdup (_ ("the processor has neither vmx nor svm"));
   fd = open ("/dev/kvm", O_RDWR | O_CLOEXEC);
   if (fd < 0)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine/emulator-cache.h"
 #include "remove-tree.h"
+#include "rpc/error.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -9,7 +10,8 @@
 #include <unistd.h>
 #include <utime.h>
 
-/* An emulator is a script that notes each time that it runs. */
+/* An emulator is a script that notes each time that it runs, and fails as long
+ * as there is a file `broken` beside it. */
 
 #define N_QUESTIONS 3
 
@@ -27,6 +29,7 @@ write_program (Fixture *self, const char *version)
   g_autofree char *text = g_strdup_printf (
       "#!/bin/sh\n"
       "echo \"$1\" >>'%s'\n"
+      "[ ! -e \"${0%%/*}/broken\" ] || exit 127\n"
       "case \"$1\" in\n"
       "-version) echo 'QEMU emulator version %s' ;;\n"
       "-machine) echo 'pc  Standard PC (alias of pc-i440fx-7.2)'\n"
@@ -200,6 +203,102 @@ test_a_failure_is_not_kept (Fixture *self)
   emulator = reeve_emulator_get (self->program, NULL);
   g_assert_null (emulator);
   g_assert_cmpuint (count_runs (self), ==, 2);
+}
+
+static gint64
+get_later_us (void)
+{
+  return g_get_monotonic_time () + REEVE_EMULATOR_FAILURE_KEPT_US;
+}
+
+static void
+assert_fails_at (Fixture *self, gint64 now_us, size_t n_runs)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ReeveEmulator) emulator =
+      reeve_emulator_get_at (self->program, now_us, &error);
+
+  g_assert_null (emulator);
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_CONFIG_UNSUPPORTED);
+  g_assert_cmpuint (count_runs (self), ==, n_runs);
+}
+
+/* The file is the same before and after. */
+static void
+test_a_failure_passes (Fixture *self)
+{
+  g_autofree char *broken = g_build_filename (self->root, "broken", NULL);
+  gint64 before_us = g_get_monotonic_time ();
+  g_autoptr (ReeveEmulator) emulator = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (broken, "", -1, NULL));
+  assert_fails_at (self, before_us, 1);
+  /* as do those who waited for it, and whoever comes soon */
+  assert_fails_at (self, before_us, 1);
+  assert_fails_at (self, before_us + REEVE_EMULATOR_FAILURE_KEPT_US, 1);
+  assert_fails_at (self, get_later_us (), 2);
+
+  g_assert_cmpint (g_unlink (broken), ==, 0);
+  assert_fails_at (self, before_us, 2);
+  emulator = reeve_emulator_get_at (self->program, get_later_us (), &error);
+  g_assert_no_error (error);
+  check (self, 7002018, 2 + N_QUESTIONS);
+}
+
+static const char *kvm_answer;
+static gboolean is_kvm_answer_final;
+static unsigned n_kvm_probes;
+
+static char *
+probe_kvm (const char *emulator, gboolean *is_final)
+{
+  n_kvm_probes++;
+  *is_final = is_kvm_answer_final;
+  return g_strdup (kvm_answer);
+}
+
+static void
+assert_kvm (ReeveEmulator *emulator,
+            gint64 now_us,
+            const char *refusal,
+            unsigned n_probes)
+{
+  g_autofree char *told =
+      reeve_emulator_dup_kvm_refusal_at (emulator, probe_kvm, now_us);
+
+  g_assert_cmpstr (told, ==, refusal);
+  g_assert_cmpuint (n_kvm_probes, ==, n_probes);
+}
+
+static void
+test_a_refusal_of_kvm_passes (Fixture *self)
+{
+  g_autoptr (ReeveEmulator) emulator = reeve_emulator_get (self->program, NULL);
+  gint64 before_us = g_get_monotonic_time ();
+
+  n_kvm_probes = 0;
+  is_kvm_answer_final = FALSE;
+  kvm_answer = "busy";
+  assert_kvm (emulator, before_us, "busy", 1);
+  assert_kvm (emulator, before_us, "busy", 1);
+  kvm_answer = NULL;
+  assert_kvm (emulator, get_later_us (), NULL, 2);
+  kvm_answer = "busy again";
+  assert_kvm (emulator, get_later_us (), NULL, 2);
+}
+
+static void
+test_a_final_refusal_of_kvm_stays (Fixture *self)
+{
+  g_autoptr (ReeveEmulator) emulator = reeve_emulator_get (self->program, NULL);
+
+  n_kvm_probes = 0;
+  is_kvm_answer_final = TRUE;
+  kvm_answer = "no such thing";
+  assert_kvm (emulator, 0, "no such thing", 1);
+  kvm_answer = NULL;
+  assert_kvm (emulator, get_later_us (), "no such thing", 1);
 }
 
 static void
@@ -379,6 +478,9 @@ static const TestRow rows[] = {
   { "new-modules-are-asked-for", test_new_modules_are_asked_for },
   { "one-that-is-gone-leaves-nothing", test_one_that_is_gone_leaves_nothing },
   { "a-failure-is-not-kept", test_a_failure_is_not_kept },
+  { "a-failure-passes", test_a_failure_passes },
+  { "a-refusal-of-kvm-passes", test_a_refusal_of_kvm_passes },
+  { "a-final-refusal-of-kvm-stays", test_a_final_refusal_of_kvm_stays },
   { "cannot-be-written", test_cannot_be_written },
   { "kvm-is-proven-once-for-each-boot", test_kvm_is_proven_once_for_each_boot },
 };

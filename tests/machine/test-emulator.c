@@ -134,7 +134,7 @@ static void
 test_fits_kvm_where_it_is (void)
 {
   const char *path = find_qemu ();
-  const char *refusal;
+  g_autofree char *refusal = NULL;
   g_autoptr (ReeveEmulator) emulator = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (ReeveConfig) config = NULL;
@@ -142,7 +142,7 @@ test_fits_kvm_where_it_is (void)
   if (path == NULL)
     return;
   emulator = reeve_emulator_get (path, NULL);
-  refusal = reeve_emulator_get_kvm_refusal (emulator);
+  refusal = reeve_emulator_dup_kvm_refusal (emulator);
   config = fit (DEFINITION ("kvm", "pc"), &error);
   if (refusal == NULL) {
     g_assert_no_error (error);
