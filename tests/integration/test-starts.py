@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 
 try:
     import libvirt
@@ -249,6 +250,10 @@ class Emulators(harness.TestCase):
         return run("virsh", "-c", reeved.unix_uri, "domcapabilities", "--emulatorbin",
                    self.emulator).stdout
 
+    def workers(self, reeved):
+        return json.loads(run(REEVE, "-c", f"unix:{reeved.admin_socket}", "--json",
+                              "srv-threadpool-info", "reeved").stdout)
+
     def test_the_next_daemon_knows(self):
         reeved = harness.Reeved(self.root).start()
         told = self.ask(reeved)
@@ -293,6 +298,37 @@ class Emulators(harness.TestCase):
         self.write(f"{self.root}/fail", "")
         os.unlink(hang)
         self.assertNotEqual(client.wait(WAIT_S), 0)
+        reeved.stop()
+
+    def destroy_while_others_define(self, reeved):
+        """Whether that waited for none of those; they wait for 10 s at most."""
+        well = self.write(f"{self.root}/well.xml", harness.machine_xml("well"))
+        run("virsh", "-c", reeved.unix_uri, "create", well)
+        hang = self.write(f"{self.root}/hang", "")
+        emulator = shutil.copy(self.emulator, f"{self.root}/{time.monotonic_ns()}")
+        xml = self.write(f"{self.root}/m.xml", harness.machine_xml(
+            "m", uuid="00000000-0000-4000-8000-000000000001",
+            extra=f"<emulator>{emulator}</emulator>"))
+        clients = [harness.spawn("virsh", "-c", reeved.unix_uri, "define", xml)
+                   for _ in range(6)]
+        # more than there are workers of both kinds
+        wait_for("all workers", lambda: self.workers(reeved)["free_workers"] == 0)
+        wait_for("calls that wait for one", lambda: self.workers(reeved)["job_queue_depth"] >= 3)
+        run("virsh", "-c", reeved.unix_uri, "destroy", "well")
+        all_wait = all(client.poll() is None for client in clients)
+        os.unlink(hang)
+        for client in clients:
+            client.wait(WAIT_S)
+        return all_wait
+
+    def test_a_destroy_waits_for_none(self):
+        """However many define machines of an emulator that hangs."""
+        reeved = harness.Reeved(
+            self.root,
+            "[server]\nmin_workers = 2\nmax_workers = 2\npriority_workers = 1\n").start()
+        # a host that is busy is given another chance
+        self.assertTrue(any(self.destroy_while_others_define(reeved) for _ in range(3)))
+        self.assertEqual(harness.qemus(), {})
         reeved.stop()
 
 
