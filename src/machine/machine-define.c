@@ -370,16 +370,14 @@ reeve_machine_list_set_autostart (ReeveMachineList *self,
   return TRUE;
 }
 
+/* Whether it was still @old that runs. */
 static gboolean
-set_live_config (ReeveMachine *machine, ReeveConfig *config, GError **error)
+swap_live_config (ReeveMachine *machine, ReeveConfig *old, ReeveConfig *config)
 {
   REEVE_LOCK_SCOPE (&machine->lock);
 
-  if (machine->live_config == NULL) {
-    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
-                 _ ("the machine '%s' is not running"), machine->name);
+  if (machine->live_config != old)
     return FALSE;
-  }
   reeve_config_unref (machine->live_config);
   machine->live_config = reeve_config_ref (config);
   return TRUE;
@@ -393,23 +391,74 @@ on_live_changed (ReeveLoop *loop, gpointer data)
   reeve_machine_save_status (machine);
 }
 
+/* (transfer full) (nullable) */
+static ReeveConfig *
+change_stored (ReeveMachine *machine,
+               const ReeveMachineUpdate *update,
+               GError **error)
+{
+  g_autoptr (ReeveConfig) config = NULL;
+
+  if (!check_persistent (machine, error))
+    return NULL;
+  config = reeve_machine_dup_config (machine);
+  return update->change (config, update->data, error);
+}
+
+/* Makes @config of @old, the one that runs now, in the place of those that they
+ * hold. */
 static gboolean
-update (ReeveMachineList *self,
+change_live (ReeveMachine *machine,
+             const ReeveMachineUpdate *update,
+             ReeveConfig **old,
+             ReeveConfig **config,
+             GError **error)
+{
+  g_clear_pointer (old, reeve_config_unref);
+  g_clear_pointer (config, reeve_config_unref);
+  *old = reeve_machine_dup_live_config (machine);
+  if (*old == NULL) {
+    g_autofree char *name = reeve_machine_dup_name (machine);
+
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("the machine '%s' is not running"), name);
+    return FALSE;
+  }
+  *config = update->change (*old, update->data, error);
+  return *config != NULL;
+}
+
+static gboolean
+change (ReeveMachineList *self,
         ReeveMachine *machine,
-        ReeveConfig *config,
-        ReeveConfig *live_config,
+        const ReeveMachineUpdate *update,
         GError **error)
 {
-  if (config != NULL && (!check_persistent (machine, error) ||
-                         !reeve_store_save (self->config_dir, config, error)))
+  g_autoptr (ReeveConfig) config = NULL;
+  g_autoptr (ReeveConfig) old_live = NULL;
+  g_autoptr (ReeveConfig) live = NULL;
+
+  if (update->is_stored) {
+    config = change_stored (machine, update, error);
+    if (config == NULL)
+      return FALSE;
+  }
+  if (update->is_live &&
+      !change_live (machine, update, &old_live, &live, error))
     return FALSE;
-  if (config != NULL)
+
+  if (config != NULL) {
+    if (!reeve_store_save (self->config_dir, config, error))
+      return FALSE;
     reeve_machine_set_config (machine, config);
-  if (live_config == NULL)
+  }
+  if (!update->is_live)
     return TRUE;
 
-  if (!set_live_config (machine, live_config, error))
-    return FALSE;
+  /* It may have been started anew meanwhile: the loop takes no define_lock. */
+  while (!swap_live_config (machine, old_live, live))
+    if (!change_live (machine, update, &old_live, &live, error))
+      return FALSE;
   reeve_loop_invoke (self->loop, on_live_changed, reeve_machine_ref (machine));
   return TRUE;
 }
@@ -417,14 +466,13 @@ update (ReeveMachineList *self,
 gboolean
 reeve_machine_list_update (ReeveMachineList *self,
                            ReeveMachine *machine,
-                           ReeveConfig *config,
-                           ReeveConfig *live_config,
+                           const ReeveMachineUpdate *update,
                            ReeveMachineEvent *event,
                            GError **error)
 {
   REEVE_LOCK_SCOPE (&self->define_lock);
 
-  if (!update (self, machine, config, live_config, error)) {
+  if (!change (self, machine, update, error)) {
     reeve_machine_event_unref (event);
     return FALSE;
   }

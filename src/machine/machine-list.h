@@ -240,21 +240,35 @@ gboolean reeve_machine_list_set_autostart (ReeveMachineList *self,
                                            GError **error);
 
 /**
+ * ReeveMachineUpdate:
+ * @change: makes the new definition, of the same uuid and name, of the one that
+ *   is there, or fails: it computes, for it is called while no definition
+ *   changes, and may be called several times
+ * @is_stored: whether the persistent definition is changed
+ * @is_live: whether that which runs is changed
+ */
+typedef struct {
+  ReeveConfig *(*change) (ReeveConfig *config,
+                          gconstpointer data,
+                          GError **error);
+  gconstpointer data;
+  gboolean is_stored;
+  gboolean is_live;
+} ReeveMachineUpdate;
+
+/**
  * reeve_machine_list_update:
- * @config: (nullable) (transfer none): new persistent definition
- * @live_config: (nullable) (transfer none): new live definition
  * @event: (nullable) (transfer full): told when it is done
  *
- * Replaces definitions of the same uuid and name: for title, description,
- * metadata and values that QEMU does not see. Thread: a worker.
+ * Changes definitions: title, description, metadata and values that QEMU does
+ * not see. What others changed before stays as it is. Thread: a worker.
  *
- * Errors: %REEVE_ERROR_OPERATION_INVALID when the machine has no definition of
- * that kind.
+ * Errors: those of the change; %REEVE_ERROR_OPERATION_INVALID when the machine
+ * has no definition of that kind; %REEVE_ERROR_SYSTEM from the disk.
  */
 gboolean reeve_machine_list_update (ReeveMachineList *self,
                                     ReeveMachine *machine,
-                                    ReeveConfig *config,
-                                    ReeveConfig *live_config,
+                                    const ReeveMachineUpdate *update,
                                     ReeveMachineEvent *event,
                                     GError **error);
 

@@ -194,23 +194,34 @@ domain_rename (ReeveCall *call,
 
 /* -------------------------------------------------------------- memory --- */
 
+static ReeveConfig *
+change_memory (ReeveConfig *config, gconstpointer data, GError **error)
+{
+  return reeve_config_with_memory (config, *(const uint64_t *) data, error);
+}
+
+static ReeveConfig *
+change_current_memory (ReeveConfig *config, gconstpointer data, GError **error)
+{
+  return reeve_config_with_current_memory (config, *(const uint64_t *) data,
+                                           error);
+}
+
 static gboolean
 store_memory (ReeveCall *call,
               ReeveMachine *machine,
-              const ReeveMachineSnapshot *snapshot,
               uint64_t memory_kib,
               gboolean is_maximum,
               GError **error)
 {
-  g_autoptr (ReeveConfig) config =
-      is_maximum
-          ? reeve_config_with_memory (snapshot->config, memory_kib, error)
-          : reeve_config_with_current_memory (snapshot->config, memory_kib,
-                                              error);
+  const ReeveMachineUpdate update = {
+    .change = is_maximum ? change_memory : change_current_memory,
+    .data = &memory_kib,
+    .is_stored = TRUE,
+  };
 
-  return config != NULL &&
-         reeve_machine_list_update (reeve_remote_get_machines (call), machine,
-                                    config, NULL, NULL, error);
+  return reeve_machine_list_update (reeve_remote_get_machines (call), machine,
+                                    &update, NULL, error);
 }
 
 static gboolean
@@ -242,7 +253,7 @@ set_memory (ReeveCall *call,
     return FALSE;
   }
   if ((flags & REEVE_IMPACT_CONFIG) &&
-      !store_memory (call, machine, &snapshot, memory_kib, is_maximum, error))
+      !store_memory (call, machine, memory_kib, is_maximum, error))
     return FALSE;
   if (flags & REEVE_IMPACT_LIVE)
     reeve_machine_set_memory (machine, memory_kib,

@@ -84,10 +84,10 @@ domain_get_metadata (ReeveCall *call,
 }
 
 static ReeveConfig *
-change (ReeveConfig *config,
-        const remote_domain_set_metadata_args *args,
-        GError **error)
+change (ReeveConfig *config, gconstpointer data, GError **error)
 {
+  const remote_domain_set_metadata_args *args = data;
+
   switch (args->type) {
   case METADATA_DESCRIPTION:
     return reeve_config_with_description (config, args->metadata, error);
@@ -116,9 +116,8 @@ domain_set_metadata (ReeveCall *call,
                      GError **error)
 {
   g_autoptr (ReeveMachine) machine = NULL;
-  g_autoptr (ReeveConfig) config = NULL;
-  g_autoptr (ReeveConfig) live_config = NULL;
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+  ReeveMachineUpdate update = { .change = change, .data = args };
   uint32_t flags = args->flags;
 
   if (!reeve_remote_check_flags (call, flags, 0x3, error) ||
@@ -131,19 +130,10 @@ domain_set_metadata (ReeveCall *call,
   if (!reeve_remote_resolve_impact (&snapshot, &flags, error))
     return FALSE;
 
-  if (flags & REEVE_IMPACT_CONFIG) {
-    config = change (snapshot.config, args, error);
-    if (config == NULL)
-      return FALSE;
-  }
-  if (flags & REEVE_IMPACT_LIVE) {
-    live_config = change (snapshot.live_config, args, error);
-    if (live_config == NULL)
-      return FALSE;
-  }
+  update.is_stored = (flags & REEVE_IMPACT_CONFIG) != 0;
+  update.is_live = (flags & REEVE_IMPACT_LIVE) != 0;
   return reeve_machine_list_update (reeve_remote_get_machines (call), machine,
-                                    config, live_config, make_event (args),
-                                    error);
+                                    &update, make_event (args), error);
 }
 
 void

@@ -1,11 +1,13 @@
 /* SPDX-FileCopyrightText: The Reeve authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "disk-steps.h"
 #include "machine-fixture.h"
 
 #include "rpc/error.h"
 #include "rpc/uuid.h"
 
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -213,21 +215,27 @@ test_bad_files_are_left_alone (Fixture *fixture)
   g_assert_false (g_file_test (half, G_FILE_TEST_EXISTS));
 }
 
+static ReeveConfig *
+set_title (ReeveConfig *config, gconstpointer data, GError **error)
+{
+  return reeve_config_with_title (config, data, error);
+}
+
 static void
 test_update (Fixture *fixture)
 {
+  ReeveMachineUpdate update = { set_title, "T", .is_stored = TRUE };
   g_autoptr (ReeveMachine) machine = define (fixture, "a", NULL);
   g_auto (ReeveMachineSnapshot) snapshot = { 0 };
-  g_autoptr (ReeveConfig) config = NULL;
   g_autoptr (GError) error = NULL;
 
-  reeve_machine_get_snapshot (machine, &snapshot);
-  config = reeve_config_with_title (snapshot.config, "T", NULL);
   g_assert_true (reeve_machine_list_update (
-      fixture->list, machine, config, NULL,
+      fixture->list, machine, &update,
       reeve_machine_event_new (REEVE_MACHINE_EVENT_METADATA_CHANGE), &error));
-  g_assert_false (reeve_machine_list_update (fixture->list, machine, NULL,
-                                             config, NULL, &error));
+  update.is_live = TRUE;
+  update.data = "not stored, either";
+  g_assert_false (reeve_machine_list_update (fixture->list, machine, &update,
+                                             NULL, &error));
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID);
   turn (fixture);
   g_assert_cmpstr (fixture->events->str, ==, "0/0 other ");
@@ -235,9 +243,111 @@ test_update (Fixture *fixture)
   g_clear_pointer (&machine, reeve_machine_unref);
   fixture_restart (fixture);
   machine = reeve_machine_list_lookup_name (fixture->list, "a", NULL);
-  reeve_machine_snapshot_clear (&snapshot);
   reeve_machine_get_snapshot (machine, &snapshot);
   g_assert_cmpstr (reeve_config_get_title (snapshot.config), ==, "T");
+}
+
+/* Somebody who sets a title while another one's change goes to the disk. */
+typedef struct {
+  Fixture *fixture;
+  ReeveMachine *machine;
+  pthread_t thread;
+  gboolean has_begun;
+} Other;
+
+static void *
+run_other (void *data)
+{
+  const ReeveMachineUpdate update = { set_title, "T", .is_stored = TRUE };
+  Other *self = data;
+
+  g_assert_true (reeve_machine_list_update (self->fixture->list, self->machine,
+                                            &update, NULL, NULL));
+  return NULL;
+}
+
+static int
+on_disk_step (gpointer data)
+{
+  Other *self = data;
+
+  if (!self->has_begun) {
+    self->has_begun = TRUE;
+    g_assert_cmpint (pthread_create (&self->thread, NULL, run_other, self), ==,
+                     0);
+    /* for as long as a disk takes: who does not wait is wrong by then */
+    g_usleep (10000);
+  }
+  return 0;
+}
+
+static void
+begin_other (Other *self)
+{
+  disk_steps_watch (on_disk_step, self);
+}
+
+static void
+end_other (Other *self)
+{
+  g_assert_true (self->has_begun);
+  g_assert_cmpint (pthread_join (self->thread, NULL), ==, 0);
+  disk_steps_watch (NULL, NULL);
+}
+
+/* @description: (nullable) */
+static void
+assert_only (Fixture *fixture, const char *name, const char *description)
+{
+  g_autofree char *names = g_strconcat (name, " ", NULL);
+  g_autoptr (ReeveMachine) machine = NULL;
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  assert_names (fixture, 0, names);
+  machine = reeve_machine_list_lookup_name (fixture->list, name, NULL);
+  reeve_machine_get_snapshot (machine, &snapshot);
+  g_assert_cmpstr (reeve_config_get_name (snapshot.config), ==, name);
+  g_assert_cmpstr (reeve_config_get_title (snapshot.config), ==, "T");
+  g_assert_cmpstr (reeve_config_get_description (snapshot.config), ==,
+                   description);
+}
+
+static void
+test_update_beside_a_define (Fixture *fixture)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+  g_autoptr (ReeveConfig) config = make_config ("a", uuid);
+  g_autoptr (ReeveConfig) described =
+      reeve_config_with_description (config, "D", NULL);
+  g_autoptr (ReeveMachine) machine =
+      reeve_machine_list_define (fixture->list, config, NULL, NULL);
+  g_autoptr (ReeveMachine) again = NULL;
+  Other other = { .fixture = fixture, .machine = machine };
+
+  begin_other (&other);
+  again = reeve_machine_list_define (fixture->list, described, NULL, NULL);
+  end_other (&other);
+  g_assert_true (again == machine);
+  assert_only (fixture, "a", "D");
+  g_clear_pointer (&again, reeve_machine_unref);
+  g_clear_pointer (&machine, reeve_machine_unref);
+  fixture_restart (fixture);
+  assert_only (fixture, "a", "D");
+}
+
+static void
+test_update_beside_a_rename (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = define (fixture, "a", NULL);
+  Other other = { .fixture = fixture, .machine = machine };
+
+  begin_other (&other);
+  g_assert_true (reeve_machine_list_rename (fixture->list, machine, "b", NULL));
+  end_other (&other);
+  assert_only (fixture, "b", NULL);
+  g_clear_pointer (&machine, reeve_machine_unref);
+  fixture_restart (fixture);
+  assert_only (fixture, "b", NULL);
 }
 
 static void
@@ -313,6 +423,8 @@ static const FixtureRow rows[] = {
   { "a-full-disk-changes-nothing", test_a_full_disk_changes_nothing, FALSE },
   { "bad-files-are-left-alone", test_bad_files_are_left_alone, FALSE },
   { "update", test_update, FALSE },
+  { "update-beside-a-define", test_update_beside_a_define, FALSE },
+  { "update-beside-a-rename", test_update_beside_a_rename, FALSE },
   { "lookups-name-what-is-missing", test_lookups_name_what_is_missing, FALSE },
   { "subscriber-leaves-by-itself", test_subscriber_leaves_by_itself, FALSE },
 };

@@ -172,12 +172,17 @@ assert_id (ReeveMachineXml *xml, const char *id)
   g_assert_nonnull (strstr (reeve_machine_xml_get_text (xml), attribute));
 }
 
+static ReeveConfig *
+shrink (ReeveConfig *config, gconstpointer data, GError **error)
+{
+  return reeve_config_with_current_memory (config, 1024, error);
+}
+
 static void
 test_live_xml_is_shared (Fixture *fixture)
 {
+  const ReeveMachineUpdate update = { .change = shrink, .is_live = TRUE };
   g_autoptr (ReeveMachine) machine = fixture_define (fixture, GUEST_IDLE, "");
-  g_autoptr (ReeveConfig) config = NULL;
-  g_autoptr (ReeveConfig) changed = NULL;
   ReeveMachineXml *one, *same, *another, *next_run;
 
   g_assert_null (reeve_machine_get_live_xml (machine));
@@ -187,10 +192,8 @@ test_live_xml_is_shared (Fixture *fixture)
   g_assert_true (one == same);
   assert_id (one, "1");
 
-  config = reeve_machine_dup_config (machine);
-  changed = reeve_config_with_current_memory (config, 1024, NULL);
-  g_assert_true (reeve_machine_list_update (fixture->list, machine, NULL,
-                                            changed, NULL, NULL));
+  g_assert_true (
+      reeve_machine_list_update (fixture->list, machine, &update, NULL, NULL));
   another = reeve_machine_get_live_xml (machine);
   g_assert_nonnull (
       strstr (reeve_machine_xml_get_text (another), ">1024</currentMemory>"));
