@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * whole or not at all, whenever the host stops.
  *
  * Thread: any that may wait for a disk.
- * Errors: REEVE_ERROR_SYSTEM.
+ * Errors: REEVE_ERROR_SYSTEM; then what was there is there, if the file system
+ * can exchange two files.
  */
 
 /* What a file that is being written has behind its name. */

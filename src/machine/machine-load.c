@@ -167,6 +167,57 @@ take_up_all (ReeveMachineList *self, GError **error)
   return TRUE;
 }
 
+/* Whether they differ in their names alone, as what a rename leaves does. */
+static gboolean
+is_renamed (ReeveConfig *config, ReeveConfig *other)
+{
+  g_autoptr (ReeveConfig) renamed =
+      reeve_config_with_name (other, reeve_config_get_name (config), NULL);
+
+  return renamed != NULL && g_str_equal (reeve_config_get_xml (renamed),
+                                         reeve_config_get_xml (config));
+}
+
+/* Ends a rename that was interrupted: @left is gone, and @machine starts by
+ * itself if either did. */
+static void
+end_rename (ReeveMachineList *self,
+            ReeveMachine *machine,
+            ReeveConfig *left,
+            gboolean is_autostart)
+{
+  g_autofree char *name = reeve_machine_dup_name (machine);
+  const char *left_name = reeve_config_get_name (left);
+  g_autoptr (GError) error = NULL;
+
+  if (is_autostart)
+    reeve_machine_set_is_autostart (machine, TRUE);
+  if ((!is_autostart ||
+       reeve_store_set_autostart (self->config_dir, name, TRUE, &error)) &&
+      reeve_store_remove (self->config_dir, left_name, &error))
+    g_message (_ ("Removed the definition '%1$s', which an interrupted rename "
+                  "had left beside '%2$s'"),
+               left_name, name);
+  else
+    g_warning (_ ("Cannot remove the definition '%1$s', which an interrupted "
+                  "rename had left beside '%2$s': %3$s"),
+               left_name, name, error->message);
+}
+
+static void
+add_again (ReeveMachineList *self, ReeveConfig *config, gboolean is_autostart)
+{
+  g_autoptr (ReeveMachine) machine = reeve_machine_list_lookup_uuid (
+      self, reeve_config_get_uuid (config), NULL);
+  g_autoptr (ReeveConfig) first = reeve_machine_dup_config (machine);
+
+  if (is_renamed (first, config))
+    end_rename (self, machine, config, is_autostart);
+  else
+    g_warning (_ ("The machine '%s' is defined twice"),
+               reeve_config_get_name (config));
+}
+
 static void
 add_defined (ReeveConfig *config, gboolean is_autostart, gpointer data)
 {
@@ -177,8 +228,7 @@ add_defined (ReeveConfig *config, gboolean is_autostart, gpointer data)
   reeve_machine_set_config (machine, config);
   reeve_machine_set_is_autostart (machine, is_autostart);
   if (!reeve_machine_list_add (self, machine))
-    g_warning (_ ("The machine '%s' is defined twice"),
-               reeve_config_get_name (config));
+    add_again (self, config, is_autostart);
 }
 
 gboolean

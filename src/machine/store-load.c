@@ -6,6 +6,7 @@
 #include "machine/durable.h"
 #include "rpc/error.h"
 
+#include <errno.h>
 #include <libxml/parser.h>
 #include <pthread.h>
 #include <string.h>
@@ -142,6 +143,15 @@ list_entries (const char *dir, GError **error)
   return entries;
 }
 
+static gboolean
+is_missing (const char *dir, const char *file)
+{
+  g_autofree char *path = g_build_filename (dir, file, NULL);
+  struct stat info;
+
+  return lstat (path, &info) < 0 && errno == ENOENT;
+}
+
 /* (element-type utf8): the names of the files that are marked. */
 static GHashTable *
 list_marks (const char *dir)
@@ -152,8 +162,16 @@ list_marks (const char *dir)
   g_autoptr (GDir) names = g_dir_open (path, 0, NULL);
   const char *file;
 
-  while (names != NULL && (file = g_dir_read_name (names)) != NULL)
-    g_hash_table_add (marks, g_strdup (file));
+  while (names != NULL && (file = g_dir_read_name (names)) != NULL) {
+    if (g_str_has_suffix (file, REEVE_STORE_SUFFIX) && is_missing (dir, file)) {
+      /* left by one that was stopped before it wrote a definition: it would
+       * mark whatever gets the name */
+      g_autofree char *mark = g_build_filename (path, file, NULL);
+
+      (void) unlink (mark);
+    } else
+      g_hash_table_add (marks, g_strdup (file));
+  }
   return marks;
 }
 

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
  * Definitions on disk: one file NAME.xml for each machine, and a link
  * autostart/NAME.xml for those that start by themselves. A change is on the
  * disk, its directory included, when the function returns, and is there as a
- * whole or not at all, whenever the host stops.
+ * whole or not at all, whenever the host stops (but see reeve_store_load()).
  *
  * Thread: any that may wait for a disk; one at a time.
  * Errors: REEVE_ERROR_SYSTEM, then nothing was changed.
@@ -24,7 +24,9 @@ typedef void (*ReeveStoreFunc) (ReeveConfig *config,
                                 gpointer data);
 
 /* Reads all, on several threads where there are many; @func is called in the
- * caller's. A file that is no definition is logged and left alone. */
+ * caller's, in the order of their names. A file that is no definition is logged
+ * and left alone. After a rename that was interrupted both machines come, which
+ * differ in their names alone. */
 gboolean reeve_store_load (const char *dir,
                            ReeveStoreFunc func,
                            gpointer data,
@@ -32,7 +34,7 @@ gboolean reeve_store_load (const char *dir,
 gboolean
 reeve_store_save (const char *dir, ReeveConfig *config, GError **error);
 gboolean reeve_store_remove (const char *dir, const char *name, GError **error);
-/* Stores @config, and removes the definition (not the mark) of @old_name. */
+/* Stores @config in the place of @old_name; the mark goes along. */
 gboolean reeve_store_rename (const char *dir,
                              const char *old_name,
                              ReeveConfig *config,

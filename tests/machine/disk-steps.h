@@ -6,12 +6,12 @@
 
 /*
  * What the code under test asks of a disk: a test that is linked with this is
- * called before each fsync(), mkdir(), rename(), symlink() and unlink() of the
- * process, in the thread that makes it.
+ * called before each fsync(), mkdir(), rename(), renameat2(), symlink() and
+ * unlink() of the process, in the thread that makes it.
  */
 
-/* Returns the error (errno) to fail with, or 0 to let it happen. */
-typedef int (*DiskStepFunc) (gpointer data);
+/* Returns the error (errno) with which @call fails, or 0 to let it happen. */
+typedef int (*DiskStepFunc) (const char *call, gpointer data);
 
 /* @func: (nullable) */
 void disk_steps_watch (DiskStepFunc func, gpointer data);

@@ -3,12 +3,14 @@
 #include "disk-steps.h"
 #include "machine-fixture.h"
 
+#include "machine/store.h"
 #include "rpc/error.h"
 #include "rpc/uuid.h"
 
 #include <glib/gstdio.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Definitions: on disk, in the list, and as events. No QEMU runs here. */
@@ -267,7 +269,7 @@ run_other (void *data)
 }
 
 static int
-on_disk_step (gpointer data)
+on_disk_step (const char *call, gpointer data)
 {
   Other *self = data;
 
@@ -367,6 +369,131 @@ test_lookups_name_what_is_missing (Fixture *fixture)
   g_assert_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN);
 }
 
+static int
+on_last_disk_step (const char *call, gpointer data)
+{
+  int *n_left = data;
+
+  if ((*n_left)-- == 0)
+    _exit (0);
+  return 0;
+}
+
+/* Renames it as the daemon does, in a process that is killed before a step.
+ * Returns whether it was. */
+static gboolean
+rename_and_die (Fixture *fixture,
+                const char *old_name,
+                ReeveConfig *config,
+                int n_steps)
+{
+  pid_t pid = fork ();
+  int status;
+
+  if (pid == 0) {
+    disk_steps_watch (on_last_disk_step, &n_steps);
+    _exit (reeve_store_rename (fixture->config_dir, old_name, config, NULL)
+               ? 1
+               : 2);
+  }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) != 2);
+  return WEXITSTATUS (status) == 0;
+}
+
+static unsigned
+count_entries (const char *path)
+{
+  g_autoptr (GDir) entries = g_dir_open (path, 0, NULL);
+  unsigned n_entries = 0;
+
+  while (g_dir_read_name (entries) != NULL)
+    n_entries++;
+  return n_entries;
+}
+
+/* Two names of which the first is first in the store, or is not. */
+static void
+kill_renames (Fixture *fixture, const char *old_name, const char *name)
+{
+  g_autofree char *marks =
+      g_build_filename (fixture->config_dir, "autostart", NULL);
+  gboolean is_killed = TRUE;
+
+  for (int n_steps = 0; is_killed; n_steps++) {
+    g_autoptr (ReeveMachine) machine = define (fixture, old_name, NULL);
+    g_autoptr (ReeveConfig) config = reeve_machine_dup_config (machine);
+    g_autoptr (ReeveConfig) renamed =
+        reeve_config_with_name (config, name, NULL);
+
+    g_assert_true (
+        reeve_machine_list_set_autostart (fixture->list, machine, TRUE, NULL));
+    g_clear_pointer (&machine, reeve_machine_unref);
+    fixture_close_list (fixture);
+    is_killed = rename_and_die (fixture, old_name, renamed, n_steps);
+    fixture_open_list (fixture);
+
+    machine = reeve_machine_list_lookup_name (fixture->list, name, NULL);
+    if (machine == NULL && is_killed)
+      machine = reeve_machine_list_lookup_name (fixture->list, old_name, NULL);
+    g_assert_nonnull (machine);
+    g_assert_cmpuint (
+        reeve_machine_list_count (fixture->list, REEVE_MACHINES_AUTOSTART), ==,
+        1);
+    g_assert_cmpuint (count_entries (fixture->config_dir), ==, 2);
+    g_assert_cmpuint (count_entries (marks), ==, 1);
+
+    g_assert_true (reeve_machine_list_undefine (fixture->list, machine, NULL));
+    g_clear_pointer (&machine, reeve_machine_unref);
+    fixture_restart (fixture);
+    assert_names (fixture, 0, "");
+  }
+}
+
+static void
+test_killed_while_renaming (Fixture *fixture)
+{
+  kill_renames (fixture, "web", "db");
+  kill_renames (fixture, "db", "web");
+}
+
+/* What daemons left that made the new definition before its mark. */
+static void
+test_what_a_rename_left (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = define (fixture, "web", NULL);
+  g_autoptr (ReeveConfig) config = reeve_machine_dup_config (machine);
+  g_autoptr (ReeveConfig) renamed = reeve_config_with_name (config, "db", NULL);
+
+  g_assert_true (
+      reeve_machine_list_set_autostart (fixture->list, machine, TRUE, NULL));
+  g_assert_true (reeve_store_save (fixture->config_dir, renamed, NULL));
+  g_clear_pointer (&machine, reeve_machine_unref);
+  for (int i = 0; i < 2; i++) {
+    fixture_restart (fixture);
+    assert_names (fixture, 0, "db ");
+    assert_names (fixture, REEVE_MACHINES_AUTOSTART, "db ");
+    g_assert_cmpuint (count_entries (fixture->config_dir), ==, 2);
+  }
+}
+
+/* Not by a rename: somebody made it of the other one, by hand. */
+static void
+test_defined_twice (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = define (fixture, "a", NULL);
+  g_autoptr (ReeveConfig) config = reeve_machine_dup_config (machine);
+  g_autoptr (ReeveConfig) renamed = reeve_config_with_name (config, "b", NULL);
+  g_autoptr (ReeveConfig) other = set_title (renamed, "other", NULL);
+
+  g_assert_true (reeve_store_save (fixture->config_dir, other, NULL));
+  g_clear_pointer (&machine, reeve_machine_unref);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  fixture_restart (fixture);
+  assert_names (fixture, 0, "a ");
+  g_assert_cmpuint (count_entries (fixture->config_dir), ==, 2);
+}
+
 typedef struct {
   Fixture *fixture;
   unsigned n_events;
@@ -425,6 +552,9 @@ static const FixtureRow rows[] = {
   { "update", test_update, FALSE },
   { "update-beside-a-define", test_update_beside_a_define, FALSE },
   { "update-beside-a-rename", test_update_beside_a_rename, FALSE },
+  { "killed-while-renaming", test_killed_while_renaming, FALSE },
+  { "what-a-rename-left", test_what_a_rename_left, FALSE },
+  { "defined-twice", test_defined_twice, FALSE },
   { "lookups-name-what-is-missing", test_lookups_name_what_is_missing, FALSE },
   { "subscriber-leaves-by-itself", test_subscriber_leaves_by_itself, FALSE },
 };

@@ -3,7 +3,11 @@
 #include "machine/store.h"
 
 #include "../log-capture.h"
+#include "disk-steps.h"
+#include "remove-tree.h"
+#include "rpc/error.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -149,6 +153,180 @@ test_leaves_no_unfinished (void)
   remove_store (dir);
 }
 
+/* ------------------------------------------------------- failing disks -- */
+
+typedef gboolean (*Change) (const char *dir, GError **error);
+
+/* (transfer full): of m001, which is there, with that title */
+static ReeveConfig *
+make_config (const char *name, const char *title)
+{
+  g_autofree char *xml = g_strdup_printf (
+      "<domain type='qemu'><name>%s</name>"
+      "<uuid>00000000-0000-4000-8000-000000000001</uuid><title>%s</title>"
+      "<memory>1024</memory><os><type>hvm</type></os></domain>",
+      name, title);
+
+  return reeve_config_new_from_xml (xml, NULL);
+}
+
+static gboolean
+save_first (const char *dir, GError **error)
+{
+  g_autoptr (ReeveConfig) config = make_config ("m001", "first");
+
+  return reeve_store_save (dir, config, error);
+}
+
+static gboolean
+save_second (const char *dir, GError **error)
+{
+  g_autoptr (ReeveConfig) config = make_config ("m001", "second");
+
+  return reeve_store_save (dir, config, error);
+}
+
+static gboolean
+mark (const char *dir, GError **error)
+{
+  return reeve_store_set_autostart (dir, "m001", TRUE, error);
+}
+
+static gboolean
+save_and_mark (const char *dir, GError **error)
+{
+  return save_first (dir, error) && mark (dir, error);
+}
+
+static gboolean
+unmark (const char *dir, GError **error)
+{
+  return reeve_store_set_autostart (dir, "m001", FALSE, error);
+}
+
+static gboolean
+undefine (const char *dir, GError **error)
+{
+  return reeve_store_remove (dir, "m001", error);
+}
+
+static gboolean
+rename_it (const char *dir, GError **error)
+{
+  g_autoptr (ReeveConfig) config = make_config ("m000", "first");
+
+  return reeve_store_rename (dir, "m001", config, error);
+}
+
+typedef struct {
+  const char *name;
+  Change prepare; /* (nullable) */
+  Change change;
+  const char *after;
+} FailRow;
+
+static const FailRow fail_rows[] = {
+  { "new", NULL, save_first, "m001:first autostart: " },
+  { "update", save_first, save_second, "m001:second autostart: " },
+  { "undefine", save_first, undefine, "autostart: " },
+  { "undefine-marked", save_and_mark, undefine, "autostart: " },
+  { "rename", save_first, rename_it, "m000:first autostart: " },
+  { "rename-marked", save_and_mark, rename_it,
+    "m000:first autostart: m000.xml " },
+  { "mark", save_first, mark, "m001:first autostart: m001.xml " },
+  { "unmark", save_and_mark, unmark, "m001:first autostart: " },
+};
+
+typedef struct {
+  int n_left; /* steps that succeed */
+  gboolean is_broken_for_good;
+  gboolean has_failed;
+} Disk;
+
+static int
+on_disk_step (const char *call, gpointer data)
+{
+  Disk *self = data;
+
+  if (self->is_broken_for_good && !g_str_equal (call, "fsync"))
+    return 0;
+  if (self->n_left-- > 0 || (self->has_failed && !self->is_broken_for_good))
+    return 0;
+  self->has_failed = TRUE;
+  return EIO;
+}
+
+static void
+append_machine (ReeveConfig *config, gboolean is_autostart, gpointer data)
+{
+  g_string_append_printf (data, "%s:%s ", reeve_config_get_name (config),
+                          reeve_config_get_title (config));
+}
+
+/* (transfer full): what a daemon finds, and the marks that there are. */
+static char *
+dup_state (const char *dir)
+{
+  GString *state = g_string_new (NULL);
+  g_autofree char *path = g_build_filename (dir, REEVE_STORE_MARKS, NULL);
+  g_autoptr (GDir) marks = NULL;
+  const char *file;
+
+  g_assert_true (reeve_store_load (dir, append_machine, state, NULL));
+  g_string_append (state, "autostart: ");
+  marks = g_dir_open (path, 0, NULL);
+  while (marks != NULL && (file = g_dir_read_name (marks)) != NULL)
+    g_string_append_printf (state, "%s ", file);
+  return g_string_free (state, FALSE);
+}
+
+/* Returns whether a step has failed. */
+static gboolean
+run_on_disk (const FailRow *row, Disk disk)
+{
+  char *dir = g_dir_make_tmp ("reeve-store-XXXXXX", NULL);
+  g_autofree char *before = NULL;
+  g_autofree char *state = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean is_changed;
+
+  g_assert_true (row->prepare == NULL || row->prepare (dir, NULL));
+  before = dup_state (dir);
+  disk_steps_watch (on_disk_step, &disk);
+  is_changed = row->change (dir, &error);
+  disk_steps_watch (NULL, NULL);
+  state = dup_state (dir);
+  g_assert_cmpstr (state, ==, is_changed ? row->after : before);
+  if (!is_changed)
+    g_assert_error (error, REEVE_ERROR, REEVE_ERROR_SYSTEM);
+  g_assert_true (is_changed || disk.has_failed);
+  remove_tree (dir);
+  g_free (dir);
+  return disk.has_failed;
+}
+
+static void
+test_failing_disk (gconstpointer data)
+{
+  for (int n_steps = 0; run_on_disk (data, (Disk){ .n_left = n_steps });)
+    n_steps++;
+  for (int n_steps = 0; run_on_disk (data, (Disk){ n_steps, TRUE, FALSE });)
+    n_steps++;
+}
+
+static void
+test_a_mark_of_nothing_goes (void)
+{
+  char *dir = g_dir_make_tmp ("reeve-store-XXXXXX", NULL);
+  g_autofree char *state = NULL;
+
+  g_assert_true (mark (dir, NULL));
+  state = dup_state (dir);
+  g_assert_cmpstr (state, ==, "autostart: ");
+  remove_tree (dir);
+  g_free (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -161,5 +339,13 @@ main (int argc, char **argv)
                    test_each_bad_file_is_told);
   g_test_add_func ("/machine/store/load/leaves-no-unfinished",
                    test_leaves_no_unfinished);
+  g_test_add_func ("/machine/store/load/a-mark-of-nothing-goes",
+                   test_a_mark_of_nothing_goes);
+  for (size_t i = 0; i < G_N_ELEMENTS (fail_rows); i++) {
+    g_autofree char *path =
+        g_strconcat ("/machine/store/failing-disk/", fail_rows[i].name, NULL);
+
+    g_test_add_data_func (path, &fail_rows[i], test_failing_disk);
+  }
   return g_test_run ();
 }
