@@ -21,6 +21,7 @@ typedef struct {
   gboolean is_whole;     /* it is all there */
   ReeveCallBatch *batch; /* (owned) (nullable): that is being taken */
   size_t batch_offset;   /* where its next element is looked for */
+  size_t n_error_bytes;  /* of its elements that made no call */
   uint32_t serial;       /* of the last call */
   gboolean is_over;      /* what comes is not looked at any more */
 } JsonState;
@@ -189,10 +190,11 @@ send_error (JsonState *state,
             int json_code,
             const GError *failure)
 {
-  add_message (state, intake,
-               reeve_json_reply_error (request->form, request->id, json_code,
-                                       NULL, failure),
-               TRUE);
+  GBytes *message = reeve_json_reply_error (request->form, request->id,
+                                            json_code, NULL, failure);
+
+  state->n_error_bytes += g_bytes_get_size (message);
+  add_message (state, intake, message, TRUE);
 }
 
 /* What comes from now on is not understood: says so, and closes. */
@@ -382,6 +384,10 @@ take_request (ReeveServerClient *client,
     return;
   }
   name = json_node_get_string (method);
+  if (!check_batch (client, &error)) {
+    send_error (state, intake, &request, 0, error);
+    return;
+  }
   if (answer_built_in (state, intake, &request, name))
     return;
   if (g_str_equal (name, "subscribe") &&
@@ -399,8 +405,7 @@ take_request (ReeveServerClient *client,
     return;
   }
   if (!reeve_server_client_check_call (client, serial, program->program,
-                                       procedure, &error) ||
-      !check_batch (client, &error)) {
+                                       procedure, &error)) {
     send_error (state, intake, &request, 0, error);
     return;
   }
@@ -410,43 +415,79 @@ take_request (ReeveServerClient *client,
 
 /* ---------------------------------------------------------------- input --- */
 
+/* FALSE: it has no element, and is no batch. */
+static gboolean
+find_next (JsonState *state, ReeveJsonSpan text, ReeveJsonCursor *cursor)
+{
+  ReeveJsonSpan key, value;
+  ReeveJsonCursor first;
+
+  reeve_json_cursor_init (cursor, text);
+  if (state->batch != NULL) {
+    cursor->at = text.text + state->batch_offset;
+    cursor->has_begun = TRUE;
+    return TRUE;
+  }
+
+  first = *cursor;
+  if (!reeve_json_cursor_next (&first, &key, &value))
+    return FALSE;
+  state->batch = reeve_call_batch_new ();
+  state->n_error_bytes = 0;
+  return TRUE;
+}
+
+/* Whoever sends so much that makes no call does not understand us. */
+static void
+give_up_batch (ReeveServerClient *client, ReeveIntake *intake)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_set_error_literal (&error, REEVE_ERROR, REEVE_ERROR_LIMIT,
+                       _ ("the errors of the batch are over their limit"));
+  give_up (client, intake, 0, 0, error);
+}
+
+static void
+end_batch (JsonState *state, ReeveIntake *intake)
+{
+  GBytes *whole = reeve_call_batch_end (state->batch);
+
+  if (whole != NULL)
+    reeve_intake_add_answer (&intake->answers, whole);
+}
+
 /* The elements that there is room for; whether those are all. */
 static gboolean
 take_batch (ReeveServerClient *client, ReeveJsonSpan text, ReeveIntake *intake)
 {
   JsonState *state = client->wire_state;
+  size_t limit = REEVE_LIMIT (client->server, max_client_reply_bytes);
   ReeveJsonSpan key, value;
   ReeveJsonCursor cursor;
-  GBytes *whole;
 
-  reeve_json_cursor_init (&cursor, text);
-  if (state->batch == NULL) {
-    ReeveJsonCursor first = cursor;
-
-    if (!reeve_json_cursor_next (&first, &key, &value)) {
-      take_request (client, text, intake);
-      return TRUE;
-    }
-    state->batch = reeve_call_batch_new ();
-  } else {
-    cursor.at = text.text + state->batch_offset;
-    cursor.has_begun = TRUE;
+  if (!find_next (state, text, &cursor)) {
+    take_request (client, text, intake);
+    return TRUE;
   }
 
-  while (intake->room > 0 && reeve_json_cursor_next (&cursor, &key, &value)) {
+  while (intake->room > 0 && intake->n_left > 0 &&
+         state->n_error_bytes < limit &&
+         reeve_json_cursor_next (&cursor, &key, &value)) {
     take_request (client, value, intake);
+    intake->n_left--;
     state->batch_offset = (size_t) (cursor.at - text.text);
   }
-  if (intake->room == 0)
+  if (intake->room == 0 || intake->n_left == 0)
     return FALSE;
 
   if (cursor.is_bad)
     take_request (client, text, intake);
-  whole = reeve_call_batch_end (state->batch);
+  if (state->n_error_bytes >= limit)
+    give_up_batch (client, intake);
+  else
+    end_batch (state, intake);
   g_clear_pointer (&state->batch, reeve_call_batch_unref);
-  if (whole != NULL)
-    reeve_intake_add_answer (&intake->answers, whole);
-  state->batch_offset = 0;
   return TRUE;
 }
 

@@ -385,17 +385,20 @@ take_messages (ReeveServerClient *self,
   size_t length;
 
   do {
-    ReeveIntake intake = { .max_bytes = get_max_bytes (self), .room = room };
+    ReeveIntake intake = { .max_bytes = get_max_bytes (self),
+                           .room = room,
+                           .n_left = n_left };
 
     self->taken_us = g_get_monotonic_time ();
     do {
       intake.is_seen = used < self->n_seen;
-      length = intake.room == 0 || n_left == 0
+      length = intake.room == 0 || intake.n_left == 0
                    ? 0
                    : self->wire->take (self, data + used, size - used, &intake);
       used += length;
-      n_left -= length > 0;
+      intake.n_left -= length > 0;
     } while (length > 0);
+    n_left = intake.n_left;
     *is_bad = intake.is_bad;
     start_calls (self, &intake);
     send_answers (self, &intake.answers);

@@ -64,6 +64,8 @@ typedef struct {
   GByteArray *answers; /* (owned) (nullable): messages that end no call */
   size_t max_bytes;    /* of a message */
   unsigned room;       /* for calls in flight */
+  unsigned n_left;     /* messages, or parts of one, before it is the others'
+                          turn */
   gboolean is_seen;    /* by look_ahead(), what is taken now */
   gboolean is_bad;
   gboolean ends; /* the connection, when the answers are written */

@@ -18,8 +18,8 @@ G_BEGIN_DECLS
  * @is_amid: (nullable): whether a message was taken in part: another process
  *   cannot go on with it
  * @take: splits one message off what was read and takes it; returns its size, 0
- *   if it is not all there or (then the intake has no room) not all taken. What
- *   is no message sets is_bad.
+ *   if it is not all there or (then the intake has no room, or nothing left of
+ *   its turn) not all taken. What is no message sets is_bad.
  * @look_ahead: (nullable): answers what does not wait for calls that have no
  *   room; looks at what is behind n_seen and moves that
  * @measure: (nullable): the size of a message whose begin is there, if it is to

@@ -34,6 +34,12 @@ handle_same (ReeveCall *call,
 static gboolean
 handle_nothing (ReeveCall *call, GError **error)
 {
+  WiresFixture *fixture = reeve_call_get_user_data (call);
+  uint64_t id = reeve_server_client_get_id (reeve_call_get_client (call));
+
+  REEVE_LOCK_SCOPE (&fixture->lock);
+
+  g_string_append_c (fixture->callers, (char) ('0' + id % 10));
   return TRUE;
 }
 
@@ -170,6 +176,7 @@ wires_fixture_init (WiresFixture *self,
 {
   memset (self, 0, sizeof *self);
   self->input = g_string_new (NULL);
+  self->callers = g_string_new (NULL);
   reeve_mutex_init (&self->lock);
   self->loop = reeve_loop_new (NULL);
   self->server = new_server ("test", self->loop, limits);
@@ -206,6 +213,14 @@ wires_fixture_let_go (WiresFixture *self)
   answer (call);
 }
 
+char *
+wires_fixture_dup_callers (WiresFixture *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_strdup (self->callers->str);
+}
+
 void
 wires_fixture_clear (WiresFixture *self) REEVE_UNCHECKED
 {
@@ -220,6 +235,7 @@ wires_fixture_clear (WiresFixture *self) REEVE_UNCHECKED
   reeve_loop_unref (self->loop);
   reeve_mutex_clear (&self->lock);
   g_string_free (self->input, TRUE);
+  g_string_free (self->callers, TRUE);
   close (self->fd);
 }
 

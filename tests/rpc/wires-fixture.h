@@ -18,7 +18,8 @@ typedef struct {
   GString *input; /* what was received and not looked at yet */
 
   ReeveMutex lock;
-  GQueue waiting REEVE_GUARDED; /* (element-type ReeveCall) (owned) */
+  GQueue waiting REEVE_GUARDED;   /* (element-type ReeveCall) (owned) */
+  GString *callers REEVE_GUARDED; /* (owned): of NOTHING, the digit of each */
   atomic_uint n_events_refused;
 } WiresFixture;
 
@@ -34,6 +35,10 @@ wires_fixture_connect (WiresFixture *self, const ReeveServiceOptions *options);
 
 /* Answers the oldest call of WAIT; waits until there is one. */
 void wires_fixture_let_go (WiresFixture *self);
+
+/* (transfer full): the last digits of the numbers of those who called NOTHING,
+ * in their order. */
+char *wires_fixture_dup_callers (WiresFixture *self);
 
 void wires_fixture_send (WiresFixture *self, const char *text);
 /* (transfer full): what comes up to, and with, @end; or (@end is NULL) until
