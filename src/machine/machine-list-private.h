@@ -50,6 +50,8 @@ struct _ReeveMachineList {
   ReeveWorker *worker;
   ReeveSpoolWatch *spools; /* (owned) */
   ReeveConsoleLimits console_limits;
+  ReeveMachineGoneFunc gone_func; /* (nullable) */
+  gpointer gone_data;
   gboolean is_closed;
   gboolean is_frozen;        /* begins nothing: another daemon goes on, perhaps
                               */

@@ -233,6 +233,25 @@ reeve_machine_list_take_out_locked (ReeveMachineList *self,
   atomic_fetch_add (&self->n_changes, 1);
 }
 
+static void
+on_gone (ReeveLoop *loop, gpointer data)
+{
+  g_autoptr (ReeveMachine) machine = data;
+  ReeveMachineList *self = machine->list;
+
+  if (self->gone_func != NULL)
+    self->gone_func (machine, self->gone_data);
+}
+
+/* As above, and says so: no event does if a start failed. */
+static void
+lose_locked (ReeveMachineList *self, ReeveMachine *machine, const char *name)
+    REEVE_REQUIRES (self->lock)
+{
+  reeve_machine_list_take_out_locked (self, machine, name);
+  reeve_loop_invoke (self->loop, on_gone, reeve_machine_ref (machine));
+}
+
 static gboolean
 set_active (ReeveMachine *machine, int id, GError **error)
 {
@@ -303,7 +322,7 @@ reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine)
   id = set_inactive (machine, &is_gone);
   g_hash_table_remove (self->by_id, GINT_TO_POINTER (id));
   if (is_gone)
-    reeve_machine_list_take_out_locked (self, machine, name);
+    lose_locked (self, machine, name);
 }
 
 static gboolean
@@ -326,7 +345,7 @@ reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine)
 
   if (g_hash_table_lookup (self->by_uuid, machine->uuid) == machine &&
       forget_pending (machine))
-    reeve_machine_list_take_out_locked (self, machine, name);
+    lose_locked (self, machine, name);
 }
 
 gboolean
@@ -345,6 +364,15 @@ reeve_machine_list_add (ReeveMachineList *self, ReeveMachine *machine)
   g_hash_table_insert (self->by_name, g_steal_pointer (&name), machine);
   atomic_fetch_add (&self->n_changes, 1);
   return TRUE;
+}
+
+void
+reeve_machine_list_set_gone_func (ReeveMachineList *self,
+                                  ReeveMachineGoneFunc func,
+                                  gpointer data)
+{
+  self->gone_func = func;
+  self->gone_data = data;
 }
 
 unsigned

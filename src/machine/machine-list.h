@@ -282,6 +282,20 @@ void
 reeve_machine_list_destroy_owned (ReeveMachineList *self, gconstpointer owner);
 
 /**
+ * ReeveMachineGoneFunc:
+ *
+ * Called in the loop's thread, with no lock held, soon after a machine that was
+ * not defined any more has gone from the list: behind the last of its events,
+ * if it ran, and without any if its start failed.
+ */
+typedef void (*ReeveMachineGoneFunc) (ReeveMachine *machine, gpointer data);
+
+/* @func: (nullable). Thread: loop. */
+void reeve_machine_list_set_gone_func (ReeveMachineList *self,
+                                       ReeveMachineGoneFunc func,
+                                       gpointer data);
+
+/**
  * ReeveMachineEventFunc:
  *
  * Gets each event, in the order of their sequence, with no lock held, in the

@@ -117,15 +117,18 @@ entry_free (gpointer data)
   g_free (self);
 }
 
-/* (transfer none): made when there is none yet. */
+/* (transfer none): made when there is none yet. That of another machine, which
+ * had the same uuid, goes. */
 static Entry *
 get_entry (ReeveTreeMachines *self, ReeveMachine *machine)
 {
   Entry *entry =
       g_hash_table_lookup (self->entries, reeve_machine_get_uuid (machine));
 
-  if (entry != NULL)
+  if (entry != NULL && entry->machine == machine)
     return entry;
+  if (entry != NULL)
+    g_hash_table_remove (self->entries, reeve_machine_get_uuid (machine));
 
   entry = g_new0 (Entry, 1);
   entry->machine = reeve_machine_ref (machine);
@@ -371,7 +374,7 @@ take_event (ReeveMachineEvent *event, gpointer data)
     notify_files (entry);
     machine =
         reeve_machine_list_lookup_uuid (self->machines, event->uuid, NULL);
-    if (machine == NULL)
+    if (machine != entry->machine)
       g_hash_table_remove (self->entries, event->uuid);
   }
   if (reeve_resource_name_is_valid (event->name)) {
@@ -380,6 +383,18 @@ take_event (ReeveMachineEvent *event, gpointer data)
 
     reeve_resource_stream_push (self->events, record);
   }
+}
+
+/* ReeveMachineGoneFunc: after its last event, if there was one. */
+static void
+forget_machine (ReeveMachine *machine, gpointer data)
+{
+  ReeveTreeMachines *self = data;
+  const uint8_t *uuid = reeve_machine_get_uuid (machine);
+  const Entry *entry = g_hash_table_lookup (self->entries, uuid);
+
+  if (entry != NULL && entry->machine == machine)
+    g_hash_table_remove (self->entries, uuid);
 }
 
 /* ReeveResourceStreamFilter: of NUMBER NAME EVENT, where a name may have spaces
@@ -452,6 +467,7 @@ reeve_tree_machines_new (ReeveResourceTree *tree, ReeveTreeBase *base)
           reeve_resource_node_ref (self->events));
   self->subscription = reeve_machine_list_subscribe (self->machines, take_event,
                                                      self, NULL, NULL);
+  reeve_machine_list_set_gone_func (self->machines, forget_machine, self);
   return self;
 }
 
@@ -461,6 +477,7 @@ reeve_tree_machines_free (ReeveTreeMachines *self)
   if (self == NULL)
     return;
 
+  reeve_machine_list_set_gone_func (self->machines, NULL, NULL);
   reeve_machine_list_unsubscribe (self->machines, self->subscription);
   reeve_resource_stream_end (self->events);
   reeve_resource_stream_set_filter (self->events, NULL, NULL);

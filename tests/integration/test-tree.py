@@ -427,6 +427,52 @@ class Hanging(Tree):
         self.virsh("list")
 
 
+class Starting(Tree):
+    """One machine starts at a time."""
+
+    config = "[machines]\nmax_starting = 1\n"
+    UUID = "00000000-0000-4000-8000-000000000001"
+
+    def hold_up_starts(self):
+        """By one that does not get ready before there is a file `ready`."""
+        ready = self.path("ready")
+        emulator = self.write("emulator", f"""#!/bin/sh
+            while [ "$1" = -name ] && [ ! -e {ready} ]; do sleep 0.02; done
+            exec {shutil.which("qemu-system-x86_64")} "$@"
+            """)
+        os.chmod(emulator, 0o755)
+        first = harness.spawn("virsh", "-c", self.reeved.unix_uri, "create", self.write(
+            "first.xml", self.boot_xml("first", extra=f"<emulator>{emulator}</emulator>")))
+        self.addCleanup(first.wait, harness.WAIT_S)
+        self.addCleanup(self.virsh, "destroy", "first", check=False)
+        wait_for("a start", lambda: "paused" in self.virsh(
+            "domstate", "first", check=False).stdout)
+
+    def test_a_start_that_fails_leaves_nothing(self):
+        """Of a machine that somebody looked at; another one of that uuid comes."""
+        self.hold_up_starts()
+        xml = self.write("web.xml", self.boot_xml("web", uuid=self.UUID))
+        waiting = harness.spawn("virsh", "-c", self.reeved.unix_uri, "create", xml)
+        wait_for("one that waits", lambda: "web" in self.names("machines"))
+        self.assertEqual(self.read("machines/web/state"), "shut off")
+        events = None if NO_MOUNT else os.open(f"{self.tree}/machines/web/events", os.O_RDONLY)
+        self.virsh("destroy", "web")
+        self.assertNotEqual(waiting.wait(harness.WAIT_S), 0)
+        self.assertNotIn("web", self.names("machines"))
+        if events is not None:
+            # whoever reads does not wait for ever
+            done = subprocess.run(["cat"], stdin=events, stdout=subprocess.PIPE, check=True,
+                                  timeout=harness.WAIT_S)
+            self.assertEqual(done.stdout, b"")
+            os.close(events)
+        self.write("ready", "")
+        self.virsh("create", xml)
+        self.addCleanup(self.virsh, "destroy", "web", check=False)
+        self.assertEqual(self.read("machines/web/state"), "running")
+        self.assertGreater(int(self.read("machines/web/pid")), 0)
+        self.assertEqual(self.reeve("write", "/machines/web/ctl", "destroy").returncode, 0)
+
+
 @unittest.skipIf(os.geteuid() != 0, "only root becomes somebody else")
 class Rules(Tree):
     """Somebody sees what he may, and nothing of the rest."""

@@ -491,6 +491,64 @@ test_transient_vanishes (Fixture *fixture)
   g_assert_cmpstr (fixture->events->str, ==, "4/0 2/0 6/2 5/1 ");
 }
 
+typedef struct {
+  Fixture *fixture;
+  ReeveMachine *machine; /* the last one that went */
+  unsigned n_calls;
+} Gone;
+
+static void
+on_gone (ReeveMachine *machine, gpointer data)
+{
+  Gone *gone = data;
+
+  gone->n_calls++;
+  gone->machine = machine;
+  g_string_append (gone->fixture->events, "gone ");
+}
+
+/* (transfer full) */
+static ReeveMachine *
+create (Fixture *fixture, const char *more, Ended *ended)
+{
+  g_autofree char *xml = fixture_make_xml (fixture, "web", GUEST_IDLE, more);
+  g_autoptr (ReeveConfig) config = reeve_config_new_from_xml (xml, NULL);
+  g_autoptr (GError) error = NULL;
+  ReeveMachine *machine = reeve_machine_list_create (
+      fixture->list, config, 0, NULL, fixture_deadline (30), on_ended, ended,
+      &error);
+
+  g_assert_no_error (error);
+  return machine;
+}
+
+static void
+test_tells_of_one_that_is_gone (Fixture *fixture)
+{
+  Gone gone = { .fixture = fixture };
+  Ended failed = { 0 }, ended = { 0 };
+  g_autoptr (ReeveMachine) bad = NULL;
+  g_autoptr (ReeveMachine) good = NULL;
+
+  reeve_machine_list_set_gone_func (fixture->list, on_gone, &gone);
+  bad = create (fixture, "<devices><emulator>/no/such</emulator></devices>",
+                &failed);
+  fixture_wait (fixture, &gone.n_calls);
+  g_assert_true (gone.machine == bad);
+  g_assert_cmpint (failed.n_calls, ==, 1);
+  g_assert_nonnull (failed.message);
+
+  gone.n_calls = 0;
+  good = create (fixture, "", &ended);
+  fixture_wait (fixture, &ended.n_calls);
+  g_assert_cmpstr (ended.message, ==, NULL);
+  g_assert_cmpint (fixture_destroy (fixture, good), ==, 0);
+  fixture_wait (fixture, &gone.n_calls);
+  g_assert_true (gone.machine == good);
+  g_assert_cmpstr (fixture->events->str, ==, "gone 4/0 2/0 6/2 5/1 gone ");
+  ended_clear (&failed);
+}
+
 static void
 test_autodestroy (Fixture *fixture)
 {
@@ -508,6 +566,7 @@ static const FixtureRow rows[] = {
   { "suspend-and-resume", test_suspend_and_resume, TRUE },
   { "start-twice", test_start_twice, TRUE },
   { "a-bad-device-says-why", test_a_bad_device_says_why, TRUE },
+  { "tells-of-one-that-is-gone", test_tells_of_one_that_is_gone, TRUE },
   { "a-missing-emulator-says-so", test_a_missing_emulator_says_so, TRUE },
   { "guest-powers-off", test_guest_powers_off, TRUE },
   { "shutdown-presses-the-button", test_shutdown_presses_the_button, TRUE },
