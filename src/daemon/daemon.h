@@ -138,7 +138,8 @@ ReeveServer *reeve_daemon_get_server (ReeveDaemon *self);
 ReeveServer *const *reeve_daemon_get_servers (ReeveDaemon *self);
 
 /* Whether another daemon serves, until this one has taken over: a module's init
- * makes no use of what both would use, as restore comes. Thread: loop. */
+ * makes no use of what both would use, as restore comes; nor does its start,
+ * which comes after that. Thread: loop. */
 gboolean reeve_daemon_is_taking_over (ReeveDaemon *self);
 
 /**

@@ -90,7 +90,9 @@ start (ReeveDaemon *daemon, gpointer state, GError **error)
 {
   Module *self = state;
 
-  reeve_machine_list_autostart (self->machines);
+  /* The other one has started all of them, or it would not hand over. */
+  if (!reeve_daemon_is_taking_over (daemon))
+    reeve_machine_list_autostart (self->machines);
   return TRUE;
 }
 

@@ -329,6 +329,17 @@ class Machines(TakeoverCase):
         self.assertEqual(owner.close(), 0)
         wait_for("its end", lambda: uuid not in harness.qemus())
 
+    def test_starts_none_by_itself(self):
+        """Though the first daemon could not note that it had done that."""
+        domain = self.connect().defineXML(harness.machine_xml("early"))
+        self.addCleanup(domain.undefine)
+        self.addCleanup(self.end, "early")
+        domain.setAutostart(True)
+        os.unlink(f"{self.reeved.root}/run/machines/autostarted")
+        self.take_over()
+        self.take_over()  # waits until a start has ended
+        self.assertFalse(domain.isActive())
+
     def test_qemu_dies_in_the_pause(self):
         """The old one has said that it lives; the new one finds out."""
         connection = self.connect()
