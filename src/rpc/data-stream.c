@@ -183,7 +183,10 @@ choose_step_locked (ReeveServerClient *client, ReeveDataStream *self, Step last)
       self->may_send && !self->is_finishing && has_room_locked (client, self);
   gboolean may_receive = self->may_receive && !g_queue_is_empty (&self->input);
 
-  if (!self->is_live || reeve_server_is_frozen (client->server))
+  if (!self->is_live)
+    return STEP_NOTHING;
+  /* One whose client has gone moves nowhere, and nobody else knows of it. */
+  if (reeve_server_is_frozen (client->server) && !self->is_gone)
     return STEP_NOTHING;
   if (is_ending (self))
     return STEP_END;

@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Between two looks at what workers run. */
+#define MIN_LOOK_US 500
+
 /* One kind of workers: those who wait share a condition. */
 typedef struct {
   ReeveCond work;
@@ -52,8 +55,9 @@ struct _ReeveJobPool {
   ReeveJobGroup *ungrouped REEVE_GUARDED; /* (owned): of jobs without one */
   Crew ordinary_crew REEVE_GUARDED;
   Crew priority_crew REEVE_GUARDED;
-  ReeveCond ended;              /* a thread did */
-  GQueue running REEVE_GUARDED; /* (element-type Run): the oldest first */
+  ReeveCond ended;                /* a thread did */
+  GQueue running REEVE_GUARDED;   /* (element-type Run): the oldest first */
+  gint64 looked_us REEVE_GUARDED; /* at them */
   unsigned max_queued REEVE_GUARDED;
   guint64 n_done REEVE_GUARDED;
   gboolean is_stopping REEVE_GUARDED;
@@ -408,21 +412,25 @@ look_locked (ReeveJobPool *self, Run *run) REEVE_REQUIRES (self->lock)
 
 /* Returns who is to be woken. */
 static Crew *
-look_at_all (ReeveJobPool *self)
+look_at_all (ReeveJobPool *self, gint64 now_us)
 {
   gboolean has_more = FALSE;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
+  if (now_us - self->looked_us < MIN_LOOK_US)
+    return NULL;
+
+  self->looked_us = now_us;
   for (GList *link = self->running.head; link != NULL; link = link->next)
     has_more = look_locked (self, link->data) || has_more;
   return has_more ? choose_crew_locked (self) : NULL;
 }
 
 void
-reeve_job_pool_look (ReeveJobPool *self)
+reeve_job_pool_look (ReeveJobPool *self, gint64 now_us)
 {
-  wake (look_at_all (self));
+  wake (look_at_all (self, now_us));
 }
 
 /* A thread comes, whether or not it was the one that a signal woke: a signal

@@ -135,12 +135,14 @@ gboolean reeve_job_pool_take_back (ReeveJobPool *self, ReeveJob *job);
 
 /**
  * reeve_job_pool_look:
+ * @now_us: of the monotonic clock
  *
  * What a worker has taken besides a job that was running at the last look, and
  * still is, goes back to the queue, for others. To be called each millisecond
- * or so while there are short jobs. Thread: any.
+ * or so while there are short jobs; several threads may, as one that comes
+ * within 500 µs after the last one does nothing. Thread: any.
  */
-void reeve_job_pool_look (ReeveJobPool *self);
+void reeve_job_pool_look (ReeveJobPool *self, gint64 now_us);
 
 /**
  * reeve_job_pool_resize:

@@ -382,12 +382,15 @@ push (ReeveServerClient *self, const Calls *calls)
 }
 
 /* Whoever takes the client back looks whether calls wait; if that was before
- * these did, it is seen here. */
+ * these did, it is seen here; as it is that it was given to another worker, at
+ * which the loop looks instead. */
 static void
 run (Stay *self, ReeveServerClient *client, const Calls *calls)
 {
   atomic_fetch_add (&client->n_waiting, calls->n_jobs);
-  if (calls->n_jobs > 1 && atomic_load (&client->reader) != REEVE_READER_WORKER)
+  if (calls->n_jobs > 1 &&
+      (atomic_load (&client->reader) != REEVE_READER_WORKER ||
+       !reeve_call_reader_has (self->reader, &self->worker)))
     have_it_watched (client);
   reeve_call_worker_turn (&self->worker);
   reeve_reply_batch_run_jobs (self->batch, calls->jobs, calls->n_jobs);

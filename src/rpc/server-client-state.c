@@ -18,14 +18,21 @@
 
 /* -------------------------------------------------------------- freezing -- */
 
-void
-reeve_server_client_freeze (ReeveServerClient *self)
+static void
+throttle (ReeveServerClient *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
   self->is_throttled = TRUE;
-  reeve_server_client_withdraw_locked (self);
   reeve_server_client_update_events_locked (self);
+}
+
+/* As the loop's thread, which is held. */
+void
+reeve_server_client_freeze (ReeveServerClient *self)
+{
+  reeve_server_client_reclaim (self);
+  throttle (self);
 }
 
 static void

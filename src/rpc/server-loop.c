@@ -47,7 +47,7 @@ flush (ReeveLoop *loop, int watch, gpointer data)
   ReeveJobPool *pool = reeve_server_get_pool (self->server);
 
   if (pool != NULL)
-    reeve_job_pool_look (pool);
+    reeve_job_pool_look (pool, g_get_monotonic_time ());
   self->looks =
       self->looks && pool != NULL && reeve_server_loop_look_at_reader (self);
   for (unsigned i = self->watched->len; i-- > 0;)

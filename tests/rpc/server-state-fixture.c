@@ -17,6 +17,7 @@
 
 /* An echo: what it has is to be sent. */
 typedef struct {
+  Fixture *fixture;
   char text[64];
   size_t size;
 } Echo;
@@ -39,6 +40,25 @@ hold (ReeveCall *call, GError **error)
   while (!atomic_load (&fixture->may_end))
     g_usleep (100);
   return TRUE;
+}
+
+static Echo *
+make_echo (Fixture *fixture)
+{
+  Echo *echo = g_new0 (Echo, 1);
+
+  echo->fixture = fixture;
+  atomic_fetch_add (&fixture->n_streams, 1);
+  return echo;
+}
+
+static void
+free_echo (gpointer data)
+{
+  Echo *echo = data;
+
+  atomic_fetch_sub (&echo->fixture->n_streams, 1);
+  g_free (echo);
 }
 
 static gssize
@@ -78,8 +98,9 @@ static const ReeveDataStreamFuncs echo_funcs = {
 static gboolean
 open_echo (ReeveCall *call, const flow_open_args *args, GError **error)
 {
-  return reeve_data_stream_open (call, &echo_funcs, g_new0 (Echo, 1), g_free,
-                                 error) != NULL;
+  return reeve_data_stream_open (call, &echo_funcs,
+                                 make_echo (reeve_call_get_user_data (call)),
+                                 free_echo, error) != NULL;
 }
 
 static const ReeveDataStreamFuncs give_funcs = { .send = echo_send };
@@ -88,8 +109,9 @@ static const ReeveDataStreamFuncs give_funcs = { .send = echo_send };
 static gboolean
 give (ReeveCall *call, const flow_open_args *args, GError **error)
 {
-  return reeve_data_stream_open (call, &give_funcs, g_new0 (Echo, 1), g_free,
-                                 error) != NULL;
+  return reeve_data_stream_open (call, &give_funcs,
+                                 make_echo (reeve_call_get_user_data (call)),
+                                 free_echo, error) != NULL;
 }
 
 static const flow_handlers handlers = {
@@ -119,7 +141,7 @@ restore_echo (ReeveStateReader *reader,
               gpointer user_data,
               GError **error)
 {
-  Echo *echo = g_new0 (Echo, 1);
+  Echo *echo = make_echo (user_data);
 
   g_assert_cmpuint (reader->size, <=, sizeof echo->text);
   echo->size = reader->size;
@@ -132,7 +154,7 @@ static const ReeveServerStreamKind echo_kind = {
   .funcs = &echo_funcs,
   .save = save_echo,
   .restore = restore_echo,
-  .free_func = g_free,
+  .free_func = free_echo,
 };
 
 static gboolean
@@ -175,7 +197,7 @@ make_server (Fixture *self, gboolean knows_echo)
   reeve_server_add_program (server, &flow_program, &handlers, self);
   reeve_server_add_attachment (server, &note_kind, NULL);
   if (knows_echo)
-    reeve_server_add_stream_kind (server, &echo_kind, NULL);
+    reeve_server_add_stream_kind (server, &echo_kind, self);
   return server;
 }
 

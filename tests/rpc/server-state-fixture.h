@@ -15,7 +15,8 @@ typedef struct {
   pthread_t thread;
   ReeveServer *server; /* that serves now */
   atomic_bool may_end; /* what holds */
-  int fd;              /* the client's end */
+  atomic_uint n_streams;
+  int fd; /* the client's end */
 } Fixture;
 
 /* For restore(). */

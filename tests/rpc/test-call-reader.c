@@ -278,6 +278,32 @@ test_freeze (Fixture *self, gconstpointer data)
   }
 }
 
+/* The last of several lasts when nobody is read any more: those before it are
+ * answered. */
+static void
+test_freeze_while_one_lasts (Fixture *self, gconstpointer data)
+{
+  for (unsigned i = 0; i < N_TRIES; i++) {
+    int fd = self->many[i % N_MANY];
+    gint64 end_us = g_get_monotonic_time () + PATIENCE_US;
+    uint32_t serial;
+
+    atomic_store (&self->may_end, FALSE);
+    get_all_read (self);
+    set_pace (self, PATIENCE_PROC_OPEN, QUICK_RUN_NS);
+    atomic_store (&self->n_quick, 5);
+    serial = self->serial;
+    send_frames (self, fd, PATIENCE_PROC_OPEN, 6);
+    while (atomic_load (&self->n_quick) >= 0)
+      g_assert_cmpint (g_get_monotonic_time (), <, end_us);
+    in_loop (self, freeze, NULL);
+    g_assert_cmphex (receive_several (fd, 5, serial), ==, 0x3e);
+    atomic_store (&self->may_end, TRUE);
+    assert_reply (fd, serial + 6);
+    in_loop (self, thaw, NULL);
+  }
+}
+
 static void
 ask_whether_idle (Fixture *self, gpointer data)
 {
@@ -367,6 +393,8 @@ main (int argc, char **argv)
   ADD ("one-may-send-several-calls", 1, test_pipelining_one);
   ADD ("files-come-and-go", 1, test_files);
   ADD ("nothing-is-lost-by-freezing", 1, test_freeze);
+  ADD ("nobody-waits-for-one-of-several-by-freezing", 1,
+       test_freeze_while_one_lasts);
   ADD ("silence-ends-it", 1, test_silence_of_all);
   ADD ("server-stops-while-all-are-read", 1, test_stop_of_all);
   ADD ("deadlines-hold", 1, test_deadline);

@@ -224,6 +224,23 @@ test_stream (Fixture *self, gconstpointer data)
   }
 }
 
+/* Nobody who thaws the server knows of it any more. */
+static void
+test_stream_of_one_who_leaves (Fixture *self, gconstpointer data)
+{
+  call (self, FLOW_PROC_ECHO, 4);
+  assert_reply (self, 4);
+  wait_until_quiet (self);
+  in_loop (self, freeze, NULL);
+  g_assert_cmpuint (atomic_load (&self->n_streams), ==, 1);
+  shutdown (self->fd, SHUT_RDWR);
+  for (int wait_ms = 0; atomic_load (&self->n_streams) > 0; wait_ms++) {
+    g_assert_cmpint (wait_ms, <, 30000);
+    g_usleep (1000);
+  }
+  in_loop (self, thaw, NULL);
+}
+
 static void
 test_unknown_stream (Fixture *self, gconstpointer data)
 {
@@ -356,6 +373,7 @@ main (int argc, char **argv)
   add ("output/replies-neither-lost-nor-doubled", test_unwritten_replies);
   add ("client/is-the-same", test_identity);
   add ("stream/goes-on", test_stream);
+  add ("stream/of-one-who-leaves-ends-at-once", test_stream_of_one_who_leaves);
   add ("stream/that-nobody-knows-ends-with-a-reason", test_unknown_stream);
   add ("stream/that-cannot-move-is-in-the-way", test_stream_that_cannot_move);
   for (size_t i = 0; i < G_N_ELEMENTS (version_cases); i++) {
