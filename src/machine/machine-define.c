@@ -532,6 +532,14 @@ reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner)
   g_hash_table_add (self->owners, (gpointer) owner);
 }
 
+gboolean
+reeve_machine_list_has_owner (ReeveMachineList *self, gconstpointer owner)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return g_hash_table_contains (self->owners, owner);
+}
+
 /* Whether it has been there. */
 static gboolean
 remove_owner (ReeveMachineList *self, gconstpointer owner)

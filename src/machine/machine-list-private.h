@@ -93,7 +93,8 @@ void reeve_machine_list_take_out_locked (ReeveMachineList *self,
 void reeve_machine_list_forget_autostart (ReeveMachineList *self,
                                           const uint8_t uuid[16]);
 
-/* Whoever this is may have machines that end with it. Thread: any. */
-void reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner);
+/* Whether it was added, and is there still. Thread: any. */
+gboolean
+reeve_machine_list_has_owner (ReeveMachineList *self, gconstpointer owner);
 
 G_END_DECLS

@@ -272,11 +272,16 @@ gboolean reeve_machine_list_update (ReeveMachineList *self,
                                     ReeveMachineEvent *event,
                                     GError **error);
 
+/* Before a machine is started with autodestroy for @owner, which will say when
+ * it goes away. Thread: any. */
+void reeve_machine_list_add_owner (ReeveMachineList *self, gconstpointer owner);
+
 /**
  * reeve_machine_list_destroy_owned:
  * @owner: what was given to reeve_machine_start(); a client that went away
  *
- * Destroys every machine started for @owner with autodestroy. Thread: any.
+ * Destroys every machine started for @owner with autodestroy, and lets no start
+ * of another one succeed. Thread: any.
  */
 void
 reeve_machine_list_destroy_owned (ReeveMachineList *self, gconstpointer owner);

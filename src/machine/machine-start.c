@@ -79,6 +79,27 @@ run_launch (gpointer data)
 
 static void on_launched (gpointer data);
 
+/* A machine that was made to be started by this has no other purpose. */
+static void
+drop_start (ReeveOperation *operation)
+{
+  reeve_machine_list_drop_pending (operation->machine->list,
+                                   operation->machine);
+}
+
+/* Who went away before the start came into the queue could not end it. */
+static gboolean
+check_owner (const ReeveOperation *operation, GError **error)
+{
+  if ((operation->flags & REEVE_MACHINE_START_AUTODESTROY) == 0 ||
+      reeve_machine_list_has_owner (operation->machine->list, operation->owner))
+    return TRUE;
+
+  g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_ABORTED,
+                       _ ("the client is gone"));
+  return FALSE;
+}
+
 static void
 begin_start (ReeveOperation *operation)
 {
@@ -88,7 +109,9 @@ begin_start (ReeveOperation *operation)
   g_autofree char *log_name = g_strconcat (name, ".log", NULL);
   ReeveLaunch *launch;
 
-  if (!reeve_machine_list_activate (self->list, self, 0, &error)) {
+  if (!check_owner (operation, &error) ||
+      !reeve_machine_list_activate (self->list, self, 0, &error)) {
+    drop_start (operation);
     reeve_operation_finish (operation, error);
     return;
   }
@@ -113,14 +136,6 @@ static void
 give_up_start (ReeveOperation *operation)
 {
   reeve_machine_stop (operation->machine, REEVE_END_FAILED);
-}
-
-/* A machine that was made to be started by this has no other purpose. */
-static void
-drop_start (ReeveOperation *operation)
-{
-  reeve_machine_list_drop_pending (operation->machine->list,
-                                   operation->machine);
 }
 
 const ReeveOperationClass reeve_machine_start_class = {
@@ -243,8 +258,6 @@ reeve_machine_start (ReeveMachine *self,
 
   operation->flags = flags;
   operation->owner = owner;
-  if (owner != NULL)
-    reeve_machine_list_add_owner (self->list, owner);
   reeve_operation_submit (operation);
 }
 

@@ -657,6 +657,4 @@ void
 reeve_machine_set_owner (ReeveMachine *self, gconstpointer owner)
 {
   self->owner = owner;
-  if (owner != NULL)
-    reeve_machine_list_add_owner (self->list, owner);
 }

@@ -250,7 +250,7 @@ typedef void (*ReeveMachineOperation) (ReeveMachine *self,
 /**
  * reeve_machine_start:
  * @owner: (nullable): with %REEVE_MACHINE_START_AUTODESTROY, whose end ends
- *   the machine: see reeve_machine_list_destroy_owned()
+ *   the machine: see reeve_machine_list_add_owner()
  *
  * Starts the machine's persistent definition (the one it was made with, for a
  * transient machine). Done when the guest runs, or is ready with

@@ -119,6 +119,7 @@ domain_create_xml (ReeveCall *call,
   g_autoptr (ReeveMachine) machine = NULL;
   uint32_t start_flags =
       REEVE_MACHINE_START_PAUSED | REEVE_MACHINE_START_AUTODESTROY;
+  gconstpointer owner;
   ReeveCall *deferred;
 
   if (!reeve_remote_check_flags (
@@ -127,15 +128,14 @@ domain_create_xml (ReeveCall *call,
     return FALSE;
   config =
       parse (call, args->xml_desc, (args->flags & CREATE_VALIDATE) != 0, error);
-  if (config == NULL)
+  if (config == NULL ||
+      !reeve_session_find_owner (call, args->flags, &owner, error))
     return FALSE;
 
   deferred = reeve_call_defer (call);
   machine = reeve_machine_list_create (
       reeve_remote_get_machines (call), config,
-      (ReeveMachineStartFlags) (args->flags & start_flags),
-      reeve_session_own (reeve_session_get (call),
-                         reeve_call_get_client (call)),
+      (ReeveMachineStartFlags) (args->flags & start_flags), owner,
       reeve_remote_get_deadline_us (call), reeve_remote_answer_handle, deferred,
       error);
   if (machine == NULL)

@@ -39,17 +39,17 @@ start (ReeveCall *call,
 {
   g_autoptr (ReeveMachine) machine =
       reeve_remote_find_with_flags (call, domain, flags, START_KNOWN, error);
+  gconstpointer owner;
 
-  if (machine == NULL)
+  if (machine == NULL || !reeve_session_find_owner (call, flags, &owner, error))
     return FALSE;
 
   reeve_machine_start (
       machine,
       (ReeveMachineStartFlags) (flags & (REEVE_MACHINE_START_PAUSED |
                                          REEVE_MACHINE_START_AUTODESTROY)),
-      reeve_session_own (reeve_session_get (call),
-                         reeve_call_get_client (call)),
-      reeve_remote_get_deadline_us (call), done, reeve_call_defer (call));
+      owner, reeve_remote_get_deadline_us (call), done,
+      reeve_call_defer (call));
   return TRUE;
 }
 

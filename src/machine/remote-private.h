@@ -140,9 +140,13 @@ typedef struct _ReeveSession ReeveSession;
 ReeveSession *reeve_session_get (ReeveCall *call);
 gboolean reeve_session_is_open (ReeveSession *self);
 void reeve_session_set_open (ReeveSession *self);
-/* Machines that it starts end with it, if they are to. Returns what to start
- * them with. (transfer none) */
-gconstpointer reeve_session_own (ReeveSession *self, ReeveServerClient *client);
+/* @owner: (out) (transfer none) (nullable): what to start a machine with; %NULL
+ * without %REEVE_MACHINE_START_AUTODESTROY. Errors: %REEVE_ERROR_CLOSED when
+ * the client, with which it is to end, is gone. */
+gboolean reeve_session_find_owner (ReeveCall *call,
+                                   uint32_t start_flags,
+                                   gconstpointer *owner,
+                                   GError **error);
 
 /* session-state.c, remote-stream.c: what goes along to another process. */
 void

@@ -45,6 +45,9 @@ extern const char reeve_session_key;
 /* (transfer none): as reeve_session_get(). */
 ReeveSession *
 reeve_session_get_for (ReeveServerClient *client, ReeveMachineList *machines);
+/* (transfer none): what to start machines with that are to end with the client.
+ * Errors: %REEVE_ERROR_CLOSED when it is gone. */
+gconstpointer reeve_session_own (ReeveSession *self, GError **error);
 /* Errors: of a pattern. Its id is 0. */
 ReeveSubscription *reeve_subscription_new (ReeveSubscriptionKind kind,
                                            int32_t event_id,

@@ -104,16 +104,17 @@ restore_subscriptions (ReeveSession *self,
 }
 
 static void
-restore_owned (ReeveSession *self,
-               ReeveServerClient *client,
-               const machine_state_session *saved)
+restore_owned (ReeveSession *self, const machine_state_session *saved)
 {
+  gconstpointer owner =
+      saved->owned.n_items == 0 ? NULL : reeve_session_own (self, NULL);
+
   for (uint32_t i = 0; i < saved->owned.n_items; i++) {
     g_autoptr (ReeveMachine) machine = reeve_machine_list_lookup_uuid (
         self->machines, saved->owned.items[i], NULL);
 
     if (machine != NULL)
-      reeve_machine_set_owner (machine, reeve_session_own (self, client));
+      reeve_machine_set_owner (machine, owner);
   }
 }
 
@@ -134,7 +135,7 @@ restore (ReeveServerClient *client,
     return FALSE;
 
   is_restored = restore_subscriptions (self, &saved, error);
-  restore_owned (self, client, &saved);
+  restore_owned (self, &saved);
   if (saved.subscriptions.n_items > 0 || saved.is_watching)
     reeve_session_listen (self);
   machine_state_session_clear (&saved);

@@ -109,12 +109,32 @@ reeve_session_set_open (ReeveSession *self)
 }
 
 gconstpointer
-reeve_session_own (ReeveSession *self, ReeveServerClient *client)
+reeve_session_own (ReeveSession *self, GError **error)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
+  if (self->client == NULL) {
+    g_set_error_literal (error, REEVE_ERROR, REEVE_ERROR_CLOSED,
+                         _ ("the client is gone"));
+    return NULL;
+  }
+  /* Under the lock: whoever closes it finds both, or there is neither. */
   self->is_owner = TRUE;
-  return client;
+  reeve_machine_list_add_owner (self->machines, self->client);
+  return self->client;
+}
+
+gboolean
+reeve_session_find_owner (ReeveCall *call,
+                          uint32_t start_flags,
+                          gconstpointer *owner,
+                          GError **error)
+{
+  *owner = NULL;
+  if ((start_flags & REEVE_MACHINE_START_AUTODESTROY) == 0)
+    return TRUE;
+  *owner = reeve_session_own (reeve_session_get (call), error);
+  return *owner != NULL;
 }
 
 /* -------------------------------------------------------------- events --- */

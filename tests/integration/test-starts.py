@@ -250,9 +250,16 @@ class Emulators(harness.TestCase):
         return run("virsh", "-c", reeved.unix_uri, "domcapabilities", "--emulatorbin",
                    self.emulator).stdout
 
+    def admin(self, reeved, command):
+        return json.loads(run(REEVE, "-c", f"unix:{reeved.admin_socket}", "--json", command,
+                              "reeved").stdout)
+
     def workers(self, reeved):
-        return json.loads(run(REEVE, "-c", f"unix:{reeved.admin_socket}", "--json",
-                              "srv-threadpool-info", "reeved").stdout)
+        return self.admin(reeved, "srv-threadpool-info")
+
+    def is_idle(self, reeved):
+        workers = self.workers(reeved)
+        return workers["free_workers"] == workers["n_workers"] and workers["job_queue_depth"] == 0
 
     def test_the_next_daemon_knows(self):
         reeved = harness.Reeved(self.root).start()
@@ -298,6 +305,24 @@ class Emulators(harness.TestCase):
         self.write(f"{self.root}/fail", "")
         os.unlink(hang)
         self.assertNotEqual(client.wait(WAIT_S), 0)
+        reeved.stop()
+
+    def test_autodestroy_outlives_no_client(self):
+        """One that goes away while its call still asks the emulator."""
+        reeved = harness.Reeved(self.root).start()
+        hang = self.write(f"{self.root}/hang", "")
+        xml = self.write(f"{self.root}/m.xml", harness.machine_xml(
+            "m", extra=f"<emulator>{self.emulator}</emulator>"))
+        client = harness.spawn("virsh", "-c", reeved.unix_uri, "create", "--autodestroy", xml)
+        wait_for("a question", lambda: self.count_runs() > 0)
+        client.kill()
+        client.wait()
+        wait_for_value([], lambda: self.admin(reeved, "client-list"))
+        os.unlink(hang)
+        wait_for("the end of the call", lambda: self.is_idle(reeved))
+        self.assertEqual(run("virsh", "-c", reeved.unix_uri, "list", "--all", "--name").stdout,
+                         "\n")
+        self.assertEqual(harness.qemus(), {})
         reeved.stop()
 
     def destroy_while_others_define(self, reeved):

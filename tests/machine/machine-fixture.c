@@ -85,6 +85,7 @@ fixture_open_list (Fixture *self)
   reeve_machine_list_subscribe (self->list, on_event, self, NULL, NULL);
   reeve_machine_list_load (self->list, &error);
   g_assert_no_error (error);
+  reeve_machine_list_add_owner (self->list, self);
 }
 
 void

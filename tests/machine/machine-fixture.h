@@ -8,7 +8,8 @@
 
 /*
  * A list of machines in a fresh directory, with a loop that the test turns,
- * and guests of a few bytes that power off, reset or panic.
+ * and guests of a few bytes that power off, reset or panic. The fixture itself
+ * is an owner of machines that end with it.
  */
 
 typedef struct {

@@ -509,14 +509,18 @@ on_gone (ReeveMachine *machine, gpointer data)
 
 /* (transfer full) */
 static ReeveMachine *
-create (Fixture *fixture, const char *more, Ended *ended)
+create (Fixture *fixture,
+        const char *more,
+        ReeveMachineStartFlags flags,
+        gconstpointer owner,
+        Ended *ended)
 {
   g_autofree char *xml = fixture_make_xml (fixture, "web", GUEST_IDLE, more);
   g_autoptr (ReeveConfig) config = reeve_config_new_from_xml (xml, NULL);
   g_autoptr (GError) error = NULL;
   ReeveMachine *machine = reeve_machine_list_create (
-      fixture->list, config, 0, NULL, fixture_deadline (30), on_ended, ended,
-      &error);
+      fixture->list, config, flags, owner, fixture_deadline (30), on_ended,
+      ended, &error);
 
   g_assert_no_error (error);
   return machine;
@@ -531,15 +535,15 @@ test_tells_of_one_that_is_gone (Fixture *fixture)
   g_autoptr (ReeveMachine) good = NULL;
 
   reeve_machine_list_set_gone_func (fixture->list, on_gone, &gone);
-  bad = create (fixture, "<devices><emulator>/no/such</emulator></devices>",
-                &failed);
+  bad = create (fixture, "<devices><emulator>/no/such</emulator></devices>", 0,
+                NULL, &failed);
   fixture_wait (fixture, &gone.n_calls);
   g_assert_true (gone.machine == bad);
   g_assert_cmpint (failed.n_calls, ==, 1);
   g_assert_nonnull (failed.message);
 
   gone.n_calls = 0;
-  good = create (fixture, "", &ended);
+  good = create (fixture, "", 0, NULL, &ended);
   fixture_wait (fixture, &ended.n_calls);
   g_assert_cmpstr (ended.message, ==, NULL);
   g_assert_cmpint (fixture_destroy (fixture, good), ==, 0);
@@ -558,6 +562,39 @@ test_autodestroy (Fixture *fixture)
   reeve_machine_list_destroy_owned (fixture->list, "somebody else");
   reeve_machine_list_destroy_owned (fixture->list, fixture);
   fixture_wait_for_event (fixture, "5/1");
+}
+
+/* @is_late: it goes away when the call that starts the machine has been made */
+static void
+check_owner_is_gone (Fixture *fixture, gboolean is_late)
+{
+  g_autoptr (ReeveMachine) machine = NULL;
+  Ended ended = { 0 };
+
+  if (!is_late)
+    reeve_machine_list_destroy_owned (fixture->list, fixture);
+  machine =
+      create (fixture, "", REEVE_MACHINE_START_AUTODESTROY, fixture, &ended);
+  if (is_late)
+    reeve_machine_list_destroy_owned (fixture->list, fixture);
+  fixture_wait (fixture, &ended.n_calls);
+  g_assert_cmpint (ended.code, ==, REEVE_ERROR_ABORTED);
+  while (reeve_machine_list_count (fixture->list, 0) > 0)
+    fixture_turn (fixture);
+  g_assert_cmpstr (fixture->events->str, ==, "");
+  ended_clear (&ended);
+}
+
+static void
+test_owner_is_gone_before (Fixture *fixture)
+{
+  check_owner_is_gone (fixture, FALSE);
+}
+
+static void
+test_owner_goes_meanwhile (Fixture *fixture)
+{
+  check_owner_is_gone (fixture, TRUE);
 }
 
 static const FixtureRow rows[] = {
@@ -593,6 +630,8 @@ static const FixtureRow rows[] = {
   { "memory-without-a-balloon", test_memory_without_a_balloon, TRUE },
   { "transient-vanishes", test_transient_vanishes, TRUE },
   { "autodestroy", test_autodestroy, TRUE },
+  { "owner-is-gone-before", test_owner_is_gone_before, TRUE },
+  { "owner-goes-meanwhile", test_owner_goes_meanwhile, TRUE },
 };
 
 int
