@@ -54,12 +54,20 @@ reeve_server_client_thaw (ReeveServerClient *self)
   reeve_server_client_write (self);
 }
 
+/* Whether a message was taken in part, which another process would begin
+ * anew. Threads of loops stand still. */
+static gboolean
+is_amid (const ReeveServerClient *self)
+{
+  return self->wire->is_amid != NULL && self->wire->is_amid (self->wire_state);
+}
+
 static gboolean
 can_move_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
 {
   return self->stream != NULL && !self->is_closing && !self->is_shaking &&
          self->transport != REEVE_TRANSPORT_TLS &&
-         !reeve_stream_has_layer (self->stream) &&
+         !reeve_stream_has_layer (self->stream) && !is_amid (self) &&
          (atomic_load (&self->is_authenticated) || self->attached == NULL);
 }
 
@@ -71,16 +79,29 @@ reeve_server_client_can_move (ReeveServerClient *self)
   return can_move_locked (self);
 }
 
+/* (transfer full) (nullable): that the rest of a message is to be taken. Of who
+ * does not read the replies to what came before, none is. */
+static char *
+find_rest_locked (ReeveServerClient *self) REEVE_REQUIRES (self->lock)
+{
+  if (!is_amid (self) || self->replies.n_bytes >=
+                             REEVE_LIMIT (self->server, max_client_reply_bytes))
+    return NULL;
+
+  return g_strdup_printf (_ ("client %" PRIu64 " is in the middle of a batch"),
+                          self->id);
+}
+
 char *
 reeve_server_client_find_obstacle (ReeveServerClient *self)
 {
-  /* What was taken of it would be taken again. */
-  if (self->wire->is_amid != NULL && self->wire->is_amid (self->wire_state))
-    return g_strdup_printf (
-        _ ("client %" PRIu64 " is in the middle of a batch"), self->id);
+  char *rest;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
+  rest = find_rest_locked (self);
+  if (rest != NULL)
+    return rest;
   return can_move_locked (self) ? reeve_data_stream_find_obstacle_locked (self)
                                 : NULL;
 }
@@ -89,6 +110,7 @@ char *
 reeve_server_client_find_activity (ReeveServerClient *self)
 {
   const ReeveCall *call;
+  char *rest;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
@@ -96,6 +118,10 @@ reeve_server_client_find_activity (ReeveServerClient *self)
   if (call != NULL)
     return g_strdup_printf (_ ("client %1$" PRIu64 " waits for %2$s"), self->id,
                             call->procedure->name);
+  /* It came to that between can_freeze() and freeze(). */
+  rest = find_rest_locked (self);
+  if (rest != NULL)
+    return rest;
   return can_move_locked (self) ? reeve_data_stream_find_activity_locked (self)
                                 : NULL;
 }

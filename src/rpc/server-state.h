@@ -105,7 +105,8 @@ gboolean reeve_server_is_quiet (ReeveServer *self, char **why);
  * reeve_server_save:
  *
  * Adds the server's clients to @state. Those that cannot move are not in it:
- * which speak TLS, or SASL that encrypts, or are about to.
+ * which speak TLS, or SASL that encrypts, or are about to; and which are in the
+ * middle of a batch of JSON, and do not read their replies.
  *
  * Errors: of what attachments and streams say; %REEVE_ERROR_RPC over a limit.
  */

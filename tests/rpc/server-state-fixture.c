@@ -39,6 +39,7 @@ hold (ReeveCall *call, GError **error)
 
   while (!atomic_load (&fixture->may_end))
     g_usleep (100);
+  atomic_fetch_add (&fixture->n_held, 1);
   return TRUE;
 }
 

@@ -15,6 +15,7 @@ typedef struct {
   pthread_t thread;
   ReeveServer *server; /* that serves now */
   atomic_bool may_end; /* what holds */
+  atomic_uint n_held;  /* calls that did */
   atomic_uint n_streams;
   int fd; /* the client's end */
 } Fixture;

@@ -358,6 +358,173 @@ test_version (Fixture *self, gconstpointer data)
   assert_reply (self, 9);
 }
 
+/* ------------------------------------------------------------- batches --- */
+
+static void
+look_whether_can_freeze (Fixture *self, gpointer data)
+{
+  char **why = data;
+
+  g_clear_pointer (why, g_free);
+  reeve_server_can_freeze (self->server, why);
+}
+
+static void
+send_text (Fixture *self, const GString *text)
+{
+  g_assert_cmpint (send (self->fd, text->str, text->len, MSG_NOSIGNAL), ==,
+                   text->len);
+}
+
+/* (transfer full): a line that comes, with its end. */
+static char *
+receive_line (Fixture *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  char buffer[65536];
+
+  while (text->len == 0 || text->str[text->len - 1] != '\n') {
+    gssize size = recv (self->fd, buffer, sizeof buffer, MSG_PEEK);
+    const char *end = size > 0 ? memchr (buffer, '\n', (size_t) size) : NULL;
+
+    g_assert_cmpint (size, >, 0);
+    if (end != NULL)
+      size = end + 1 - buffer;
+    g_assert_cmpint (recv (self->fd, buffer, (size_t) size, 0), ==, size);
+    g_string_append_len (text, buffer, size);
+  }
+  return g_strndup (text->str, text->len);
+}
+
+#define IN_THE_MIDDLE "client 1 is in the middle of a batch"
+#define N_HELD 100
+
+/* Of more calls than may be in flight, which hold; until it was taken in
+ * part. */
+static void
+send_batch (Fixture *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *why = NULL;
+
+  for (int i = 0; i < N_HELD; i++)
+    g_string_append_printf (text, "%c{\"id\":%d,\"method\":\"flow.hold\"}",
+                            i == 0 ? '[' : ',', i);
+  g_string_append (text, "]");
+  send_text (self, text);
+  do
+    in_loop (self, look_whether_can_freeze, &why);
+  while (why == NULL);
+  g_assert_cmpstr (why, ==, IN_THE_MIDDLE);
+}
+
+/* Once all calls in flight are answered, it is not quiet. */
+static void
+assert_in_the_middle (Fixture *self)
+{
+  g_autofree char *why = NULL;
+
+  do
+    in_loop (self, look_whether_quiet, &why);
+  while (why != NULL && !g_str_equal (why, IN_THE_MIDDLE));
+  g_assert_cmpstr (why, ==, IN_THE_MIDDLE);
+}
+
+static void
+assert_batch_is_answered (Fixture *self)
+{
+  for (unsigned i = 0; i <= N_HELD; i++) {
+    g_autofree char *line = receive_line (self);
+
+    if (i < N_HELD)
+      g_assert_nonnull (strstr (line, "\"result\""));
+    else
+      g_assert_cmpstr (line, ==, "]\n");
+  }
+}
+
+/* Though the calls of its first part were answered, and nothing runs. */
+static void
+test_batch (Fixture *self, gconstpointer data)
+{
+  send_batch (self);
+  in_loop (self, freeze, NULL);
+  atomic_store (&self->may_end, TRUE);
+  assert_in_the_middle (self);
+  in_loop (self, thaw, NULL);
+  assert_batch_is_answered (self);
+  g_assert_cmpuint (atomic_load (&self->n_held), ==, N_HELD);
+  move (self);
+}
+
+static void
+echo (Fixture *self, size_t size)
+{
+  g_autofree char *word = g_strnfill (size, 'x');
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  g_string_printf (text, "{\"id\":1,\"method\":\"echo\",\"params\":[\"%s\"]}",
+                   word);
+  send_text (self, text);
+}
+
+static void
+lower_limit (Fixture *self, gpointer data)
+{
+  ReeveServerLimits limits;
+
+  reeve_server_get_limits (self->server, &limits);
+  limits.max_client_reply_bytes = 65536;
+  g_assert_true (reeve_server_set_limits (self->server, &limits, NULL));
+}
+
+/* A batch that was taken in part, behind replies over their limit that the
+ * client did not read. */
+static void
+get_stuck (Fixture *self)
+{
+  g_autofree char *why = NULL;
+
+  /* The first is more than the socket takes, so that the next waits. */
+  echo (self, 3000000);
+  echo (self, 1000000);
+  send_batch (self);
+  in_loop (self, lower_limit, NULL);
+  in_loop (self, look_whether_can_freeze, &why);
+  g_assert_cmpstr (why, ==, NULL);
+  in_loop (self, freeze, NULL);
+  atomic_store (&self->may_end, TRUE);
+}
+
+static void
+test_stuck_batch (Fixture *self, gconstpointer data)
+{
+  g_autoptr (ReeveServerClient) client = NULL;
+  char buffer[65536];
+  gssize size;
+
+  get_stuck (self);
+  move (self);
+  client = find_client (self);
+  g_assert_null (client);
+  do
+    size = recv (self->fd, buffer, sizeof buffer, 0);
+  while (size > 0);
+  g_assert_cmpint (size, ==, 0);
+}
+
+static void
+test_batch_that_is_stuck_no_more (Fixture *self, gconstpointer data)
+{
+  get_stuck (self);
+  g_free (receive_line (self));
+  g_free (receive_line (self));
+  assert_in_the_middle (self);
+  in_loop (self, thaw, NULL);
+  assert_batch_is_answered (self);
+  move (self);
+}
+
 #define add(name, func)                                                        \
   g_test_add ("/rpc/server-state/" name, Fixture, NULL, set_up, func, tear_down)
 
@@ -376,6 +543,10 @@ main (int argc, char **argv)
   add ("stream/of-one-who-leaves-ends-at-once", test_stream_of_one_who_leaves);
   add ("stream/that-nobody-knows-ends-with-a-reason", test_unknown_stream);
   add ("stream/that-cannot-move-is-in-the-way", test_stream_that_cannot_move);
+  add ("batch/goes-on-here-or-there-not-in-both", test_batch);
+  add ("batch/of-who-reads-nothing-is-not-in-the-way", test_stuck_batch);
+  add ("batch/of-who-reads-again-is-answered",
+       test_batch_that_is_stuck_no_more);
   for (size_t i = 0; i < G_N_ELEMENTS (version_cases); i++) {
     g_autofree char *path =
         g_strconcat ("/rpc/server-state/version/", version_cases[i].name, NULL);
