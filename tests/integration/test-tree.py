@@ -453,7 +453,8 @@ class Starting(Tree):
         self.hold_up_starts()
         xml = self.write("web.xml", self.boot_xml("web", uuid=self.UUID))
         waiting = harness.spawn("virsh", "-c", self.reeved.unix_uri, "create", xml)
-        wait_for("one that waits", lambda: "web" in self.names("machines"))
+        wait_for("one that waits", lambda: "web" in self.virsh(
+            "list", "--all", "--name").stdout.split())
         self.assertEqual(self.read("machines/web/state"), "shut off")
         events = None if NO_MOUNT else os.open(f"{self.tree}/machines/web/events", os.O_RDONLY)
         self.virsh("destroy", "web")
