@@ -176,7 +176,8 @@ reeve_machine_list_create (ReeveMachineList *self,
   if (machine == NULL)
     return NULL;
 
-  reeve_machine_start (machine, flags, owner, deadline_us, done, data);
+  reeve_machine_start_config (machine, config, flags, owner, deadline_us, done,
+                              data);
   return g_steal_pointer (&machine);
 }
 

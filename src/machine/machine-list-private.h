@@ -61,22 +61,38 @@ struct _ReeveMachineList {
 ReeveLoop *reeve_machine_list_get_loop (ReeveMachineList *self);
 gboolean reeve_machine_list_is_closed (ReeveMachineList *self);
 
-/* Gives @machine an id and marks it active, unless it was removed or is active
- * already; @id 0 takes the next free one. Thread: loop. */
+/*
+ * What an active machine has from its first moment on.
+ * @id: 0 for the next free one; one that another machine has is as good
+ * @config: (nullable): %NULL for the stored one
+ */
+typedef struct {
+  int id;
+  ReeveConfig *config;
+  ReeveMachineState state;
+  int reason;
+} ReeveMachineRun;
+
+/* Makes @machine active, unless it was removed, is active already, or has
+ * nothing to run. Thread: loop. */
 gboolean reeve_machine_list_activate (ReeveMachineList *self,
                                       ReeveMachine *machine,
-                                      int id,
+                                      const ReeveMachineRun *run,
                                       GError **error);
 
-/* Takes the id away again. A machine with no stored definition is gone from
- * the list then. Thread: loop. */
-void
-reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine);
+/* Makes it shut off, for @reason, and takes away all that belonged to its run.
+ * A machine with no stored definition is gone from the list then. Thread: loop.
+ */
+void reeve_machine_list_deactivate (ReeveMachineList *self,
+                                    ReeveMachine *machine,
+                                    int reason);
 
-/* Forgets what a start that does not come was to run; a machine that was made
- * for that is gone from the list. Thread: loop. */
-void
-reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine);
+/* Forgets @config, (nullable), which a start that does not come was to run. An
+ * inactive machine that has no definition is gone from the list. Thread: loop.
+ */
+void reeve_machine_list_drop_pending (ReeveMachineList *self,
+                                      ReeveMachine *machine,
+                                      const ReeveConfig *config);
 
 /* Adds a machine that was not there. Returns FALSE when name or uuid are
  * taken. Thread: any. */

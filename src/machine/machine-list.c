@@ -253,10 +253,17 @@ lose_locked (ReeveMachineList *self, ReeveMachine *machine, const char *name)
 }
 
 static gboolean
-set_active (ReeveMachine *machine, int id, GError **error)
+set_active (ReeveMachine *machine,
+            int id,
+            const ReeveMachineRun *run,
+            GError **error)
 {
+  ReeveConfig *config = run->config;
+
   REEVE_LOCK_SCOPE (&machine->lock);
 
+  if (config == NULL)
+    config = machine->config;
   if (machine->is_removed) {
     g_set_error (error, REEVE_ERROR, REEVE_ERROR_NO_DOMAIN,
                  _ ("the machine '%s' is gone"), machine->name);
@@ -267,9 +274,21 @@ set_active (ReeveMachine *machine, int id, GError **error)
                  _ ("the machine '%s' is running already"), machine->name);
     return FALSE;
   }
+  if (config == NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("the machine '%s' is transient: it has no stored "
+                    "definition"),
+                 machine->name);
+    return FALSE;
+  }
 
   machine->is_active = TRUE;
   machine->id = id;
+  machine->state = run->state;
+  machine->reason = run->reason;
+  machine->live_config = reeve_config_ref (config);
+  if (machine->pending_config == config)
+    g_clear_pointer (&machine->pending_config, reeve_config_unref);
   reeve_machine_note_row (machine);
   return TRUE;
 }
@@ -277,14 +296,16 @@ set_active (ReeveMachine *machine, int id, GError **error)
 gboolean
 reeve_machine_list_activate (ReeveMachineList *self,
                              ReeveMachine *machine,
-                             int id,
+                             const ReeveMachineRun *run,
                              GError **error)
 {
+  int id = run->id;
+
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (id <= 0 || g_hash_table_contains (self->by_id, GINT_TO_POINTER (id)))
     id = self->last_id == G_MAXINT ? 1 : self->last_id + 1;
-  if (!set_active (machine, id, error))
+  if (!set_active (machine, id, run, error))
     return FALSE;
 
   self->last_id = MAX (self->last_id, id);
@@ -292,9 +313,24 @@ reeve_machine_list_activate (ReeveMachineList *self,
   return TRUE;
 }
 
+static void
+forget_run (ReeveMachine *machine) REEVE_REQUIRES (machine->lock)
+{
+  g_clear_pointer (&machine->process, reeve_process_unref);
+  g_clear_pointer (&machine->last_config, reeve_config_unref);
+  if (machine->config == NULL)
+    machine->last_config = g_steal_pointer (&machine->live_config);
+  g_clear_pointer (&machine->live_config, reeve_config_unref);
+  g_clear_pointer (&machine->chosen, g_hash_table_unref);
+  g_clear_pointer (&machine->live_xml, reeve_machine_xml_unref);
+  machine->balloon_kib = 0;
+  machine->monitor_oldest_us = 0;
+  machine->is_monitor_lost = FALSE;
+}
+
 /* Returns the id it had. */
 static int
-set_inactive (ReeveMachine *machine, gboolean *is_gone)
+set_inactive (ReeveMachine *machine, int reason, gboolean *is_gone)
 {
   int id;
 
@@ -303,6 +339,9 @@ set_inactive (ReeveMachine *machine, gboolean *is_gone)
   id = machine->id;
   machine->id = -1;
   machine->is_active = FALSE;
+  machine->state = REEVE_MACHINE_SHUTOFF;
+  machine->reason = reason;
+  forget_run (machine);
   machine->is_removed = machine->config == NULL;
   reeve_machine_note_row (machine);
   *is_gone = machine->is_removed;
@@ -310,7 +349,9 @@ set_inactive (ReeveMachine *machine, gboolean *is_gone)
 }
 
 void
-reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine)
+reeve_machine_list_deactivate (ReeveMachineList *self,
+                               ReeveMachine *machine,
+                               int reason)
 {
   g_autoptr (ReeveMachine) hold G_GNUC_UNUSED = reeve_machine_ref (machine);
   g_autofree char *name = reeve_machine_dup_name (machine);
@@ -319,32 +360,37 @@ reeve_machine_list_deactivate (ReeveMachineList *self, ReeveMachine *machine)
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  id = set_inactive (machine, &is_gone);
+  id = set_inactive (machine, reason, &is_gone);
   g_hash_table_remove (self->by_id, GINT_TO_POINTER (id));
   if (is_gone)
     lose_locked (self, machine, name);
 }
 
 static gboolean
-forget_pending (ReeveMachine *machine)
+forget_pending (ReeveMachine *machine, const ReeveConfig *config)
 {
   REEVE_LOCK_SCOPE (&machine->lock);
 
-  g_clear_pointer (&machine->last_config, reeve_config_unref);
-  machine->last_config = g_steal_pointer (&machine->pending_config);
-  machine->is_removed = machine->config == NULL && !machine->is_active;
+  if (config != NULL && machine->pending_config == config) {
+    g_clear_pointer (&machine->last_config, reeve_config_unref);
+    machine->last_config = g_steal_pointer (&machine->pending_config);
+  }
+  machine->is_removed = machine->config == NULL &&
+                        machine->pending_config == NULL && !machine->is_active;
   return machine->is_removed;
 }
 
 void
-reeve_machine_list_drop_pending (ReeveMachineList *self, ReeveMachine *machine)
+reeve_machine_list_drop_pending (ReeveMachineList *self,
+                                 ReeveMachine *machine,
+                                 const ReeveConfig *config)
 {
   g_autofree char *name = reeve_machine_dup_name (machine);
 
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (g_hash_table_lookup (self->by_uuid, machine->uuid) == machine &&
-      forget_pending (machine))
+      forget_pending (machine, config))
     lose_locked (self, machine, name);
 }
 

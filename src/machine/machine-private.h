@@ -58,7 +58,8 @@ struct _ReeveMachine {
   uint64_t revision REEVE_GUARDED;
   uint64_t balloon_kib REEVE_GUARDED;        /* 0: not known */
   ReeveConfig *config REEVE_GUARDED;         /* (owned) (nullable) */
-  ReeveConfig *live_config REEVE_GUARDED;    /* (owned) (nullable) */
+  ReeveConfig *live_config REEVE_GUARDED;    /* (owned) (nullable): there is
+                                                one just while it is active */
   ReeveConfig *pending_config REEVE_GUARDED; /* (owned) (nullable): for the
                                                 start that comes */
   ReeveConfig *last_config REEVE_GUARDED; /* (owned) (nullable): of one that is
@@ -188,6 +189,14 @@ void reeve_machine_note_monitor (ReeveMachine *self);
 
 /* machine-start.c */
 extern const ReeveOperationClass reeve_machine_start_class;
+/* As reeve_machine_start(), but runs @config, (nullable). Thread: any. */
+void reeve_machine_start_config (ReeveMachine *self,
+                                 ReeveConfig *config,
+                                 ReeveMachineStartFlags flags,
+                                 gconstpointer owner,
+                                 gint64 deadline_us,
+                                 ReeveMachineDone done,
+                                 gpointer data);
 void reeve_machine_launch_failed (ReeveMachine *self, const GError *error);
 
 /* machine-stop.c */

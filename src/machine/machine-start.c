@@ -36,24 +36,6 @@ start_free (Start *start)
   g_free (start);
 }
 
-/* Makes the definition that will run the live one. */
-static ReeveConfig *
-take_config (ReeveMachine *self)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_clear_pointer (&self->live_config, reeve_config_unref);
-  if (self->pending_config != NULL)
-    self->live_config = g_steal_pointer (&self->pending_config);
-  else if (self->config != NULL)
-    self->live_config = reeve_config_ref (self->config);
-  self->balloon_kib = 0;
-  self->is_monitor_lost = FALSE;
-  self->monitor_oldest_us = 0;
-  return self->live_config == NULL ? NULL
-                                   : reeve_config_ref (self->live_config);
-}
-
 static void
 reset_run (ReeveMachine *self, ReeveOperation *operation)
 {
@@ -79,12 +61,29 @@ run_launch (gpointer data)
 
 static void on_launched (gpointer data);
 
+static void
+push_launch (ReeveMachine *self)
+{
+  g_autofree char *name = reeve_machine_dup_name (self);
+  g_autofree char *log_name = g_strconcat (name, ".log", NULL);
+  ReeveLaunch *launch = g_new0 (ReeveLaunch, 1);
+
+  launch->machine = reeve_machine_ref (self);
+  launch->dir = &self->dir;
+  launch->config = reeve_machine_dup_live_config (self);
+  launch->consoles = reeve_machine_make_consoles (self, launch->config);
+  launch->log_path = g_build_filename (self->list->log_dir, log_name, NULL);
+  launch->monitor_fd = -1;
+  reeve_machine_fill_status (self, &launch->status);
+  reeve_worker_lane_push (&self->lane, run_launch, on_launched, launch);
+}
+
 /* A machine that was made to be started by this has no other purpose. */
 static void
 drop_start (ReeveOperation *operation)
 {
-  reeve_machine_list_drop_pending (operation->machine->list,
-                                   operation->machine);
+  reeve_machine_list_drop_pending (operation->machine->list, operation->machine,
+                                   operation->config);
 }
 
 /* Who went away before the start came into the queue could not end it. */
@@ -104,13 +103,15 @@ static void
 begin_start (ReeveOperation *operation)
 {
   ReeveMachine *self = operation->machine;
+  const ReeveMachineRun run = {
+    .config = operation->config,
+    .state = REEVE_MACHINE_PAUSED,
+    .reason = REEVE_MACHINE_PAUSED_STARTING_UP,
+  };
   g_autoptr (GError) error = NULL;
-  g_autofree char *name = reeve_machine_dup_name (self);
-  g_autofree char *log_name = g_strconcat (name, ".log", NULL);
-  ReeveLaunch *launch;
 
   if (!check_owner (operation, &error) ||
-      !reeve_machine_list_activate (self->list, self, 0, &error)) {
+      !reeve_machine_list_activate (self->list, self, &run, &error)) {
     drop_start (operation);
     reeve_operation_finish (operation, error);
     return;
@@ -118,17 +119,7 @@ begin_start (ReeveOperation *operation)
 
   reset_run (self, operation);
   self->phase = REEVE_PHASE_PREPARING;
-  reeve_machine_set_state (self, REEVE_MACHINE_PAUSED,
-                           REEVE_MACHINE_PAUSED_STARTING_UP);
-  launch = g_new0 (ReeveLaunch, 1);
-  launch->machine = reeve_machine_ref (self);
-  launch->dir = &self->dir;
-  launch->config = take_config (self);
-  launch->consoles = reeve_machine_make_consoles (self, launch->config);
-  launch->log_path = g_build_filename (self->list->log_dir, log_name, NULL);
-  launch->monitor_fd = -1;
-  reeve_machine_fill_status (self, &launch->status);
-  reeve_worker_lane_push (&self->lane, run_launch, on_launched, launch);
+  push_launch (self);
 }
 
 /* Whoever asked for the start was told that it failed: leave nothing. */
@@ -246,6 +237,24 @@ on_launched (gpointer data)
 }
 
 void
+reeve_machine_start_config (ReeveMachine *self,
+                            ReeveConfig *config,
+                            ReeveMachineStartFlags flags,
+                            gconstpointer owner,
+                            gint64 deadline_us,
+                            ReeveMachineDone done,
+                            gpointer data)
+{
+  ReeveOperation *operation = reeve_operation_new (
+      &reeve_machine_start_class, self, deadline_us, done, data);
+
+  operation->config = config == NULL ? NULL : reeve_config_ref (config);
+  operation->flags = flags;
+  operation->owner = owner;
+  reeve_operation_submit (operation);
+}
+
+void
 reeve_machine_start (ReeveMachine *self,
                      ReeveMachineStartFlags flags,
                      gconstpointer owner,
@@ -253,12 +262,8 @@ reeve_machine_start (ReeveMachine *self,
                      ReeveMachineDone done,
                      gpointer data)
 {
-  ReeveOperation *operation = reeve_operation_new (
-      &reeve_machine_start_class, self, deadline_us, done, data);
-
-  operation->flags = flags;
-  operation->owner = owner;
-  reeve_operation_submit (operation);
+  reeve_machine_start_config (self, NULL, flags, owner, deadline_us, done,
+                              data);
 }
 
 void

@@ -407,9 +407,7 @@ reeve_machine_list_save (ReeveMachineList *self,
 /* ------------------------------------------------------------- restoring -- */
 
 static void
-restore_guarded (ReeveMachine *self,
-                 const machine_state_machine *saved,
-                 ReeveConfig *live_config)
+restore_guarded (ReeveMachine *self, const machine_state_machine *saved)
 {
   const machine_state_run *run = saved->run;
 
@@ -423,7 +421,6 @@ restore_guarded (ReeveMachine *self,
   if (run == NULL)
     return;
 
-  self->live_config = reeve_config_ref (live_config);
   self->balloon_kib = run->balloon_kib;
   if (run->chosen.n_items == 0)
     return;
@@ -518,8 +515,14 @@ restore_run (ReeveMachine *self,
              GError **error)
 {
   const machine_state_run *run = saved->run;
+  const ReeveMachineRun active = {
+    .id = run->id,
+    .config = config,
+    .state = (ReeveMachineState) saved->state,
+    .reason = saved->reason,
+  };
 
-  if (!reeve_machine_list_activate (self->list, self, run->id, error))
+  if (!reeve_machine_list_activate (self->list, self, &active, error))
     return FALSE;
 
   restore_fields (self, run);
@@ -556,7 +559,7 @@ restore_machine (ReeveMachineList *self,
     return FALSE;
   }
 
-  restore_guarded (machine, saved, live_config);
+  restore_guarded (machine, saved);
   return saved->run == NULL ||
          restore_run (machine, state, saved, live_config, error);
 }

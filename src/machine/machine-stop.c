@@ -204,23 +204,6 @@ get_stopped_detail (ReeveEnd end)
   }
 }
 
-static void
-forget_run (ReeveMachine *self)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_clear_pointer (&self->process, reeve_process_unref);
-  g_clear_pointer (&self->last_config, reeve_config_unref);
-  if (self->config == NULL)
-    self->last_config = g_steal_pointer (&self->live_config);
-  g_clear_pointer (&self->live_config, reeve_config_unref);
-  g_clear_pointer (&self->chosen, g_hash_table_unref);
-  g_clear_pointer (&self->live_xml, reeve_machine_xml_unref);
-  self->balloon_kib = 0;
-  self->monitor_oldest_us = 0;
-  self->is_monitor_lost = FALSE;
-}
-
 /* Tells the operation that waited for this end, or that cannot go on. */
 static void
 finish_current (ReeveMachine *self, const GError *start_error)
@@ -244,12 +227,9 @@ become_off (ReeveMachine *self, const GError *start_error)
 {
   ReeveEnd end = self->end;
 
-  forget_run (self);
   self->phase = REEVE_PHASE_OFF;
   self->owner = NULL;
-  reeve_machine_set_state (self, REEVE_MACHINE_SHUTOFF,
-                           get_shutoff_reason (end));
-  reeve_machine_list_deactivate (self->list, self);
+  reeve_machine_list_deactivate (self->list, self, get_shutoff_reason (end));
   /* A start that failed was never told of as STARTED. */
   if (end != REEVE_END_FAILED)
     reeve_machine_emit_lifecycle (self, REEVE_LIFECYCLE_STOPPED,

@@ -46,16 +46,6 @@ find_process (ReeveMachine *self, const ReeveStatus *status)
   return process;
 }
 
-/* What has to be right before anybody sees the machine. */
-static void
-take_definition (ReeveMachine *self, ReeveConfig *config)
-{
-  REEVE_LOCK_SCOPE (&self->lock);
-
-  g_clear_pointer (&self->live_config, reeve_config_unref);
-  self->live_config = reeve_config_ref (config);
-}
-
 static void
 take_fields (ReeveMachine *self, const ReeveStatus *status)
 {
@@ -66,8 +56,6 @@ take_fields (ReeveMachine *self, const ReeveStatus *status)
   self->is_autodestroy = status->is_autodestroy;
   self->rtc_offset_s = status->rtc_offset_s;
   self->owner = NULL;
-  reeve_machine_set_state (self, (ReeveMachineState) status->state,
-                           status->reason);
 }
 
 gboolean
@@ -78,6 +66,12 @@ reeve_machine_take_up (ReeveMachine *self,
 {
   g_autoptr (ReeveProcess) process = find_process (self, status);
   g_autoptr (GPtrArray) consoles = NULL;
+  const ReeveMachineRun run = {
+    .id = status->id,
+    .config = config,
+    .state = (ReeveMachineState) status->state,
+    .reason = status->reason,
+  };
   int fd;
 
   if (process == NULL) {
@@ -86,10 +80,9 @@ reeve_machine_take_up (ReeveMachine *self,
                  self->dir.path);
     return FALSE;
   }
-  if (!reeve_machine_list_activate (self->list, self, status->id, error))
+  if (!reeve_machine_list_activate (self->list, self, &run, error))
     return FALSE;
 
-  take_definition (self, config);
   take_fields (self, status);
   reeve_machine_set_process (self, process);
   consoles = reeve_machine_make_consoles (self, config);

@@ -4,6 +4,7 @@
 
 #include "event/intl.h"
 #include "event/refs.h"
+#include "machine/config.h"
 #include "machine/machine-private.h"
 #include "rpc/error.h"
 
@@ -46,6 +47,7 @@ reeve_operation_unref (ReeveOperation *self)
   if (self == NULL || !reeve_refs_dec (&self->refs))
     return;
 
+  g_clear_pointer (&self->config, reeve_config_unref);
   reeve_machine_unref (self->machine);
   g_free (self);
 }

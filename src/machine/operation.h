@@ -51,6 +51,7 @@ struct _ReeveOperation {
   gboolean has_spared; /* a machine the start that waited for its place */
 
   /* what was asked for; each class has its own */
+  ReeveConfig *config; /* (owned) (nullable) */
   unsigned flags;
   unsigned hold_ms;
   uint64_t value;

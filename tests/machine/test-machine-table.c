@@ -3,6 +3,9 @@
 #include "machine/machine-table.h"
 
 #include "machine-fixture.h"
+#include "machine/machine-list-private.h"
+
+#include <pthread.h>
 
 /* What is kept of machines so that many may ask for it: it is shared as long
  * as nothing changes, and never told after something has. */
@@ -138,6 +141,61 @@ test_no_machine_is_without_a_definition (Fixture *fixture)
   ended_clear (&ended);
 }
 
+/* Looks at a machine, and holds up the loop's thread in the midst of what it
+ * changes of it. */
+typedef struct {
+  ReeveMachineList *list;
+  ReeveMachine *machine;
+  atomic_bool is_over;
+} Onlooker;
+
+static void
+look_with_list_locked (Onlooker *self)
+{
+  gint64 end_us = g_get_monotonic_time () + 2000;
+
+  REEVE_LOCK_SCOPE (&self->list->lock);
+
+  while (g_get_monotonic_time () < end_us) {
+    g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+    reeve_machine_get_snapshot (self->machine, &snapshot);
+    g_assert_cmpint (snapshot.is_active, ==, snapshot.live_config != NULL);
+    g_assert_cmpint (snapshot.is_active, ==, snapshot.id > 0);
+    g_assert_cmpint (snapshot.is_active, ==,
+                     snapshot.state != REEVE_MACHINE_SHUTOFF);
+  }
+}
+
+static void *
+look_on (void *data)
+{
+  Onlooker *self = data;
+
+  while (!atomic_load (&self->is_over)) {
+    look_with_list_locked (self);
+    g_usleep (200);
+  }
+  return NULL;
+}
+
+static void
+test_no_run_is_half_seen (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) machine = fixture_define (
+      fixture, GUEST_IDLE,
+      "<devices><emulator>/nonexistent/qemu</emulator></devices>");
+  Onlooker onlooker = { fixture->list, machine, FALSE };
+  pthread_t thread;
+
+  pthread_create (&thread, NULL, look_on, &onlooker);
+  for (int i = 0; i < 30; i++)
+    g_assert_cmpint (
+        fixture_run (fixture, machine, reeve_machine_start_plainly), !=, 0);
+  atomic_store (&onlooker.is_over, TRUE);
+  pthread_join (thread, NULL);
+}
+
 /* ------------------------------------------------------------ that run --- */
 
 static void
@@ -217,6 +275,7 @@ static const FixtureRow rows[] = {
   { "its-revision-is-of-now", test_its_revision_is_of_now, FALSE },
   { "no-machine-is-without-a-definition",
     test_no_machine_is_without_a_definition, TRUE },
+  { "no-run-is-half-seen", test_no_run_is_half_seen, FALSE },
   { "each-change-of-a-run", test_each_change_of_a_run, TRUE },
   { "live-xml-is-shared", test_live_xml_is_shared, TRUE },
 };

@@ -184,6 +184,13 @@ test_a_higher_limit (void)
 
 /* ------------------------------------------------------------ machines --- */
 
+static void
+change_uuid (Fixture *fixture)
+{
+  g_free (fixture->uuid);
+  fixture->uuid = g_uuid_string_random ();
+}
+
 /* A machine whose emulator, @program, may do what it wants. */
 static ReeveMachine *
 define (Fixture *fixture, const char *name, const char *program)
@@ -195,8 +202,7 @@ define (Fixture *fixture, const char *name, const char *program)
   g_autoptr (GError) error = NULL;
   ReeveMachine *machine;
 
-  g_free (fixture->uuid);
-  fixture->uuid = g_uuid_string_random ();
+  change_uuid (fixture);
   xml = fixture_make_xml (fixture, name, GUEST_IDLE, more);
   config = reeve_config_new_from_xml (xml, &error);
   g_assert_no_error (error);
@@ -231,6 +237,22 @@ start (ReeveMachine *machine, gint64 deadline_us, Ended *ended)
 {
   reeve_machine_start (machine, REEVE_MACHINE_START_NONE, NULL, deadline_us,
                        on_ended, ended);
+}
+
+/* Of the fixture's uuid. */
+static ReeveMachine *
+create (Fixture *fixture,
+        const char *name,
+        ReeveMachineStartFlags flags,
+        Ended *ended)
+{
+  g_autofree char *xml =
+      fixture_make_xml (fixture, name, GUEST_IDLE, "<title>created</title>");
+  g_autoptr (ReeveConfig) config = reeve_config_new_from_xml (xml, NULL);
+
+  return reeve_machine_list_create (fixture->list, config, flags, NULL,
+                                    fixture_deadline (60), on_ended, ended,
+                                    NULL);
 }
 
 static void
@@ -390,19 +412,12 @@ test_a_transient_one_that_waits (Fixture *fixture)
 {
   g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
   Ended stuck_end = { 0 }, ended = { 0 };
-  g_autofree char *xml = NULL;
-  g_autoptr (ReeveConfig) config = NULL;
   g_autoptr (ReeveMachine) machine = NULL;
 
   start (stuck, G_MAXINT64, &stuck_end);
   wait_for_counts (fixture, 1, 0);
-  g_free (fixture->uuid);
-  fixture->uuid = g_uuid_string_random ();
-  xml = fixture_make_xml (fixture, "passing", GUEST_IDLE, "");
-  config = reeve_config_new_from_xml (xml, NULL);
-  machine =
-      reeve_machine_list_create (fixture->list, config, 0, NULL,
-                                 fixture_deadline (60), on_ended, &ended, NULL);
+  change_uuid (fixture);
+  machine = create (fixture, "passing", REEVE_MACHINE_START_NONE, &ended);
   g_assert_nonnull (machine);
   wait_for_counts (fixture, 1, 1);
   g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
@@ -412,6 +427,81 @@ test_a_transient_one_that_waits (Fixture *fixture)
   g_assert_cmpint (fixture_destroy (fixture, stuck), ==, 0);
   ended_clear (&stuck_end);
   ended_clear (&ended);
+}
+
+static void
+assert_title (ReeveMachine *machine, const char *title)
+{
+  g_auto (ReeveMachineSnapshot) snapshot = { 0 };
+
+  reeve_machine_get_snapshot (machine, &snapshot);
+  g_assert_cmpstr (reeve_config_get_title (snapshot.live_config), ==, title);
+}
+
+/* The start that was asked for first runs what is stored, as it was asked. */
+static void
+test_a_create_behind_a_start (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
+  g_autoptr (ReeveMachine) well = define_well (fixture, "well");
+  g_autoptr (ReeveMachine) same = NULL;
+  g_autoptr (ReeveMachine) again = NULL;
+  Ended stuck_end = { 0 }, well_end = { 0 }, ended = { 0 };
+
+  start (stuck, G_MAXINT64, &stuck_end);
+  start (well, fixture_deadline (60), &well_end);
+  wait_for_counts (fixture, 1, 1);
+  same = create (fixture, "well", REEVE_MACHINE_START_PAUSED, &ended);
+  g_assert_true (same == well);
+  g_assert_cmpint (fixture_destroy (fixture, stuck), ==, 0);
+  fixture_wait (fixture, &well_end.n_calls);
+  fixture_wait (fixture, &ended.n_calls);
+  g_assert_cmpstr (well_end.message, ==, NULL);
+  g_assert_cmpint (ended.code, ==, REEVE_ERROR_OPERATION_INVALID);
+  assert_state (well, "1/1");
+  assert_title (well, NULL);
+  ended_clear (&ended);
+
+  /* and what failed leaves nothing behind */
+  g_assert_cmpint (fixture_destroy (fixture, well), ==, 0);
+  again = create (fixture, "well", REEVE_MACHINE_START_NONE, &ended);
+  fixture_wait (fixture, &ended.n_calls);
+  g_assert_cmpstr (ended.message, ==, NULL);
+  assert_title (well, "created");
+  ended_clear (&stuck_end);
+}
+
+/* The end of somebody else's start takes nothing from it. */
+static void
+test_a_refused_start_behind_a_create (Fixture *fixture)
+{
+  enum { N_STARTS = 256 };
+  g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
+  g_autoptr (ReeveMachine) machine = NULL;
+  g_autoptr (ReeveMachine) listed = NULL;
+  Ended stuck_end = { 0 }, ended = { 0 };
+  Ended ends[N_STARTS] = { 0 };
+
+  start (stuck, G_MAXINT64, &stuck_end);
+  wait_for_counts (fixture, 1, 0);
+  change_uuid (fixture);
+  machine = create (fixture, "passing", REEVE_MACHINE_START_NONE, &ended);
+  for (size_t i = 0; i < N_STARTS; i++)
+    start (machine, G_MAXINT64, &ends[i]);
+  fixture_wait (fixture, &ends[N_STARTS - 1].n_calls);
+  g_assert_cmpint (ends[N_STARTS - 1].code, ==, REEVE_ERROR_LIMIT);
+  listed = reeve_machine_list_lookup_name (fixture->list, "passing", NULL);
+  g_assert_true (listed == machine);
+
+  g_assert_cmpint (fixture_destroy (fixture, stuck), ==, 0);
+  fixture_wait (fixture, &ends[N_STARTS - 2].n_calls);
+  g_assert_cmpstr (ended.message, ==, NULL);
+  g_assert_cmpint (ends[N_STARTS - 2].code, ==, REEVE_ERROR_OPERATION_INVALID);
+  assert_state (machine, "1/1");
+  assert_title (machine, "created");
+  for (size_t i = 0; i < N_STARTS; i++)
+    ended_clear (&ends[i]);
+  ended_clear (&stuck_end);
 }
 
 static void
@@ -466,6 +556,8 @@ static const MachineRow machine_rows[] = {
   { "a-running-one-needs-no-place", test_a_running_one_needs_no_place },
   { "its-client-goes-away", test_its_client_goes_away },
   { "a-transient-one-that-waits", test_a_transient_one_that_waits },
+  { "a-create-behind-a-start", test_a_create_behind_a_start },
+  { "a-refused-start-behind-a-create", test_a_refused_start_behind_a_create },
 };
 
 static void
