@@ -106,8 +106,13 @@ take_up_living (ReeveMachineList *self,
     return FALSE;
 
   machine = find_or_make (self, &status, error);
-  return machine != NULL &&
-         reeve_machine_take_up (machine, &status, config, error);
+  if (machine == NULL)
+    return FALSE;
+  if (reeve_machine_take_up (machine, &status, config, error))
+    return TRUE;
+  /* One that was made for this has no definition. */
+  reeve_machine_list_drop_pending (self, machine, NULL);
+  return FALSE;
 }
 
 /* Returns whether it is worth to look again: QEMU's process may be about to

@@ -2,9 +2,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "machine-fixture.h"
 
+#include "event/fd.h"
 #include "event/process-stat.h"
 #include "machine/process.h"
+#include "machine/run-dir.h"
+#include "machine/status.h"
 #include "rpc/error.h"
+#include "rpc/uuid.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -359,6 +363,49 @@ test_a_reused_pid (Fixture *fixture)
   g_assert_cmpint (fixture_get_pid (machine), ==, atoi (was));
 }
 
+static void
+write_status (Fixture *fixture, ReeveRunDir *dir)
+{
+  ReeveStatus status = {
+    .name = (char *) "web",
+    .id = 1,
+    .state = REEVE_MACHINE_RUNNING,
+    .definition = fixture_make_xml (fixture, "web", GUEST_IDLE, ""),
+  };
+
+  g_assert_true (reeve_uuid_parse (fixture->uuid, status.uuid));
+  g_assert_true (reeve_status_write (&status, dir->status_path, NULL));
+  g_free (status.definition);
+}
+
+/* A transient machine that cannot be taken up is not there at all. */
+static void
+test_locked_by_no_process (Fixture *fixture)
+{
+  ReeveRunDir dir;
+  uint8_t uuid[16];
+  gboolean is_taken;
+  REEVE_AUTOFD int lock_fd = -1;
+
+  fixture_close_list (fixture);
+  g_assert_true (reeve_uuid_parse (fixture->uuid, uuid));
+  reeve_run_dir_init (&dir, fixture->run_dir, uuid);
+  lock_fd = reeve_run_dir_lock (&dir, TRUE, &is_taken, NULL);
+  g_assert_cmpint (lock_fd, >=, 0);
+  write_status (fixture, &dir);
+
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  fixture_open_list (fixture);
+  g_assert_cmpuint (reeve_machine_list_count (fixture->list, 0), ==, 0);
+
+  /* nor is it when it is gone */
+  reeve_fd_clear (&lock_fd);
+  fixture_restart (fixture);
+  g_assert_cmpuint (reeve_machine_list_count (fixture->list, 0), ==, 0);
+  g_assert_false (g_file_test (dir.path, G_FILE_TEST_EXISTS));
+  reeve_run_dir_clear (&dir);
+}
+
 /* Ends our connection to the monitor, as if it had been lost. */
 static void
 cut_monitor (void)
@@ -452,6 +499,7 @@ static const FixtureRow rows[] = {
   { "died-meanwhile", test_died_meanwhile, TRUE },
   { "stopped-meanwhile", test_stopped_meanwhile, TRUE },
   { "a-reused-pid", test_a_reused_pid, TRUE },
+  { "locked-by-no-process", test_locked_by_no_process, FALSE },
   { "a-lost-monitor-is-tried-again", test_a_lost_monitor_is_tried_again, TRUE },
   { "autostart-once-for-each-boot", test_autostart_once_for_each_boot, TRUE },
 };
