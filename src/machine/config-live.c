@@ -102,7 +102,8 @@ reeve_config_dup_live_xml (ReeveConfig *self, int id, GHashTable *chosen)
   xmlNode *devices = reeve_xml_find (root, "devices");
   Walk walk = { .config = self };
 
-  reeve_xml_set_attribute (root, "id", text);
+  if (id > 0)
+    reeve_xml_set_attribute (root, "id", text);
   for (xmlNode *node = devices->children; node != NULL; node = node->next) {
     if (node->type == XML_ELEMENT_NODE)
       add_device (&walk, node, chosen != NULL ? chosen : nothing);

@@ -188,7 +188,7 @@ const char *reeve_config_get_xml (ReeveConfig *self);
 
 /**
  * reeve_config_dup_live_xml:
- * @id: of the run
+ * @id: of the run; -1 of one that does not run
  * @chosen: (nullable) (element-type utf8 utf8): what QEMU chose: by the alias
  *   of a pty its path, by "vnc" the port
  *

@@ -116,6 +116,10 @@ gboolean reeve_machine_is_persistent (ReeveMachine *self);
 void reeve_machine_set_balloon (ReeveMachine *self, uint64_t kib);
 /* (transfer full) (nullable) */
 ReeveConfig *reeve_machine_dup_live_config (ReeveMachine *self);
+/* (nullable): the one that runs. Of a machine that has no stored definition,
+ * there is always one: that which will run, or which ran last. */
+ReeveConfig *reeve_machine_get_live_config_locked (ReeveMachine *self)
+    REEVE_REQUIRES (self->lock);
 ReeveProcess *reeve_machine_dup_process (ReeveMachine *self);
 void reeve_machine_set_process (ReeveMachine *self, ReeveProcess *process);
 

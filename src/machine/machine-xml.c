@@ -43,26 +43,30 @@ static gboolean
 is_fresh_locked (ReeveMachine *self, const ReeveMachineXml *xml)
     REEVE_REQUIRES (self->lock)
 {
-  return xml != NULL && xml->config == self->live_config &&
+  return xml != NULL &&
+         xml->config == reeve_machine_get_live_config_locked (self) &&
          xml->chosen == self->chosen && xml->id == self->id;
 }
 
-/* (nullable): the one that is there; else one without a text, if it runs */
+/* (nullable): the one that is there; else one without a text, if there is a
+ * definition for it */
 static ReeveMachineXml *
 find_xml (ReeveMachine *self)
 {
+  ReeveConfig *config;
   ReeveMachineXml *xml;
 
   REEVE_LOCK_SCOPE (&self->lock);
 
-  if (self->live_config == NULL)
+  config = reeve_machine_get_live_config_locked (self);
+  if (config == NULL)
     return NULL;
   if (is_fresh_locked (self, self->live_xml))
     return xml_ref (self->live_xml);
 
   xml = g_new0 (ReeveMachineXml, 1);
   reeve_refs_init (&xml->refs);
-  xml->config = reeve_config_ref (self->live_config);
+  xml->config = reeve_config_ref (config);
   xml->chosen = self->chosen == NULL ? NULL : g_hash_table_ref (self->chosen);
   xml->id = self->id;
   return xml;
@@ -84,7 +88,8 @@ reeve_machine_has_live_xml (ReeveMachine *self)
 {
   REEVE_LOCK_SCOPE (&self->lock);
 
-  return self->live_config == NULL || is_fresh_locked (self, self->live_xml);
+  return reeve_machine_get_live_config_locked (self) == NULL ||
+         is_fresh_locked (self, self->live_xml);
 }
 
 ReeveMachineXml *

@@ -92,10 +92,8 @@ ref_config (ReeveConfig *config)
   return config == NULL ? NULL : reeve_config_ref (config);
 }
 
-/* (nullable): of a machine that has no stored definition, there is always one
- * of these. */
-static ReeveConfig *
-get_live_config (ReeveMachine *self) REEVE_REQUIRES (self->lock)
+ReeveConfig *
+reeve_machine_get_live_config_locked (ReeveMachine *self)
 {
   if (self->live_config != NULL || self->config != NULL)
     return self->live_config;
@@ -107,7 +105,7 @@ get_live_config (ReeveMachine *self) REEVE_REQUIRES (self->lock)
 static uint64_t
 get_memory_kib (ReeveMachine *self) REEVE_REQUIRES (self->lock)
 {
-  ReeveConfig *live_config = get_live_config (self);
+  ReeveConfig *live_config = reeve_machine_get_live_config_locked (self);
 
   if (self->balloon_kib != 0)
     return self->balloon_kib;
@@ -135,7 +133,7 @@ reeve_machine_get_snapshot (ReeveMachine *self, ReeveMachineSnapshot *snapshot)
     .revision = self->revision,
     .current_memory_kib = get_memory_kib (self),
     .config = ref_config (self->config),
-    .live_config = ref_config (get_live_config (self)),
+    .live_config = ref_config (reeve_machine_get_live_config_locked (self)),
     .chosen = self->chosen == NULL ? NULL : g_hash_table_ref (self->chosen),
   };
   memcpy (snapshot->uuid, self->uuid, sizeof snapshot->uuid);

@@ -182,7 +182,8 @@ reeve_machine_get_snapshot (ReeveMachine *self, ReeveMachineSnapshot *snapshot);
  */
 typedef struct _ReeveMachineXml ReeveMachineXml;
 
-/* (transfer full) (nullable): %NULL if it does not run. Never waits. */
+/* (transfer full) (nullable): %NULL if it does not run, unless it is transient
+ * and about to, or has just been. Never waits. */
 ReeveMachineXml *reeve_machine_get_live_xml (ReeveMachine *self);
 /* Whether that has nothing to make first. */
 gboolean reeve_machine_has_live_xml (ReeveMachine *self);

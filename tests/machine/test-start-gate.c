@@ -408,6 +408,20 @@ test_a_running_one_needs_no_place (Fixture *fixture)
 }
 
 static void
+assert_xml_of_one_that_waits (ReeveMachine *machine)
+{
+  ReeveMachineXml *xml = reeve_machine_get_live_xml (machine);
+  const char *text;
+
+  g_assert_nonnull (xml);
+  text = reeve_machine_xml_get_text (xml);
+  g_assert_nonnull (strstr (text, "<title>created</title>"));
+  /* the number of a run, of which there is none */
+  g_assert_null (strstr (text, " id="));
+  reeve_machine_xml_unref (xml);
+}
+
+static void
 test_a_transient_one_that_waits (Fixture *fixture)
 {
   g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
@@ -420,6 +434,7 @@ test_a_transient_one_that_waits (Fixture *fixture)
   machine = create (fixture, "passing", REEVE_MACHINE_START_NONE, &ended);
   g_assert_nonnull (machine);
   wait_for_counts (fixture, 1, 1);
+  assert_xml_of_one_that_waits (machine);
   g_assert_cmpint (fixture_destroy (fixture, machine), ==, 0);
   g_assert_cmpint (ended.code, ==, REEVE_ERROR_ABORTED);
   g_assert_null (
