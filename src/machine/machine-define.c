@@ -248,6 +248,12 @@ swap_name (ReeveMachine *machine, ReeveConfig *config, GError **error)
                  machine->name);
     return FALSE;
   }
+  if (machine->pending_config != NULL) {
+    g_set_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID,
+                 _ ("the machine '%s' is about to run: it cannot be renamed"),
+                 machine->name);
+    return FALSE;
+  }
 
   g_free (machine->name);
   machine->name = g_strdup (reeve_config_get_name (config));

@@ -520,6 +520,33 @@ test_a_refused_start_behind_a_create (Fixture *fixture)
 }
 
 static void
+test_no_new_name_before_a_create (Fixture *fixture)
+{
+  g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
+  g_autoptr (ReeveMachine) well = define_well (fixture, "well");
+  g_autoptr (ReeveMachine) same = NULL;
+  g_autoptr (GError) error = NULL;
+  Ended stuck_end = { 0 }, ended = { 0 };
+
+  start (stuck, G_MAXINT64, &stuck_end);
+  wait_for_counts (fixture, 1, 0);
+  same = create (fixture, "well", REEVE_MACHINE_START_NONE, &ended);
+  g_assert_false (
+      reeve_machine_list_rename (fixture->list, well, "new", &error));
+  g_assert_error (error, REEVE_ERROR, REEVE_ERROR_OPERATION_INVALID);
+  g_clear_error (&error);
+
+  wait_for_counts (fixture, 1, 1);
+  g_assert_cmpint (fixture_destroy (fixture, well), ==, 0);
+  g_assert_true (
+      reeve_machine_list_rename (fixture->list, well, "new", &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (fixture_destroy (fixture, stuck), ==, 0);
+  ended_clear (&stuck_end);
+  ended_clear (&ended);
+}
+
+static void
 test_its_client_goes_away (Fixture *fixture)
 {
   g_autoptr (ReeveMachine) stuck = define_stuck (fixture, "stuck");
@@ -573,6 +600,7 @@ static const MachineRow machine_rows[] = {
   { "a-transient-one-that-waits", test_a_transient_one_that_waits },
   { "a-create-behind-a-start", test_a_create_behind_a_start },
   { "a-refused-start-behind-a-create", test_a_refused_start_behind_a_create },
+  { "no-new-name-before-a-create", test_no_new_name_before_a_create },
 };
 
 static void
