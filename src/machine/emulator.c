@@ -230,13 +230,6 @@ find_known (const char *path, const char *identity)
   return ref_emulator (known);
 }
 
-/* Whether who asked at @now_us has to be content with a failure of then. */
-static gboolean
-is_recent (gint64 failed_us, gint64 now_us)
-{
-  return now_us < failed_us + REEVE_EMULATOR_FAILURE_KEPT_US;
-}
-
 static void
 ask_locked (Known *self) REEVE_REQUIRES (self->lock)
 {
@@ -264,7 +257,8 @@ ensure_asked (ReeveEmulator *emulator, gint64 now_us, GError **error)
   REEVE_LOCK_SCOPE (&self->lock);
 
   if (!self->is_asked ||
-      (self->failure != NULL && !is_recent (self->failed_us, now_us)))
+      (self->failure != NULL &&
+       now_us >= self->failed_us + REEVE_EMULATOR_FAILURE_KEPT_US))
     ask_locked (self);
   if (self->failure == NULL)
     return TRUE;
@@ -325,7 +319,7 @@ reeve_emulator_dup_kvm_refusal_at (ReeveEmulator *emulator,
 
   if (!self->is_kvm_asked ||
       (self->kvm_refusal != NULL && !self->is_kvm_refusal_final &&
-       !is_recent (self->kvm_refused_us, now_us)))
+       now_us >= self->kvm_refused_us + REEVE_EMULATOR_REFUSAL_KEPT_US))
     ask_kvm_locked (self, probe);
   return g_strdup (self->kvm_refusal);
 }

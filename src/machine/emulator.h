@@ -52,6 +52,9 @@ void reeve_emulator_close_cache (void);
  * not there yet, a host that is busy. It is asked again after this, so that one
  * that is broken does not cost each caller a process. */
 #define REEVE_EMULATOR_FAILURE_KEPT_US (5 * G_USEC_PER_SEC)
+/* So does a refusal of KVM; but where a guest does not get anywhere, each time
+ * takes as long as it is given. */
+#define REEVE_EMULATOR_REFUSAL_KEPT_US (300 * G_USEC_PER_SEC)
 
 /**
  * reeve_emulator_get:

@@ -206,9 +206,9 @@ test_a_failure_is_not_kept (Fixture *self)
 }
 
 static gint64
-get_later_us (void)
+get_later_us (gint64 kept_us)
 {
-  return g_get_monotonic_time () + REEVE_EMULATOR_FAILURE_KEPT_US;
+  return g_get_monotonic_time () + kept_us;
 }
 
 static void
@@ -237,11 +237,12 @@ test_a_failure_passes (Fixture *self)
   /* as do those who waited for it, and whoever comes soon */
   assert_fails_at (self, before_us, 1);
   assert_fails_at (self, before_us + REEVE_EMULATOR_FAILURE_KEPT_US, 1);
-  assert_fails_at (self, get_later_us (), 2);
+  assert_fails_at (self, get_later_us (REEVE_EMULATOR_FAILURE_KEPT_US), 2);
 
   g_assert_cmpint (g_unlink (broken), ==, 0);
   assert_fails_at (self, before_us, 2);
-  emulator = reeve_emulator_get_at (self->program, get_later_us (), &error);
+  emulator = reeve_emulator_get_at (
+      self->program, get_later_us (REEVE_EMULATOR_FAILURE_KEPT_US), &error);
   g_assert_no_error (error);
   check (self, 7002018, 2 + N_QUESTIONS);
 }
@@ -282,10 +283,11 @@ test_a_refusal_of_kvm_passes (Fixture *self)
   kvm_answer = "busy";
   assert_kvm (emulator, before_us, "busy", 1);
   assert_kvm (emulator, before_us, "busy", 1);
+  assert_kvm (emulator, before_us + REEVE_EMULATOR_FAILURE_KEPT_US, "busy", 1);
   kvm_answer = NULL;
-  assert_kvm (emulator, get_later_us (), NULL, 2);
+  assert_kvm (emulator, get_later_us (REEVE_EMULATOR_REFUSAL_KEPT_US), NULL, 2);
   kvm_answer = "busy again";
-  assert_kvm (emulator, get_later_us (), NULL, 2);
+  assert_kvm (emulator, get_later_us (REEVE_EMULATOR_REFUSAL_KEPT_US), NULL, 2);
 }
 
 static void
@@ -298,7 +300,8 @@ test_a_final_refusal_of_kvm_stays (Fixture *self)
   kvm_answer = "no such thing";
   assert_kvm (emulator, 0, "no such thing", 1);
   kvm_answer = NULL;
-  assert_kvm (emulator, get_later_us (), "no such thing", 1);
+  assert_kvm (emulator, get_later_us (REEVE_EMULATOR_REFUSAL_KEPT_US),
+              "no such thing", 1);
 }
 
 static void
