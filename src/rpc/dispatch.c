@@ -330,6 +330,9 @@ reeve_dispatch_jobs (ReeveJob *const *jobs, unsigned n_jobs, gpointer data)
   ReeveCall *call = (ReeveCall *) jobs[0];
   ReeveServerClient *offered = reeve_server_client_ref_offered (call->client);
 
+  /* They may be those that were taken back from the worker that read them. */
+  if (n_jobs > 1 && !jobs[0]->is_priority)
+    reeve_server_client_watch_kept (call->client);
   reeve_reply_batch_run_jobs (&batch, jobs, n_jobs);
   if (offered != NULL)
     reeve_server_client_stay (offered, &batch);

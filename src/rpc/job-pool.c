@@ -761,6 +761,7 @@ reeve_job_pool_go_on (ReeveJobPool *self,
   end_turn_locked (self, run);
   fill_locked (self, run->batch, jobs, n_jobs);
   atomic_store (&run->turn, TURN (MIN (n_jobs, 1), n_jobs));
+  run->seen = 0;
   run->what.name = n_jobs == 0 ? NULL : jobs[0]->name;
   run->what.start_us = get_rough_time_us ();
   g_queue_unlink (&self->running, &run->link);

@@ -372,6 +372,21 @@ have_it_watched (ReeveServerClient *self)
   reeve_server_loop_send (self->home, watch, reeve_server_client_ref (self));
 }
 
+static gboolean
+is_watched (ReeveServerClient *self)
+{
+  REEVE_LOCK_SCOPE (&self->lock);
+
+  return self->is_watched;
+}
+
+void
+reeve_server_client_watch_kept (ReeveServerClient *self)
+{
+  if (!is_watched (self))
+    have_it_watched (self);
+}
+
 static void
 push (ReeveServerClient *self, const Calls *calls)
 {

@@ -315,6 +315,9 @@ gboolean reeve_server_client_hold_fd (ReeveServerClient *self, GError **error);
 /* So many are held no more, which may let it be read again. */
 void reeve_server_client_release_fds (ReeveServerClient *self, unsigned n_fds);
 
+/* Replies of it are about to be kept behind calls that may last: the loop is to
+ * look for them. Thread: a worker. */
+void reeve_server_client_watch_kept (ReeveServerClient *self);
 /* (transfer full) (nullable): the client, if the worker that runs its call may
  * read it afterwards. */
 ReeveServerClient *reeve_server_client_ref_offered (ReeveServerClient *self);
