@@ -365,13 +365,6 @@ watch (ReeveServerLoop *home, gpointer data)
     reeve_server_loop_watch (home, self);
 }
 
-/* Who runs several keeps their replies. */
-static void
-have_it_watched (ReeveServerClient *self)
-{
-  reeve_server_loop_send (self->home, watch, reeve_server_client_ref (self));
-}
-
 static gboolean
 is_watched (ReeveServerClient *self)
 {
@@ -384,7 +377,7 @@ void
 reeve_server_client_watch_kept (ReeveServerClient *self)
 {
   if (!is_watched (self))
-    have_it_watched (self);
+    reeve_server_loop_send (self->home, watch, reeve_server_client_ref (self));
 }
 
 static void
@@ -392,8 +385,6 @@ push (ReeveServerClient *self, const Calls *calls)
 {
   for (unsigned i = 0; i < calls->n_jobs; i++)
     reeve_server_client_push_call (self, (ReeveCall *) calls->jobs[i]);
-  if (calls->n_jobs > 1)
-    have_it_watched (self);
 }
 
 /* Whoever takes the client back looks whether calls wait; if that was before
@@ -406,7 +397,7 @@ run (Stay *self, ReeveServerClient *client, const Calls *calls)
   if (calls->n_jobs > 1 &&
       (atomic_load (&client->reader) != REEVE_READER_WORKER ||
        !reeve_call_reader_has (self->reader, &self->worker)))
-    have_it_watched (client);
+    reeve_server_client_watch_kept (client);
   reeve_call_worker_turn (&self->worker);
   reeve_reply_batch_run_jobs (self->batch, calls->jobs, calls->n_jobs);
   reeve_call_worker_turn (&self->worker);
